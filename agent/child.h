@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of a new process from clone3(2) to its program. Runs in the child,
+ * a copy of the agent: what it allocates ends with it. It may not touch the
+ * agent's loop or channel, and closes their descriptors first of all.
+ */
+#ifndef MOAT_AGENT_CHILD_H
+#define MOAT_AGENT_CHILD_H
+
+#include <stdint.h>
+
+#include "agent/agent.h"
+#include "agent/rootfs.h"
+#include "oci/config.h"
+
+struct child {
+	const struct agent *agent;
+	const struct oci_process *process;
+	uint64_t namespaces; /* CLONE_NEW* that the container has for itself */
+	int report; /* agent/report.h */
+	int stdio[3]; /* -EBADF if there is a terminal */
+	/* init only */
+	struct rootfs *rootfs;
+	int start; /* readable when the program may be executed */
+	/* exec only */
+	int init_pidfd;
+};
+
+/* A container's first process: namespaces, root file system, then waits for its start. */
+void child_init(struct child *ch) __attribute__((noreturn));
+/* A further process: joins the namespaces. */
+void child_exec(struct child *ch) __attribute__((noreturn));
+
+/* ---- shared by both ---- */
+
+/* Default signals, no descriptors but the listed and those of *ch, its own session, log to the agent. */
+void child_begin(struct child *ch, int more_fd);
+/* Closes everything from 3 up that is not listed; sorts the list. */
+void child_close_others(int *keep, size_t n);
+/* Reports the error, in runc's words, and ends the process. */
+void child_fail(const struct child *ch, const struct err *err) __attribute__((noreturn));
+int child_oom_score(const struct child *ch, struct err *err);
+/* Makes the terminal and sends it to the agent; the slave's descriptor. */
+int child_open_tty(const struct child *ch, int root, struct err *err);
+/* Standard streams, limits, user, capabilities; finds the program. root: the container's root. */
+int child_become(struct child *ch, int root, int tty, char **ret_program, char ***ret_env, struct err *err);
+/* Executes; returns only to fail. */
+int child_execve(const struct child *ch, const char *program, char *const *env, struct err *err);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+
+#define JOINED (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
+
+/* The pid namespace is joined by birth: see process.c. */
+static int join(struct child *ch, struct err *err)
+{
+	int r = child_oom_score(ch, err);
+
+	if (r < 0)
+		return r;
+	if (setns(ch->init_pidfd, (int)(ch->namespaces & JOINED)) < 0)
+		return err_errno(err, errno, "join the container's namespaces");
+	ch->init_pidfd = fd_close(ch->init_pidfd);
+	/* From here on "/" is the container's; nothing of the guest's may be at hand. */
+	fd_close(ch->agent->proc_fd);
+	return 0;
+}
+
+void child_exec(struct child *ch)
+{
+	struct err err = { 0 };
+	char *program, **env;
+	int tty = -EBADF;
+
+	child_begin(ch, ch->init_pidfd);
+	if (join(ch, &err) < 0)
+		child_fail(ch, &err);
+	_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0) {
+		err_errno(&err, errno, "open /");
+		child_fail(ch, &err);
+	}
+	if (ch->process->terminal) {
+		tty = child_open_tty(ch, root, &err);
+		if (tty < 0)
+			child_fail(ch, &err);
+	}
+	if (child_become(ch, root, tty, &program, &env, &err) >= 0)
+		child_execve(ch, program, env, &err);
+	child_fail(ch, &err);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "agent/report.h"
+#include "agent/sysctl.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+
+static int set_names(const struct child *ch, struct err *err)
+{
+	const struct oci_config *c = ch->rootfs->config;
+
+	if (!(ch->namespaces & CLONE_NEWUTS))
+		return 0;
+	if (c->hostname && *c->hostname && sethostname(c->hostname, strlen(c->hostname)) < 0)
+		return err_errno(err, errno, "sethostname");
+	if (c->domainname && *c->domainname && setdomainname(c->domainname, strlen(c->domainname)) < 0)
+		return err_errno(err, errno, "setdomainname");
+	return 0;
+}
+
+/* Everything in which this is the first process, up to the container's root. */
+static int enter_container(struct child *ch, int *ret_tty, struct err *err)
+{
+	struct rootfs *r = ch->rootfs;
+	int rc, tty = -EBADF;
+
+	if (ch->namespaces & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
+		return err_errno(err, errno, "unshare cgroup namespace");
+	if ((rc = child_oom_score(ch, err)) < 0 || (rc = set_names(ch, err)) < 0 || (rc = rootfs_mount(r, err)) < 0)
+		return rc;
+	if (ch->process->terminal) {
+		tty = child_open_tty(ch, r->env.root, err);
+		rc = tty < 0 ? tty : rootfs_console(r, tty, err);
+	}
+	if (rc < 0 || (rc = sysctl_apply(ch->agent->proc_fd, r->config->linux_->sysctl, err)) < 0 ||
+	    (rc = rootfs_enter(r, err)) < 0)
+		return rc;
+	*ret_tty = tty;
+	return 0;
+}
+
+static void on_signal(int sig)
+{
+	_exit(128 + sig);
+}
+
+/*
+ * The kernel ignores a signal that a pid namespace's first process has no
+ * handler for. One that is killed before its start is to end all the same.
+ */
+static void die_on_signals(void)
+{
+	struct sigaction die = { .sa_handler = on_signal };
+
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH || sig == SIGTSTP ||
+		    sig == SIGTTIN || sig == SIGTTOU)
+			continue;
+		sigaction(sig, &die, NULL);
+	}
+}
+
+/* Nothing of the guest's goes on into the process that waits: no descriptor of its tree, or of its /proc. */
+static int close_guest(const struct child *ch, int tty, struct err *err)
+{
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int keep[] = { ch->report, ch->start, ch->stdio[0], ch->stdio[1], ch->stdio[2], tty, root };
+
+	if (root < 0)
+		return err_errno(err, errno, "open /");
+	child_close_others(keep, ARRAY_SIZE(keep));
+	return root;
+}
+
+void child_init(struct child *ch)
+{
+	char *program, **env, go;
+	struct err err = { 0 };
+	int tty = -EBADF, root;
+
+	child_begin(ch, ch->start);
+	if (enter_container(ch, &tty, &err) < 0 || (root = close_guest(ch, tty, &err)) < 0) {
+		err_wrap(&err, "error during container init");
+		child_fail(ch, &err);
+	}
+	if (child_become(ch, root, tty, &program, &env, &err) < 0)
+		child_fail(ch, &err);
+	child_close_others((int[]){ ch->report, ch->start }, 2);
+	die_on_signals();
+	if (report_send(ch->report, REPORT_READY, 0, "", NULL, 0) < 0)
+		_exit(1);
+	/* End of file: the container was deleted instead. */
+	if (io_read_all(ch->start, &go, 1) < 0)
+		_exit(1);
+	child_execve(ch, program, env, &err);
+	/* As runc has it: now it is the container's own failure. */
+	io_write_all(STDERR_FILENO, err.msg, strlen(err.msg));
+	io_write_all(STDERR_FILENO, "\n", 1);
+	_exit(1);
+}

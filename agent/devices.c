@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/devices.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "agent/mount.h"
+#include "base/cleanup.h"
+#include "base/path.h"
+
+static const struct {
+	const char *name;
+	unsigned int major, minor;
+} devices[] = {
+	{ "null", 1, 3 }, { "zero", 1, 5 },    { "full", 1, 7 },
+	{ "tty", 5, 0 },  { "random", 1, 8 }, { "urandom", 1, 9 },
+};
+
+static const struct {
+	const char *target, *name;
+} links[] = {
+	{ "/proc/self/fd", "fd" },
+	{ "/proc/self/fd/0", "stdin" },
+	{ "/proc/self/fd/1", "stdout" },
+	{ "/proc/self/fd/2", "stderr" },
+};
+
+/* Where nodes cannot be made (a root file system without mknod) the guest's own is mounted. */
+static int bind_device(int dev, const char *name)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	_close_ int from = open(path, O_PATH | O_CLOEXEC);
+	if (from < 0)
+		return -errno;
+	_close_ int file = openat(dev, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (file < 0)
+		return -errno;
+	_close_ int mnt = mount_clone(from, false);
+	return mnt < 0 ? mnt : mount_attach(mnt, file);
+}
+
+static int make_device(int dev, size_t i)
+{
+	int r;
+
+	if (mknodat(dev, devices[i].name, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) < 0) {
+		r = errno == EPERM || errno == EOPNOTSUPP ? bind_device(dev, devices[i].name) : -errno;
+		return r == -EEXIST ? 0 : r;
+	}
+	return 0;
+}
+
+/* The only one that replaces what is there: the container's terminals must be its own. */
+static int link_ptmx(int dev, struct err *err)
+{
+	char target[16];
+	ssize_t n = readlinkat(dev, "ptmx", target, sizeof(target));
+
+	if (n == (ssize_t)strlen("pts/ptmx") && !strncmp(target, "pts/ptmx", (size_t)n))
+		return 0;
+	if (unlinkat(dev, "ptmx", 0) < 0 && errno != ENOENT)
+		return err_errno(err, errno, "remove /dev/ptmx");
+	if (symlinkat("pts/ptmx", dev, "ptmx") < 0)
+		return err_errno(err, errno, "symlink pts/ptmx /dev/ptmx");
+	return 0;
+}
+
+int devices_make(int root, struct err *err)
+{
+	_close_ int dev = path_mkdirs_in(root, "/dev", 0755, err);
+	mode_t mask;
+	int r = 0;
+
+	if (dev < 0)
+		return dev;
+	mask = umask(0);
+	for (size_t i = 0; i < ARRAY_SIZE(devices) && r >= 0; i++) {
+		r = make_device(dev, i);
+		if (r < 0)
+			err_errno(err, -r, "make device /dev/%s", devices[i].name);
+	}
+	umask(mask);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (symlinkat(links[i].target, dev, links[i].name) < 0 && errno != EEXIST)
+			return err_errno(err, errno, "symlink %s /dev/%s", links[i].target, links[i].name);
+	if (access("/proc/kcore", F_OK) == 0 && symlinkat("/proc/kcore", dev, "core") < 0 && errno != EEXIST)
+		return err_errno(err, errno, "symlink /proc/kcore /dev/core");
+	return link_ptmx(dev, err);
+}
+
+int devices_open_null(struct err *err)
+{
+	struct stat st;
+
+	_close_ int fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "open /dev/null");
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return err_set(err, ENODEV, "/dev/null is not the null device");
+	return take_fd(fd);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/modules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#define MODULE_DIR "/lib/modules/moat"
+#define ORDER_MAX 65536
+#define INIT_COMPRESSED_FILE 4 /* MODULE_INIT_COMPRESSED_FILE of linux/module.h */
+
+static void load_one(int dirfd, const char *name)
+{
+	_close_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		log_warn("module %s: %s", name, err_str(errno));
+	else if (syscall(SYS_finit_module, fd, "", str_has_suffix(name, ".ko") ? 0 : INIT_COMPRESSED_FILE) < 0 &&
+		 errno != EEXIST)
+		log_warn("load module %s: %s", name, err_str(errno));
+}
+
+void modules_load(const char *group)
+{
+	char order[64];
+	_free_ char *list = NULL;
+	struct err err;
+	_close_ int dirfd = open(MODULE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dirfd < 0) {
+		log_debug("open " MODULE_DIR ": %s", err_str(errno));
+		return;
+	}
+	snprintf(order, sizeof(order), "%s%s", group ? "order.d/" : "order", group ? group : "");
+	if (io_read_file(dirfd, order, ORDER_MAX, &list, NULL, &err) < 0) {
+		log_warn("modules: %s", err.msg);
+		return;
+	}
+	for (char *save, *name = strtok_r(list, "\n", &save); name; name = strtok_r(NULL, "\n", &save))
+		load_one(dirfd, name);
+}

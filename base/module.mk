@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+base_SRC := $(sort $(wildcard base/*.c))

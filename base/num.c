@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/num.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Digits to the end of the string, nothing else. */
+static int digits(const char *s, uint64_t *ret)
+{
+	uint64_t v = 0;
+	bool over = false;
+
+	if (!s || *s == '\0')
+		return -EINVAL;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9')
+			return -EINVAL;
+		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+			over = true;
+	}
+	if (over)
+		return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
+int num_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	uint64_t v;
+	int r = digits(s, &v);
+
+	if (r < 0)
+		return r;
+	if (v < min || v > max)
+		return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
+int num_i64(const char *s, int64_t min, int64_t max, int64_t *ret)
+{
+	bool negative = s && *s == '-';
+	uint64_t u;
+	int64_t v;
+	int r = digits(negative ? s + 1 : s, &u);
+
+	if (r < 0)
+		return r;
+	if (u > (uint64_t)INT64_MAX + negative)
+		return -ERANGE;
+	/* In unsigned arithmetic, where the negation of 2^63 is defined. */
+	v = (int64_t)(negative ? -u : u);
+	if (v < min || v > max)
+		return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
+int num_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret)
+{
+	uint64_t v;
+	int r = num_u64(s, min, max, &v);
+
+	if (r < 0)
+		return r;
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+int num_int(const char *s, int min, int max, int *ret)
+{
+	int64_t v;
+	int r = num_i64(s, min, max, &v);
+
+	if (r < 0)
+		return r;
+	*ret = (int)v;
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "cmd/command.h"
+
+static struct {
+	const char *bundle, *pid_file, *console_socket;
+	bool no_pivot, no_new_keyring;
+	unsigned int preserve_fds;
+} opt;
+
+static const struct option_row options[] = {
+	{"bundle", 'b', OPT_STR, &opt.bundle, "PATH", "bundle directory (default: the current one)"},
+	{"console-socket", 0, OPT_STR, &opt.console_socket, "PATH", "socket that receives the master end of the terminal"},
+	{"pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to"},
+	{"no-pivot", 0, OPT_FLAG, &opt.no_pivot, NULL, "accepted: the root of a VM's container has no such limits"},
+	{"no-new-keyring", 0, OPT_FLAG, &opt.no_new_keyring, NULL, "accepted: keyrings are the guest's"},
+	{"preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N", "additional descriptors for the container (not supported yet)"},
+	{},
+};
+
+static int run(const struct rt *rt, char **args, struct err *err)
+{
+	struct rt_create a = {
+		.id = args[0],
+		.bundle = opt.bundle,
+		.pid_file = opt.pid_file,
+		.console_socket = opt.console_socket,
+		.detach = true,
+		.console_fd = -EBADF,
+		.preserve_fds = opt.preserve_fds,
+	};
+	int r = rt_create(rt, &a, NULL, err);
+
+	return r < 0 ? err_wrap(err, PROGRAM " create failed") : 0;
+}
+
+const struct command cmd_create = {
+	.name = "create",
+	.args = "<container-id>",
+	.summary = "create a container",
+	.description = "Starts a virtual machine and prepares the bundle's process in it, up to the point where only its\n"
+		       "program has to be executed: see start. The id must be unique on the host.",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};

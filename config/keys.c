@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/keys.h"
+
+#include "config/config.h"
+
+#define ROW(section_, group, member, type_, fallback_, doc_, ...)                                          \
+	{                                                                                                   \
+		.section = section_, .key = #member, .type = CONFIG_##type_,                                \
+		.offset = offsetof(struct moat_config, group.member), .fallback = fallback_, .doc = doc_, \
+		__VA_ARGS__                                                                                 \
+	}
+#define QEMU(...) ROW("hypervisor.qemu", qemu, __VA_ARGS__)
+#define AGENT(...) ROW("agent.moat", agent, __VA_ARGS__)
+#define RUNTIME(...) ROW("runtime", runtime, __VA_ARGS__)
+#define RANGE(from, to) .min = from, .max = to
+#define WORDS(...) .words = (const char *const[]){ __VA_ARGS__, NULL }
+
+const struct config_section config_sections[] = {
+	{ "hypervisor.qemu", "The virtual machine and its devices." },
+	{ "agent.moat", "The agent in the guest and the way to it." },
+	{ "runtime", "The runtime itself." },
+	{ NULL, NULL },
+};
+
+const struct config_key config_keys[] = {
+	QEMU(path, PATH, "\"\"",
+	     "The QEMU program. Empty: the first of /usr/bin/qemu-system-x86_64 and /usr/libexec/qemu-kvm."),
+	QEMU(kernel, PATH, "\"\"",
+	     "The guest's kernel: an uncompressed ELF image with a PVH entry, or a bzImage. Empty: the one that was "
+	     "installed with moat."),
+	QEMU(initrd, PATH, "\"\"",
+	     "The guest's initramfs, which holds the agent. Empty: the one that was installed with moat."),
+	QEMU(machine_type, STR, "\"q35\"",
+	     "QEMU's machine: \"q35\" can do everything; \"microvm\" boots faster, but devices cannot be plugged in "
+	     "as quickly.",
+	     WORDS("q35", "microvm")),
+	QEMU(accelerator, STR, "\"auto\"",
+	     "\"kvm\" runs the guest on the processor's virtualization, \"tcg\" translates its code in software, which is "
+	     "slow and no security boundary. \"auto\" takes kvm where it really works.",
+	     WORDS("auto", "kvm", "tcg")),
+	QEMU(kernel_params, STR, "\"\"",
+	     "Words that are appended to the guest kernel's command line.", .max = 1024),
+	QEMU(default_vcpus, INT, "1",
+	     "Virtual processors of a VM.",
+	     RANGE(1, 240)),
+	QEMU(default_maxvcpus, INT, "0",
+	     "Virtual processors that a VM can grow to. 0: as many as default_vcpus.",
+	     RANGE(0, 240),
+	     .later = "virtual processors cannot be added to a running VM"),
+	QEMU(default_memory, INT, "256",
+	     "Memory of a VM in MiB.",
+	     RANGE(64, 16 * 1024 * 1024)),
+	QEMU(memory_slots, INT, "10",
+	     "How many times memory can be added to a running VM.",
+	     RANGE(0, 256),
+	     .later = "memory cannot be added to a running VM"),
+	QEMU(cpu_model, STR, "\"\"",
+	     "QEMU's processor model and its properties, for example \"host,pmu=off\". Empty: all that the "
+	     "accelerator offers.", .max = 1024),
+	QEMU(firmware, PATH, "\"\"",
+	     "The machine's firmware. Empty: the one that QEMU brings along."),
+	QEMU(pcie_root_port, INT, "8",
+	     "PCIe root ports of a q35 machine. Each device needs one, the shared file system too.",
+	     RANGE(1, 16)),
+	QEMU(shared_fs, STR, "\"virtio-fs\"",
+	     "How the container's root file system and bind mounts reach the guest.", WORDS("virtio-fs")),
+	QEMU(virtio_fs_daemon, PATH, "\"\"",
+	     "The virtiofsd program, QEMU's own or the one written in Rust. Empty: the first of "
+	     "/usr/libexec/virtiofsd, /usr/lib/qemu/virtiofsd and /usr/lib/virtiofsd."),
+	QEMU(virtio_fs_extra_args, STRV, "[]",
+	     "More arguments for virtiofsd, for example [\"--thread-pool-size=1\"]."),
+	QEMU(virtio_fs_cache, STR, "\"auto\"",
+	     "What the guest caches of shared files. \"never\": every change on the host is seen at once; \"auto\": "
+	     "metadata for a second; \"always\": the host must not change anything; \"metadata\": no file contents.",
+	     WORDS("auto", "never", "always", "metadata")),
+	QEMU(enable_hugepages, BOOL, "false",
+	     "Back the guest's memory with huge pages, which must have been reserved.",
+	     .later = "huge pages are not used"),
+	QEMU(enable_vhost_user_store, BOOL, "false",
+	     "Look for vhost-user devices of SPDK and the like below vhost_user_store_path.",
+	     .later = "vhost-user devices are not attached"),
+	QEMU(vhost_user_store_path, PATH, "\"/var/run/kata-containers/vhost-user\"",
+	     "The directory with block/sockets and block/devices of vhost-user devices.",
+	     .later = "vhost-user devices are not attached"),
+	QEMU(vhost_user_reconnect_timeout_sec, INT, "0", "Seconds between attempts to reconnect to a vhost-user device. 0: no attempt.",
+	     RANGE(0, 3600),
+	     .later = "vhost-user devices are not attached"),
+	QEMU(enable_debug, BOOL, "false",
+	     "Log what is sent to QEMU and what the guest's kernel says."),
+
+	AGENT(channel, STR, "\"auto\"",
+	     "The way to the agent: a \"virtio-serial\" port or a \"vsock\" connection. \"auto\" takes vsock where the "
+	     "host has /dev/vhost-vsock.",
+	     WORDS("auto", "virtio-serial", "vsock")),
+	AGENT(boot_timeout, INT, "60",
+	     "Seconds until the agent must have answered. A busy host without kvm takes long.",
+	     RANGE(1, 3600)),
+	AGENT(enable_debug, BOOL, "false",
+	     "Let the agent log what it does to the guest's console."),
+
+	RUNTIME(hypervisor, STR, "\"qemu\"",
+	     "What runs the VMs. \"fake\" starts none and is for tests.", WORDS("qemu", "fake")),
+	RUNTIME(monitor_log_limit, INT, "256",
+	     "The most that is kept of what a VM's monitor, QEMU and virtiofsd say, in KiB.",
+	     RANGE(4, 65536)),
+	RUNTIME(console_log_limit, INT, "256",
+	     "The most that is kept of what a guest writes to its console, in KiB.",
+	     RANGE(4, 65536)),
+	RUNTIME(enable_debug, BOOL, "false",
+	     "Log as with --debug."),
+	{ .key = NULL },
+};

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Devices of a VM, independent of the hypervisor that attaches them. A
+ * device is described completely before it is attached; the manager gives it
+ * an id and a PCIe root port and takes both back when it is detached or attaching fails.
+ */
+#ifndef MOAT_DEVICES_DEVICE_H
+#define MOAT_DEVICES_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum device_kind {
+	DEVICE_FS, /* virtio-fs: a vhost-user socket connected to virtiofsd */
+	DEVICE_VSOCK,
+	DEVICE_KINDS, /* their number */
+};
+
+struct device_fs {
+	int socket; /* connected to virtiofsd; taken by the device */
+	char tag[37]; /* virtio-fs tag, at most 36 bytes */
+	uint32_t queue_size; /* entries, power of two */
+};
+
+struct device_vsock {
+	int vhostfd; /* /dev/vhost-vsock, opened; taken by the device */
+	uint32_t cid; /* the guest's context id, 3 or more */
+};
+
+struct device {
+	enum device_kind kind;
+	char id[32]; /* "fs0": set by devices_add(), never given twice */
+	int port; /* index of its root port: set by devices_add() */
+	union {
+		struct device_fs fs;
+		struct device_vsock vsock;
+	};
+};
+
+const char *device_kind_name(const struct device *dev); /* "fs" */
+/* Closes the descriptor of a device: the hypervisor has its own now (virtiofsd ends when the last one is closed). */
+void device_close(struct device *dev);
+
+/* All devices of one VM and who owns which root port. */
+struct devices;
+
+int devices_new(unsigned int ports, struct devices **ret, struct err *err);
+void devices_free(struct devices *d); /* frees the devices too and closes their descriptors */
+/* Copies *dev (descriptors are taken, also on failure), gives it an id and a free port. -ENOSPC names the limit. */
+int devices_add(struct devices *d, const struct device *dev, struct device **ret, struct err *err);
+/* Gives id and port back, frees the device. */
+void devices_remove(struct devices *d, struct device *dev);
+struct device *devices_find(struct devices *d, const char *id);
+
+#endif

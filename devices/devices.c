@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "devices/device.h"
+#include "devices/ports.h"
+
+/* Entries of a virtqueue: what QEMU accepts. */
+#define QUEUE_MIN 2
+#define QUEUE_MAX 1024
+
+/* Context ids below are reserved (hypervisor, loopback, host); the last one means "any". */
+#define CID_MIN 3u
+#define CID_MAX 0xfffffffeu
+
+struct entry {
+	struct device dev; /* first: handed out */
+	struct entry *next;
+};
+
+struct devices {
+	struct ports ports;
+	struct entry *list;
+	unsigned int next_number[DEVICE_KINDS];
+};
+
+struct kind_ops {
+	const char *name; /* and prefix of ids */
+	int (*check)(const struct devices *d, const struct device *dev, struct err *err);
+	/* The descriptor that the device owns. */
+	int *(*fd)(struct device *dev);
+};
+
+static int fs_check(const struct devices *d, const struct device *dev, struct err *err)
+{
+	const struct device_fs *fs = &dev->fs;
+	size_t len = strnlen(fs->tag, sizeof(fs->tag));
+
+	if (fs->socket < 0)
+		return err_set(err, EBADF, "virtio-fs device without a socket");
+	if (len == 0 || len == sizeof(fs->tag))
+		return err_set(err, EINVAL, "virtio-fs tag must have 1 to %zu bytes", sizeof(fs->tag) - 1);
+	for (size_t i = 0; i < len; i++)
+		if (fs->tag[i] <= ' ' || fs->tag[i] > '~')
+			return err_set(err, EINVAL, "virtio-fs tag has a byte that is not printable ascii");
+	if (fs->queue_size < QUEUE_MIN || fs->queue_size > QUEUE_MAX || (fs->queue_size & (fs->queue_size - 1)))
+		return err_set(err, EINVAL, "virtio-fs queue size %u is not a power of two from %u to %u",
+			       fs->queue_size, QUEUE_MIN, QUEUE_MAX);
+	for (const struct entry *e = d->list; e; e = e->next)
+		if (e->dev.kind == DEVICE_FS && strcmp(e->dev.fs.tag, fs->tag) == 0)
+			return err_set(err, EEXIST, "virtio-fs tag '%s' is in use", fs->tag);
+	return 0;
+}
+
+static int *fs_fd(struct device *dev)
+{
+	return &dev->fs.socket;
+}
+
+static int vsock_check(const struct devices *d, const struct device *dev, struct err *err)
+{
+	if (dev->vsock.vhostfd < 0)
+		return err_set(err, EBADF, "vsock device without a vhost descriptor");
+	if (dev->vsock.cid < CID_MIN || dev->vsock.cid > CID_MAX)
+		return err_set(err, EINVAL, "vsock context id %u is reserved", dev->vsock.cid);
+	for (const struct entry *e = d->list; e; e = e->next)
+		if (e->dev.kind == DEVICE_VSOCK)
+			return err_set(err, EEXIST, "a virtual machine has one vsock device");
+	return 0;
+}
+
+static int *vsock_fd(struct device *dev)
+{
+	return &dev->vsock.vhostfd;
+}
+
+static const struct kind_ops kinds[DEVICE_KINDS] = {
+	[DEVICE_FS] = { "fs", fs_check, fs_fd },
+	[DEVICE_VSOCK] = { "vsock", vsock_check, vsock_fd },
+};
+
+static const struct kind_ops *kind_of(const struct device *dev)
+{
+	return (unsigned int)dev->kind < DEVICE_KINDS ? &kinds[dev->kind] : NULL;
+}
+
+const char *device_kind_name(const struct device *dev)
+{
+	return kind_of(dev)->name;
+}
+
+void device_close(struct device *dev)
+{
+	const struct kind_ops *k = kind_of(dev);
+	int *fd = k ? k->fd(dev) : NULL;
+
+	if (fd)
+		*fd = fd_close(*fd);
+}
+
+int devices_new(unsigned int ports, struct devices **ret, struct err *err)
+{
+	struct devices *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return err_set(err, ENOMEM, "out of memory");
+	r = ports_init(&d->ports, ports, err);
+	if (r < 0) {
+		free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+void devices_free(struct devices *d)
+{
+	if (!d)
+		return;
+	while (d->list)
+		devices_remove(d, &d->list->dev);
+	ports_done(&d->ports);
+	free(d);
+}
+
+static int add(struct devices *d, struct entry *e, struct err *err)
+{
+	const struct kind_ops *k = kind_of(&e->dev);
+	struct entry **p;
+	int r;
+
+	if (!k)
+		return err_set(err, EINVAL, "unknown kind of device");
+	r = k->check(d, &e->dev, err);
+	if (r < 0)
+		return r;
+	r = ports_take(&d->ports, e, err);
+	if (r < 0)
+		return err_wrap(err, "cannot add a %s device", k->name);
+	e->dev.port = r;
+	/* A number is never given twice: a late event about a removed device must not hit another one. */
+	snprintf(e->dev.id, sizeof(e->dev.id), "%s%u", k->name, d->next_number[e->dev.kind]++);
+	for (p = &d->list; *p; p = &(*p)->next)
+		;
+	*p = e;
+	return 0;
+}
+
+int devices_add(struct devices *d, const struct device *dev, struct device **ret, struct err *err)
+{
+	struct device copy = *dev;
+	struct entry *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e) {
+		device_close(&copy);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	e->dev = copy;
+	e->dev.port = -1;
+	r = add(d, e, err);
+	if (r < 0) {
+		device_close(&e->dev);
+		free(e);
+		return r;
+	}
+	*ret = &e->dev;
+	return 0;
+}
+
+void devices_remove(struct devices *d, struct device *dev)
+{
+	struct entry **p = &d->list, *e;
+
+	while (*p && &(*p)->dev != dev)
+		p = &(*p)->next;
+	e = *p;
+	if (!e)
+		return;
+	*p = e->next;
+	ports_release(&d->ports, e);
+	device_close(&e->dev);
+	free(e);
+}
+
+struct device *devices_find(struct devices *d, const char *id)
+{
+	for (struct entry *e = d->list; e; e = e->next)
+		if (strcmp(e->dev.id, id) == 0)
+			return &e->dev;
+	return NULL;
+}

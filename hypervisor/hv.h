@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hypervisor behind a small interface. One struct hv is one VM. Everything is
+ * asynchronous in the owner's event loop: each operation calls its `done` exactly once,
+ * never from inside the call itself, with err->code 0 on success. Operations may be queued;
+ * they run in order. After HV_EVENT_EXITED every pending operation fails and nothing else happens.
+ *
+ * All sizes are MiB unless named otherwise. Descriptors in structs are borrowed
+ * unless a comment says "taken".
+ */
+#ifndef MOAT_HYPERVISOR_HV_H
+#define MOAT_HYPERVISOR_HV_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+
+struct device;
+struct hv;
+
+enum hv_event {
+	HV_EVENT_EXITED, /* the VM process is gone (text: how) */
+	HV_EVENT_GUEST_SHUTDOWN, /* guest powered off or rebooted; the VM process will end */
+	HV_EVENT_GUEST_PANIC,
+};
+
+enum hv_caps {
+	HV_CAP_HOTPLUG = 1 << 0,
+	HV_CAP_PAUSE = 1 << 1,
+	HV_CAP_VSOCK = 1 << 2,
+};
+
+struct hv_config {
+	const char *id; /* sandbox id, for -name and messages */
+	const char *path; /* the hypervisor's binary as seen in its jail */
+	const char *machine; /* "q35" or "microvm" */
+	const char *accel; /* "kvm" or "tcg": already decided, see accel.h */
+	const char *cpu; /* CPU model; NULL: the backend's choice for the accelerator */
+	const char *kernel, *initrd; /* paths as seen in the jail */
+	const char *cmdline; /* kernel command line, complete */
+	const char *firmware; /* NULL: the backend's choice */
+	uint32_t memory; /* MiB */
+	uint32_t vcpus;
+	bool shared_memory; /* memory mapped shared: wanted by virtio-fs and vhost-user */
+	bool hugepages;
+	uint32_t vsock_cid; /* 0: agent channel over virtio-serial */
+	uint32_t ports; /* PCIe root ports for devices, each holds one */
+	bool debug;
+	uid_t uid; /* of the VM process; 0: keep (only for tests) */
+	gid_t gid;
+	gid_t *groups; /* supplementary groups, e.g. the group of /dev/kvm */
+	size_t n_groups;
+};
+
+typedef void (*hv_done_fn)(void *data, const struct err *err);
+typedef void (*hv_event_fn)(void *data, enum hv_event ev, const char *text);
+
+struct hv_ops {
+	const char *name; /* "qemu", "fake" */
+	unsigned int caps;
+	/* Allocates and stores a copy of everything in cfg. Starts nothing. */
+	int (*create)(const struct hv_config *cfg, struct loop *loop, hv_event_fn on_event, void *data, struct hv **ret,
+		      struct err *err);
+	/* Starts the VM process; done: it answers and the VM is paused before its first instruction. */
+	int (*start)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
+	/* Attaches one device, before or after resume: the same steps. The device keeps its port until detached. */
+	int (*attach)(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err);
+	int (*detach)(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err);
+	int (*resume)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
+	int (*pause)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
+	/* Asks the VM process to end now, without the guest; HV_EVENT_EXITED follows. */
+	int (*quit)(struct hv *hv, struct err *err);
+	/* The host's end of the agent channel (taken by the caller), valid after start's done; -EBADF for vsock. */
+	int (*channel)(struct hv *hv);
+	/* The host's end of the serial console (taken by the caller), valid after start returned. */
+	int (*console)(struct hv *hv);
+	/* What would be started: {"argv": [...]} and the like, for --dry-run and the log. Fresh reference. */
+	json_t *(*describe)(const struct hv *hv);
+	pid_t (*pid)(const struct hv *hv); /* 0 when not running */
+	/* Kills (SIGKILL) and reaps what is left, frees everything. NULL is fine. */
+	void (*destroy)(struct hv *hv);
+};
+
+/* First member of every backend's VM. */
+struct hv {
+	const struct hv_ops *ops;
+};
+
+extern const struct hv_ops hv_qemu_ops;
+extern const struct hv_ops hv_fake_ops;
+
+/* NULL-terminated, and the lookup by name (NULL if unknown). */
+extern const struct hv_ops *const hv_backends[];
+const struct hv_ops *hv_find(const char *name);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The QEMU backend's inside: one struct qemu is one VM process. Operations are lists of QMP
+ * commands (steps); they run one after the other, a failed one is undone in
+ * reverse. Entry points from the loop are bracketed by qemu_enter() and
+ * qemu_leave(), so that callbacks may destroy the VM.
+ */
+#ifndef MOAT_HYPERVISOR_QEMU_H
+#define MOAT_HYPERVISOR_QEMU_H
+
+#include "base/str.h"
+#include "hypervisor/hv.h"
+#include "hypervisor/qmp.h"
+
+#define QEMU_TAIL 1024 /* bytes of what QEMU said last that are kept */
+
+/* One command of an operation. */
+struct qemu_step {
+	const char *command; /* NULL ends the list */
+	int timeout_ms;
+	json_t *(*args)(const struct device *dev); /* fresh; NULL member: no arguments */
+	int (*fd)(const struct device *dev); /* descriptor that travels along; NULL member: none */
+	/* After the reply wait for DEVICE_DELETED of the device, at most that long. */
+	int deleted_ms;
+	bool gone_is_fine; /* "no such device" is a success */
+	const char *undo; /* command with undo_args; NULL: nothing to undo */
+	json_t *(*undo_args)(const struct device *dev);
+};
+
+struct qemu_op {
+	struct qemu_op *next;
+	const struct qemu_step *steps;
+	size_t at;
+	bool undoing;
+	bool waiting; /* for DEVICE_DELETED, the reply is there */
+	bool deleted; /* DEVICE_DELETED was seen */
+	struct device *dev;
+	void (*finish)(struct device *dev); /* after the last step; may be NULL */
+	hv_done_fn done;
+	void *data;
+	struct err err;
+};
+
+struct qemu {
+	struct hv hv; /* first */
+	struct hv_config cfg;
+	char **argv;
+	struct loop *loop;
+	hv_event_fn on_event;
+	void *data;
+
+	pid_t pid; /* 0: not running */
+	int pidfd;
+	struct loop_source *pid_source;
+	struct qmp *qmp; /* NULL once the connection is gone */
+	bool ready; /* negotiated: operations may run */
+	bool ending; /* quit was asked for, or the QMP connection is gone */
+	bool told_shutdown;
+	int channel, console; /* the host's ends; -EBADF: taken */
+
+	int err_fd; /* read end of what QEMU says on stdout and stderr */
+	struct loop_source *err_source;
+	struct buf tail;
+	size_t logged; /* bytes, against the limit */
+
+	struct qemu_op *ops; /* the first one is running once ready is set */
+	struct loop_source *op_timer; /* for the running one */
+	struct loop_source *kill_timer; /* for a process that does not end */
+
+	unsigned int busy;
+	bool dead;
+};
+
+void qemu_enter(struct qemu *q);
+void qemu_leave(struct qemu *q);
+
+/* qemu.c: what the QMP client calls; data is the struct qemu */
+extern const struct qmp_handler qemu_qmp_handler;
+
+/* qemu_process.c */
+int qemu_spawn(struct qemu *q, struct err *err);
+/* SIGKILL, reaps, closes everything of the process. */
+void qemu_kill(struct qemu *q);
+/* SIGKILL after a while if the process has not ended by then. */
+void qemu_expect_end(struct qemu *q);
+
+/* qemu_ops.c */
+int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev, void (*finish)(struct device *dev),
+		hv_done_fn done, void *data, struct err *err);
+int qemu_init_ops(struct qemu *q, struct err *err);
+void qemu_run_ops(struct qemu *q); /* starts the first operation, if there is one and QEMU is ready */
+void qemu_device_deleted(struct qemu *q, const char *id);
+void qemu_device_kept(struct qemu *q, const char *id); /* the guest refused to give it up */
+void qemu_fail_ops(struct qemu *q, const struct err *err);
+void qemu_drop_ops(struct qemu *q); /* silently; undoes qemu_init_ops() */
+
+/* qemu_device.c */
+const struct qemu_step *qemu_attach_steps(const struct device *dev);
+const struct qemu_step *qemu_detach_steps(const struct device *dev);
+
+#endif

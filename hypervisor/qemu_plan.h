@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * QEMU's command line. Everything that belongs to the host comes in by
+ * descriptor under the numbers below; devices of the VM are attached later over QMP.
+ */
+#ifndef MOAT_HYPERVISOR_QEMU_PLAN_H
+#define MOAT_HYPERVISOR_QEMU_PLAN_H
+
+#include <stdint.h>
+
+#include "hypervisor/hv.h"
+
+enum qemu_fd {
+	QEMU_FD_QMP = 3,
+	QEMU_FD_CONSOLE,
+	QEMU_FD_AGENT, /* not with vsock */
+};
+
+#define QEMU_MAX_PORTS 24u
+#define QEMU_MAX_VCPUS 240u
+#define QEMU_MAX_CMDLINE 2047u /* bytes: the kernel's COMMAND_LINE_SIZE on x86 without the NUL */
+
+/* *ret_argv is a string vector (strv_free). -EINVAL names the member of cfg that is wrong. */
+int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err);
+/* True if guest memory is a memfd, whose size the process must be allowed to set. */
+bool qemu_uses_memfd(const struct hv_config *cfg);
+
+#endif

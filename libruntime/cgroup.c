@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libruntime/cgroup.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/path.h"
+#include "base/str.h"
+
+#define PROC_FILE_MAX (1024u * 1024)
+
+/* One mounted hierarchy. */
+struct hierarchy {
+	char mount[256];
+	char root[256]; /* the hierarchy's directory that is mounted there */
+	char options[256]; /* super options: v1 controllers */
+	bool v2;
+};
+
+/* Octal escapes of mountinfo (proc(5)): \040 and friends. */
+static void unescape(char *s)
+{
+	char *o = s;
+
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
+			*o++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+			s += 3;
+		} else {
+			*o++ = *s;
+		}
+	}
+	*o = '\0';
+}
+
+static int parse_mount(char *line, struct hierarchy *h)
+{
+	char *dash = strstr(line, " - "), type[32], options[256];
+
+	if (!dash || sscanf(line, "%*d %*d %*s %255s %255s", h->root, h->mount) != 2 ||
+	    sscanf(dash + 3, "%31s %*s %255s", type, options) != 2)
+		return -EINVAL;
+	h->v2 = strcmp(type, "cgroup2") == 0;
+	if (!h->v2 && strcmp(type, "cgroup") != 0)
+		return -EINVAL;
+	unescape(h->root);
+	unescape(h->mount);
+	snprintf(h->options, sizeof(h->options), ",%.253s,", options);
+	return 0;
+}
+
+/* The caller's own place in a hierarchy, from a line "N:controllers:/path" of /proc/self/cgroup. */
+static int own_path(const char *self, const struct hierarchy *h, char *out, size_t size)
+{
+	_free_ char *copy = strdup(self);
+	char *save = NULL, *line, *list, *path, first[64];
+
+	if (!copy)
+		return -ENOMEM;
+	for (line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		list = strchr(line, ':');
+		path = list ? strchr(list + 1, ':') : NULL;
+		if (!path)
+			continue;
+		*path++ = '\0';
+		list++;
+		if (h->v2 ? *list : !*list)
+			continue;
+		if (!h->v2) {
+			snprintf(first, sizeof(first), ",%.*s,", (int)strcspn(list, ","), list);
+			if (!strstr(h->options, first))
+				continue;
+		}
+		/* In a cgroup namespace or bind mount, paths are relative to what is mounted. */
+		if (strcmp(h->root, "/") != 0 && str_has_prefix(path, h->root))
+			path += strlen(h->root);
+		snprintf(out, size, "%s", *path ? path : "/");
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* Adds the missing directories from the mount point down to the leaf. */
+static int plan_one(const struct hierarchy *h, const char *inside, char ***dirs)
+{
+	_free_ char *clean = path_clean(inside);
+	_free_ char *full = NULL;
+	struct stat st;
+	char *p;
+	int r = 0;
+
+	if (!clean || strcmp(clean, "/") == 0)
+		return clean ? -EINVAL : -ENOMEM;
+	full = str_printf("%s%s", h->mount, clean);
+	if (!full)
+		return -ENOMEM;
+	for (p = full + strlen(h->mount) + 1; r >= 0 && (p = strchr(p, '/')) != NULL; p++) {
+		*p = '\0';
+		if (stat(full, &st) < 0)
+			r = strv_add(dirs, full);
+		*p = '/';
+	}
+	return r < 0 ? r : strv_add(dirs, full);
+}
+
+int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err)
+{
+	_free_ char *mounts = NULL, *self = NULL;
+	_strv_ char **dirs = NULL;
+	char *save = NULL, *line;
+	struct hierarchy h;
+	char own[1024];
+	int r;
+
+	r = io_read_file(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_MAX, &mounts, NULL, err);
+	if (r >= 0)
+		r = io_read_file(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_MAX, &self, NULL, err);
+	for (line = r >= 0 ? strtok_r(mounts, "\n", &save) : NULL; r >= 0 && line; line = strtok_r(NULL, "\n", &save)) {
+		_free_ char *inside = NULL;
+
+		if (parse_mount(line, &h) < 0)
+			continue;
+		if (path && *path == '/') {
+			inside = strdup(path);
+		} else {
+			if (own_path(self, &h, own, sizeof(own)) < 0)
+				continue;
+			inside = path_join(own, path && *path ? path : id);
+		}
+		r = inside ? plan_one(&h, inside, &dirs) : -ENOMEM;
+		if (r < 0)
+			return err_errno(err, -r, "linux.cgroupsPath '%s'", path ? path : id);
+	}
+	if (r < 0)
+		return r;
+	*ret = take_ptr(dirs);
+	return 0;
+}
+
+/* A new v1 cpuset takes no process before it has CPUs and memory nodes: those of its parent. */
+static void copy_cpuset(const char *dir)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		_free_ char *from = str_printf("%s/../%s", dir, files[i]), *to = str_printf("%s/%s", dir, files[i]);
+		_free_ char *own = NULL, *value = NULL;
+
+		if (!from || !to || io_read_file(AT_FDCWD, to, 4096, &own, NULL, NULL) < 0 || strlen(own) > 1)
+			continue;
+		if (io_read_file(AT_FDCWD, from, 4096, &value, NULL, NULL) >= 0)
+			(void)io_write_string(AT_FDCWD, to, value, NULL);
+	}
+}
+
+int cgroup_make(char *const *dirs, struct err *err)
+{
+	for (; dirs && *dirs; dirs++) {
+		if (mkdir(*dirs, 0755) < 0 && errno != EEXIST)
+			return err_errno(err, errno, "make cgroup '%s'", *dirs);
+		copy_cpuset(*dirs);
+	}
+	return 0;
+}
+
+/* A directory is a leaf if the next one does not lie below it. */
+static bool is_leaf(char *const *dir)
+{
+	size_t n = strlen(dir[0]);
+
+	return !dir[1] || strncmp(dir[1], dir[0], n) != 0 || dir[1][n] != '/';
+}
+
+int cgroup_join(char *const *dirs, pid_t pid, struct err *err)
+{
+	char text[16];
+	int r;
+
+	snprintf(text, sizeof(text), "%d", pid);
+	for (; dirs && *dirs; dirs++) {
+		_free_ char *procs = NULL;
+
+		if (!is_leaf(dirs))
+			continue;
+		procs = path_join(*dirs, "cgroup.procs");
+		r = procs ? io_write_string(AT_FDCWD, procs, text, err) : err_errno(err, ENOMEM, "cgroup");
+		if (r < 0)
+			return err_wrap(err, "join cgroup");
+	}
+	return 0;
+}
+
+/* Signals every process of a leaf; returns how many there were. */
+static unsigned int kill_leaf(const char *dir)
+{
+	_free_ char *procs = path_join(dir, "cgroup.procs"), *text = NULL;
+	char *save = NULL, *line;
+	unsigned int n = 0;
+	int pid;
+
+	if (!procs || io_read_file(AT_FDCWD, procs, PROC_FILE_MAX, &text, NULL, NULL) < 0)
+		return 0;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (num_int(line, 1, INT32_MAX, &pid) < 0 || pid == getpid())
+			continue;
+		kill(pid, SIGKILL);
+		n++;
+	}
+	return n;
+}
+
+void cgroup_kill(char *const *dirs, int timeout_ms)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+	unsigned int left;
+	char *const *d;
+	int waited;
+
+	/* Forks may race with the reading: again until nobody is there. */
+	for (waited = 0; waited <= timeout_ms; waited += 2) {
+		left = 0;
+		for (d = dirs; d && *d; d++)
+			if (is_leaf(d))
+				left += kill_leaf(*d);
+		if (!left)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	log_warn("%u processes do not leave the container's cgroup", left);
+}
+
+/* The last process may be a zombie that its parent has yet to reap: a short while of EBUSY is normal. */
+static int remove_leaf(const char *dir)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+	int tries;
+
+	for (tries = 0; rmdir(dir) < 0; tries++) {
+		if (errno == ENOENT)
+			return 0;
+		if (errno != EBUSY || tries >= 1000)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+int cgroup_remove(char *const *dirs, struct err *err)
+{
+	size_t i = strv_len(dirs);
+	int r, first = 0;
+
+	while (i-- > 0) {
+		if (!is_leaf(dirs + i)) {
+			(void)rmdir(dirs[i]); /* others may be using it by now */
+			continue;
+		}
+		r = remove_leaf(dirs[i]);
+		if (r < 0 && !first)
+			first = err_errno(err, -r, "remove cgroup '%s'", dirs[i]);
+	}
+	return first;
+}

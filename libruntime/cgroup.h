@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's cgroup of a container: linux.cgroupsPath in every mounted
+ * hierarchy (v1, v2, or both). All host processes of the container live in it, so
+ * that callers find statistics there and `delete --force` finds whatever is left.
+ * Sources: Documentation/admin-guide/cgroup-v1/, cgroup-v2.rst.
+ */
+#ifndef MOAT_LIBRUNTIME_CGROUP_H
+#define MOAT_LIBRUNTIME_CGROUP_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/*
+ * The directories that cgroup_make() will make, outermost first: path is
+ * absolute (from the root of each hierarchy) or relative to the caller's own cgroup; NULL or "": the id.
+ * Existing parents are left out, the last component never is. Vector owned by the caller.
+ */
+int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err);
+int cgroup_make(char *const *dirs, struct err *err);
+/* Moves a process into each leaf. */
+int cgroup_join(char *const *dirs, pid_t pid, struct err *err);
+/* SIGKILLs everything inside; waits up to timeout_ms for it to go. */
+void cgroup_kill(char *const *dirs, int timeout_ms);
+/* Removes what is empty, innermost first. A leaf that stays is an error. */
+int cgroup_remove(char *const *dirs, struct err *err);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libruntime/container.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "libruntime/monitor_client.h"
+#include "libruntime/store.h"
+#include "oci/validate.h"
+
+int container_open(const struct rt *rt, const char *id, bool lock, struct container *ret, struct err *err)
+{
+	struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	int r;
+
+	r = oci_id_validate(id, err);
+	if (r < 0)
+		return r;
+	c.root_fd = store_open(rt->root, false, err);
+	if (c.root_fd == -ENOENT)
+		return err_set(err, ENOENT, "container does not exist");
+	if (c.root_fd < 0)
+		return c.root_fd;
+	c.dir = lock ? store_lock(c.root_fd, id, LOCK_MS, err) : store_get(c.root_fd, id, err);
+	r = c.dir < 0 ? c.dir : state_load(c.dir, &c.state, err);
+	if (r == -ENOENT && c.dir >= 0)
+		r = err_set(err, ENOENT, "container '%s' is half-made: its state was never written (delete --force clears it)", id);
+	if (r < 0) {
+		container_close(&c);
+		return r;
+	}
+	c.status = status_compute(c.dir, &c.state);
+	*ret = c;
+	return 0;
+}
+
+void container_close(struct container *c)
+{
+	c->dir = fd_close(c->dir);
+	c->root_fd = fd_close(c->root_fd);
+	state_done(&c->state);
+}
+
+int container_set_phase(struct container *c, enum status status, struct err *err)
+{
+	char *phase = strdup(status_name(status));
+
+	if (!phase)
+		return err_errno(err, ENOMEM, "state");
+	free(c->state.phase);
+	c->state.phase = phase;
+	return state_save(c->dir, &c->state, err);
+}
+
+int container_request(struct container *c, const char *method, json_t *params, int timeout_ms, json_t **ret, struct err *err)
+{
+	json_t *obj = params ? params : json_object();
+	int r;
+
+	if (!obj || json_object_set_new(obj, "id", json_string(c->state.id)) < 0)
+		r = err_errno(err, ENOMEM, "%s", method);
+	else
+		r = monitor_request(c->dir, method, obj, timeout_ms, ret, err);
+	json_decref(obj);
+	return r;
+}

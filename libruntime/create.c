@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of create, and its undoing: docs/ARCHITECTURE.md "create, step by step". */
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "libruntime/cgroup.h"
+#include "libruntime/console.h"
+#include "libruntime/monitor_client.h"
+#include "libruntime/pidfile.h"
+#include "libruntime/runtime.h"
+#include "libruntime/standin_client.h"
+#include "libruntime/state.h"
+#include "libruntime/store.h"
+#include "libruntime/trees.h"
+#include "libruntime/vm_config.h"
+#include "oci/config.h"
+#include "oci/validate.h"
+#include "wire/message.h"
+
+#define SETUP_MS 30000 /* jail and namespaces of the monitor */
+#define CREATE_MS 60000 /* beyond the VM's own boot timeout */
+#define UID_BASE 0x70000000u /* ARCHITECTURE.md "Identities" */
+
+struct creation {
+	const struct rt *rt;
+	const struct rt_create *args;
+	char bundle[PATH_MAX];
+	int bundle_fd;
+	struct oci_config *config;
+	struct vm_config vm;
+	struct trees trees;
+	int root_fd, dir; /* state root; this container's directory, locked */
+	bool claimed;
+	struct state state;
+	struct monitor_proc monitor;
+	struct standin_start start;
+	struct standin_proc standin;
+	int console_slave;
+	bool committed;
+};
+
+/* In reverse order of making; what was never made is skipped. */
+static void creation_undo(struct creation *c)
+{
+	standin_cancel(&c->standin);
+	/* Without commit the monitor ends the VM when this closes; the wait has a deadline, then the kernel does it. */
+	c->monitor.control = fd_close(c->monitor.control);
+	if (c->monitor.pid > 0) {
+		if (c->committed || proc_wait_end(c->monitor.pidfd, 3000) < 0)
+			proc_signal(c->monitor.pidfd, SIGKILL);
+		waitpid(c->monitor.pid, NULL, 0);
+	}
+	cgroup_kill(c->state.cgroups, 2000);
+	(void)cgroup_remove(c->state.cgroups, NULL);
+	if (c->claimed)
+		(void)store_remove(c->root_fd, c->args->id, NULL);
+}
+
+static void creation_done(struct creation *c)
+{
+	fd_close(c->console_slave);
+	fd_close(c->monitor.control);
+	fd_close(c->monitor.pidfd);
+	fd_close(c->standin.setup);
+	fd_close(c->standin.pidfd);
+	fd_close(c->dir);
+	fd_close(c->root_fd);
+	fd_close(c->bundle_fd);
+	trees_done(&c->trees);
+	vm_config_done(&c->vm);
+	state_done(&c->state);
+	oci_config_free(c->config);
+}
+
+static void warn(void *data, const char *msg)
+{
+	(void)data;
+	log_warn("config.json: %s", msg);
+}
+
+static int open_bundle(struct creation *c, struct err *err)
+{
+	const char *bundle = c->args->bundle ? c->args->bundle : ".";
+
+	if (!realpath(bundle, c->bundle))
+		return err_errno(err, errno, "chdir %s", bundle);
+	c->bundle_fd = open(c->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->bundle_fd < 0)
+		return err_errno(err, errno, "chdir %s", bundle);
+	return oci_config_load(c->bundle_fd, warn, NULL, &c->config, err);
+}
+
+/* Everything that can be refused without making anything. */
+static int check(struct creation *c, struct err *err)
+{
+	const struct rt_create *a = c->args;
+	int r;
+
+	r = oci_id_validate(a->id, err);
+	if (r >= 0)
+		r = open_bundle(c, err);
+	if (r < 0)
+		return r;
+	if (c->config->process->terminal && a->detach && !a->console_socket)
+		return err_set(err, EINVAL, "cannot allocate tty if moat will detach without setting console socket");
+	if (a->console_socket && (!c->config->process->terminal || !a->detach))
+		return err_set(err, EINVAL, "cannot use console socket if runc will not detach or allocate tty");
+	if (a->preserve_fds)
+		return err_set(err, ENOTSUP, "--preserve-fds is not supported yet");
+	r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
+	return r < 0 ? r : vm_config_load(c->rt, a->id, &c->vm, err);
+}
+
+/* The intent: from here on `delete --force` knows what may exist. */
+static int claim(struct creation *c, struct err *err)
+{
+	char boot_id[37];
+	int r;
+
+	r = store_open(c->rt->root, true, err);
+	if (r < 0)
+		return r;
+	c->root_fd = r;
+	c->dir = store_claim(c->root_fd, c->args->id, err);
+	if (c->dir < 0)
+		return c->dir;
+	c->claimed = true;
+	r = proc_boot_id(boot_id);
+	if (r < 0)
+		return err_errno(err, -r, "boot id");
+	r = cgroup_plan(c->config->linux_->cgroups_path, c->args->id, &c->state.cgroups, err);
+	if (r < 0)
+		return r;
+	c->state.id = strdup(c->args->id);
+	c->state.phase = strdup("creating");
+	c->state.boot_id = strdup(boot_id);
+	c->state.bundle = strdup(c->bundle);
+	c->state.rootfs = strdup(c->trees.rootfs);
+	c->state.created = state_timestamp();
+	c->state.annotations = json_incref(c->config->annotations);
+	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle || !c->state.rootfs || !c->state.created)
+		return err_errno(err, ENOMEM, "state");
+	return state_save(c->dir, &c->state, err);
+}
+
+static int save_config(struct creation *c, struct err *err)
+{
+	_free_ char *text = js_dump(c->config->tree);
+
+	return text ? io_write_file(c->dir, "config.json", text, strlen(text), 0600, false, err)
+		    : err_errno(err, ENOMEM, "config.json");
+}
+
+static int start_monitor(struct creation *c, struct err *err)
+{
+	_json_ json_t *params = NULL;
+	int r;
+
+	r = cgroup_make(c->state.cgroups, err);
+	if (r >= 0)
+		r = monitor_spawn(c->vm.monitor, c->dir, &c->monitor, err);
+	if (r < 0)
+		return r;
+	c->state.monitor.pid = c->monitor.pid;
+	r = proc_start_time(c->monitor.pid, &c->state.monitor.start);
+	if (r < 0)
+		return err_errno(err, -r, "the monitor died");
+	r = cgroup_join(c->state.cgroups, c->monitor.pid, err);
+	if (r >= 0)
+		r = state_save(c->dir, &c->state, err);
+	if (r < 0)
+		return r;
+	if (strcmp(c->vm.setup.hypervisor, "fake") != 0)
+		c->vm.setup.uid = UID_BASE + 2 * (uint32_t)c->monitor.pid;
+	params = vm_setup_to_json(&c->vm.setup);
+	return wire_call(c->monitor.control, "setup", params, SETUP_MS, NULL, err);
+}
+
+static int make_console(struct creation *c, struct err *err)
+{
+	int master = -EBADF, r;
+
+	c->console_slave = -EBADF;
+	if (!c->args->console_socket)
+		return 0;
+	r = console_new(c->config->process->console_size, &master, &c->console_slave, err);
+	return r < 0 ? r : console_send(c->args->console_socket, master, err);
+}
+
+static int start_standin(struct creation *c, struct err *err)
+{
+	int r;
+
+	r = make_console(c, err);
+	if (r < 0)
+		return r;
+	c->start = (struct standin_start){
+		.program = c->vm.standin,
+		.args = c->config->process->args,
+		.id = c->args->id,
+		.exec = "",
+		.terminal = c->config->process->terminal,
+		.console_fd = c->console_slave >= 0 ? c->console_slave : c->args->console_fd,
+		.state_fd = c->dir,
+		.config = c->config,
+		.trees = &c->trees,
+		.join_pidfd = -EBADF,
+	};
+	r = standin_spawn(&c->start, &c->standin, err);
+	if (r < 0)
+		return r;
+	c->state.standin.pid = c->standin.pid;
+	r = proc_start_time(c->standin.pid, &c->state.standin.start);
+	if (r < 0)
+		return err_errno(err, -r, "the stand-in died");
+	r = cgroup_join(c->state.cgroups, c->standin.pid, err);
+	return r < 0 ? r : standin_setup(&c->start, &c->standin, err);
+}
+
+static json_t *create_params(struct creation *c)
+{
+	json_t *mounts = json_array();
+	char source[PATH_MAX];
+	size_t i;
+
+	for (i = 1; i < c->trees.n; i++) {
+		snprintf(source, sizeof(source), "%s/m%zu", c->args->id, c->trees.v[i].index);
+		json_array_append_new(mounts, json_pack("{s:I, s:s}", "index", (json_int_t)c->trees.v[i].index, "source", source));
+	}
+	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
+	return json_pack("{s:s, s:O, s:s, s:o}", "id", c->args->id, "config", c->config->tree, "root", source, "mounts", mounts);
+}
+
+static int create_in_guest(struct creation *c, struct err *err)
+{
+	_json_ json_t *params = create_params(c);
+	int timeout = (int)c->vm.setup.boot_timeout * 1000 + CREATE_MS;
+
+	if (!params)
+		return err_errno(err, ENOMEM, "create");
+	return wire_call(c->monitor.control, "create", params, timeout, NULL, err);
+}
+
+static int set_phase(struct state *s, const char *phase, struct err *err)
+{
+	char *copy = strdup(phase);
+
+	if (!copy)
+		return err_errno(err, ENOMEM, "state");
+	free(s->phase);
+	s->phase = copy;
+	return 0;
+}
+
+/* The container exists: record it, let go of monitor and stand-in, and tell the caller by the pid file, last of all. */
+static int commit(struct creation *c, struct err *err)
+{
+	int r;
+
+	r = set_phase(&c->state, "created", err);
+	if (r >= 0)
+		r = state_save(c->dir, &c->state, err);
+	if (r >= 0)
+		r = wire_call(c->monitor.control, "commit", NULL, MONITOR_REQUEST_MS, NULL, err);
+	c->committed = r >= 0;
+	if (r >= 0)
+		r = standin_go(&c->standin, err);
+	if (r >= 0 && c->args->pid_file)
+		r = pidfile_write(c->args->pid_file, c->standin.pid, err);
+	return r;
+}
+
+int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid, struct err *err)
+{
+	static int (*const steps[])(struct creation *c, struct err *err) = {
+		check, claim, save_config, start_monitor, NULL,
+	};
+	struct creation c = {
+		.rt = rt,
+		.args = args,
+		.bundle_fd = -EBADF,
+		.root_fd = -EBADF,
+		.dir = -EBADF,
+		.console_slave = -EBADF,
+		.monitor = {.pidfd = -EBADF, .control = -EBADF},
+		.standin = {.pidfd = -EBADF, .setup = -EBADF},
+	};
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r >= 0 && steps[i]; i++)
+		r = steps[i](&c, err);
+	if (r >= 0 && strcmp(c.vm.setup.hypervisor, "fake") != 0)
+		r = trees_fill_share(&c.trees, c.monitor.pidfd, MONITOR_SHARE, args->id, err);
+	if (r >= 0)
+		r = start_standin(&c, err);
+	if (r >= 0)
+		r = create_in_guest(&c, err);
+	if (r >= 0)
+		r = commit(&c, err);
+	if (r >= 0 && ret_pid)
+		*ret_pid = c.standin.pid;
+	if (r < 0)
+		creation_undo(&c);
+	creation_done(&c);
+	return r < 0 ? r : 0;
+}
+
+int rt_wants_terminal(const char *bundle, bool *ret, struct err *err)
+{
+	struct oci_config *config = NULL;
+	_close_ int fd = -EBADF;
+	int r;
+
+	fd = open(bundle ? bundle : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "chdir %s", bundle ? bundle : ".");
+	r = oci_config_load(fd, NULL, NULL, &config, err);
+	if (r < 0)
+		return r;
+	*ret = config->process->terminal;
+	oci_config_free(config);
+	return 0;
+}

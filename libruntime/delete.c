@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delete: what was recorded is taken down, in this order: the VM (its monitor), the stand-ins, the
+ * cgroups with whatever is left in them, the directory. Every step works without the one before.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/proc.h"
+#include "libruntime/cgroup.h"
+#include "libruntime/container.h"
+#include "libruntime/monitor_client.h"
+#include "libruntime/store.h"
+#include "oci/validate.h"
+
+#define END_MS 5000 /* for the monitor to end by itself */
+#define STANDIN_MS 2000 /* for a stand-in to pass on the last output */
+#define KILL_MS 5000
+
+/* Waits for a recorded process to end, then kills it. A child of ours is reaped. */
+static void end_process(const struct state *s, const struct state_process *p, int timeout_ms)
+{
+	_close_ int fd = status_open_process(s, p);
+
+	if (fd < 0)
+		return;
+	if (proc_wait_end(fd, timeout_ms) < 0) {
+		proc_signal(fd, SIGKILL);
+		(void)proc_wait_end(fd, KILL_MS);
+	}
+	(void)waitpid(p->pid, NULL, WNOHANG);
+}
+
+static int take_down(int root_fd, int dir, const char *id, struct state *s, bool force, struct err *err)
+{
+	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", 1);
+	_close_ int monitor = status_open_process(s, &s->monitor);
+	int timeout = END_MS, r;
+
+	/* Half-made or deaf: then it is not asked but killed. */
+	if (monitor >= 0 && monitor_request(dir, "delete", params, 2000, NULL, NULL) < 0) {
+		proc_signal(monitor, SIGKILL);
+		timeout = KILL_MS;
+	}
+	end_process(s, &s->monitor, timeout);
+	end_process(s, &s->standin, force ? 0 : STANDIN_MS);
+	cgroup_kill(s->cgroups, KILL_MS);
+	r = cgroup_remove(s->cgroups, err);
+	if (r < 0)
+		return r;
+	return store_remove(root_fd, id, err);
+}
+
+/* The state cannot be read: the names in it are lost, but the monitor can still be found by its socket's name. */
+static int take_down_blind(int root_fd, int dir, const char *id, struct err *err)
+{
+	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", 1);
+
+	(void)monitor_request(dir, "delete", params, 2000, NULL, NULL);
+	return store_remove(root_fd, id, err);
+}
+
+static int lock_for_delete(int root_fd, const char *id, bool force, struct err *err)
+{
+	_cleanup_(state_done) struct state s = {};
+	_close_ int dir = -EBADF, monitor = -EBADF;
+	int fd;
+
+	fd = store_lock(root_fd, id, force ? 200 : LOCK_MS, err);
+	if (fd != -ETIMEDOUT || !force)
+		return fd;
+	/* A create that hangs is ended by taking its VM away; it then cleans up and lets go of the lock. */
+	dir = store_get(root_fd, id, err);
+	if (dir >= 0 && state_load(dir, &s, NULL) >= 0) {
+		monitor = status_open_process(&s, &s.monitor);
+		if (monitor >= 0)
+			proc_signal(monitor, SIGKILL);
+	}
+	return store_lock(root_fd, id, LOCK_MS, err);
+}
+
+int rt_delete(const struct rt *rt, const char *id, bool force, struct err *err)
+{
+	_close_ int root_fd = -EBADF, dir = -EBADF;
+	_cleanup_(state_done) struct state s = {};
+	struct err damage = {};
+	enum status now;
+	int r;
+
+	r = oci_id_validate(id, err);
+	if (r < 0)
+		return r;
+	root_fd = store_open(rt->root, false, err);
+	if (root_fd >= 0)
+		dir = lock_for_delete(root_fd, id, force, err);
+	r = root_fd < 0 ? root_fd : dir < 0 ? dir : 0;
+	if (r == -ENOENT && force)
+		return 0;
+	if (r == -ENOENT)
+		return err_set(err, ENOENT, "container does not exist");
+	if (r < 0)
+		return r;
+	r = state_load(dir, &s, &damage);
+	if (r < 0 && !force)
+		return err_set(err, damage.code, "%s (delete --force clears it)", damage.msg);
+	if (r < 0)
+		return take_down_blind(root_fd, dir, id, err);
+	now = status_compute(dir, &s);
+	if (!force && (now == STATUS_RUNNING || now == STATUS_PAUSED))
+		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", id, status_name(now));
+	return take_down(root_fd, dir, id, &s, force, err);
+}

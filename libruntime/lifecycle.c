@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* start, kill, pause, resume: one request to the monitor each, with runc's answers for the wrong state. */
+#include <signal.h>
+
+#include "base/cleanup.h"
+#include "base/proc.h"
+#include "libruntime/container.h"
+#include "libruntime/monitor_client.h"
+
+int rt_start(const struct rt *rt, const char *id, struct err *err)
+{
+	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	int r;
+
+	r = container_open(rt, id, true, &c, err);
+	if (r < 0)
+		return r;
+	switch (c.status) {
+	case STATUS_CREATED:
+		break;
+	case STATUS_STOPPED:
+		return err_set(err, ESRCH, "cannot start a container that has stopped");
+	case STATUS_CREATING:
+		return err_set(err, EBUSY, "cannot start a container that is still being created");
+	default:
+		return err_set(err, EBUSY, "cannot start an already running container");
+	}
+	r = container_request(&c, "start", NULL, MONITOR_REQUEST_MS, NULL, err);
+	return r < 0 ? r : container_set_phase(&c, STATUS_RUNNING, err);
+}
+
+int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *err)
+{
+	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	_close_ int monitor = -EBADF;
+	json_t *params;
+	int r;
+
+	/* No lock: a kill must get through while another command waits for the guest. */
+	r = container_open(rt, id, false, &c, err);
+	if (r < 0)
+		return r;
+	if (c.status == STATUS_STOPPED)
+		return all ? 0 : err_set(err, ESRCH, "container not running");
+	params = json_pack("{s:i, s:b}", "signal", sig, "all", (int)all);
+	r = container_request(&c, "kill", params, MONITOR_REQUEST_MS, NULL, err);
+	if (r >= 0 || sig != SIGKILL)
+		return r;
+	/* A monitor that cannot pass it on any more is killed itself, and the VM with it. */
+	monitor = status_open_process(&c.state, &c.state.monitor);
+	return monitor >= 0 ? proc_signal(monitor, SIGKILL) : 0;
+}
+
+static int freeze(const struct rt *rt, const char *id, const char *method, enum status from, enum status to, const char *wrong,
+		  struct err *err)
+{
+	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	int r;
+
+	r = container_open(rt, id, true, &c, err);
+	if (r < 0)
+		return r;
+	if (c.status != from)
+		return err_set(err, EBUSY, "%s", wrong);
+	r = container_request(&c, method, NULL, MONITOR_REQUEST_MS, NULL, err);
+	return r < 0 ? r : container_set_phase(&c, to, err);
+}
+
+int rt_pause(const struct rt *rt, const char *id, struct err *err)
+{
+	return freeze(rt, id, "pause", STATUS_RUNNING, STATUS_PAUSED, "container not running", err);
+}
+
+int rt_resume(const struct rt *rt, const char *id, struct err *err)
+{
+	return freeze(rt, id, "resume", STATUS_PAUSED, STATUS_RUNNING, "container not paused", err);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting moat-monitor and talking to it. */
+#ifndef MOAT_LIBRUNTIME_MONITOR_CLIENT_H
+#define MOAT_LIBRUNTIME_MONITOR_CLIENT_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "libruntime/state.h"
+
+#define MONITOR_SOCKET "monitor.sock"
+#define MONITOR_SHARE "/share" /* in its mount namespace */
+
+/* Deadlines in milliseconds. */
+#define MONITOR_STATE_MS 1000
+#define MONITOR_REQUEST_MS 15000
+
+struct monitor_proc {
+	pid_t pid;
+	int pidfd;
+	int control; /* the creator's connection: closing it before `commit` ends the VM */
+};
+
+/* Binds monitor.sock in the state directory and starts the monitor; *ret is the caller's. */
+int monitor_spawn(const char *program, int state_fd, struct monitor_proc *ret, struct err *err);
+
+/* One request to the monitor of a state directory. -ECONNREFUSED / -ENOENT: no monitor there. */
+int monitor_request(int state_fd, const char *method, json_t *params, int timeout_ms, json_t **ret_result, struct err *err);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container verbs, as the command line offers them. Each function is one
+ * verb, complete: on failure nothing that it made is left, and err holds the
+ * one message for the user, in runc's words where runc has words for it.
+ *
+ * Not thread-safe: one thread of a process at a time (namespaces of the
+ * calling thread change for moments). Descriptors 0 to 2 are the container's stdio.
+ */
+#ifndef MOAT_LIBRUNTIME_RUNTIME_H
+#define MOAT_LIBRUNTIME_RUNTIME_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+#define RT_DEFAULT_ROOT "/run/moat"
+
+struct rt {
+	const char *root; /* state directory; absolute or relative to the cwd */
+	const char *config; /* configuration file; NULL: the default one if it exists */
+	bool debug;
+	bool systemd_cgroup;
+};
+
+struct rt_create {
+	const char *id;
+	const char *bundle; /* NULL: "." */
+	const char *pid_file; /* NULL: none; relative to the cwd */
+	const char *console_socket; /* NULL: none */
+	bool detach; /* the caller does not wait: a terminal needs a console socket */
+	int console_fd; /* slave of a pty that the caller relays, -EBADF: none */
+	unsigned int preserve_fds; /* additional descriptors from 3 on: refused unless 0, for now */
+};
+
+/* After success the container's process waits. *ret_pid (may be NULL) is its stand-in, a child of this process. */
+int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid, struct err *err);
+/* Whether config.json of the bundle asks for a terminal. */
+int rt_wants_terminal(const char *bundle, bool *ret, struct err *err);
+int rt_start(const struct rt *rt, const char *id, struct err *err);
+int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *err);
+/* force: in any state, also half-made ones; an unknown id is fine then. */
+int rt_delete(const struct rt *rt, const char *id, bool force, struct err *err);
+int rt_pause(const struct rt *rt, const char *id, struct err *err);
+int rt_resume(const struct rt *rt, const char *id, struct err *err);
+
+struct rt_exec {
+	const char *id;
+	json_t *process; /* OCI process object, complete; NULL: made from the container's with what follows */
+	char *const *args; /* replaces process.args */
+	char *const *env; /* added */
+	const char *cwd; /* NULL: the container's */
+	const char *user; /* "uid[:gid]"; NULL: the container's */
+	char *const *additional_gids; /* numbers */
+	char *const *caps; /* added to all sets but inheritable and ambient */
+	int tty; /* 0 no, 1 yes, -1 as process says */
+	bool no_new_privs;
+	const char *pid_file;
+	const char *console_socket;
+	bool detach;
+	int console_fd; /* as in rt_create */
+};
+
+/* After success the program runs. *ret_pid (may be NULL) is its stand-in, a child of this process. */
+int rt_exec(const struct rt *rt, const struct rt_exec *args, pid_t *ret_pid, struct err *err);
+
+struct rt_status {
+	char *id, *status, *bundle, *rootfs, *created, *owner;
+	pid_t pid; /* 0 when stopped */
+	json_t *annotations; /* object or NULL */
+};
+void rt_status_done(struct rt_status *s);
+/* "container does not exist" is -ENOENT. */
+int rt_state(const struct rt *rt, const char *id, struct rt_status *ret, struct err *err);
+/* Sorted by id; the caller frees each element and the array. A missing root directory is an empty list. */
+int rt_list(const struct rt *rt, struct rt_status **ret, size_t *ret_n, struct err *err);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libruntime/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/str.h"
+
+#define STATE_MAX_BYTES (4u * 1024 * 1024)
+
+static const struct js_field process_fields[] = {
+	{.key = "pid", .type = JS_I32, .offset = offsetof(struct state_process, pid), .flags = JS_REQUIRED},
+	{.key = "start", .type = JS_U64, .offset = offsetof(struct state_process, start), .flags = JS_REQUIRED},
+	{},
+};
+
+static const struct js_field fields[] = {
+	{.key = "version", .type = JS_U32, .offset = offsetof(struct state, version), .flags = JS_REQUIRED},
+	{.key = "id", .type = JS_STR, .offset = offsetof(struct state, id), .flags = JS_REQUIRED},
+	{.key = "phase", .type = JS_STR, .offset = offsetof(struct state, phase), .flags = JS_REQUIRED},
+	{.key = "boot_id", .type = JS_STR, .offset = offsetof(struct state, boot_id), .flags = JS_REQUIRED},
+	{.key = "bundle", .type = JS_STR, .offset = offsetof(struct state, bundle), .flags = JS_REQUIRED},
+	{.key = "rootfs", .type = JS_STR, .offset = offsetof(struct state, rootfs), .flags = JS_REQUIRED},
+	{.key = "created", .type = JS_STR, .offset = offsetof(struct state, created), .flags = JS_REQUIRED},
+	{.key = "monitor", .type = JS_OBJ, .offset = offsetof(struct state, monitor), .sub = process_fields},
+	{.key = "standin", .type = JS_OBJ, .offset = offsetof(struct state, standin), .sub = process_fields},
+	{.key = "cgroups", .type = JS_STRV, .offset = offsetof(struct state, cgroups)},
+	{.key = "annotations", .type = JS_MAP, .offset = offsetof(struct state, annotations), .flags = JS_NULLABLE},
+	{},
+};
+
+void state_done(struct state *s)
+{
+	js_free_fields(fields, s);
+}
+
+static json_t *process_json(const struct state_process *p)
+{
+	return json_pack("{s:i, s:o}", "pid", p->pid, "start", js_new_u64(p->start));
+}
+
+int state_save(int dirfd, const struct state *s, struct err *err)
+{
+	json_t *cgroups = json_array();
+	_json_ json_t *tree = NULL;
+	_free_ char *text = NULL;
+	char *const *c;
+
+	for (c = s->cgroups; c && *c; c++)
+		json_array_append_new(cgroups, json_string(*c));
+	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "version", STATE_VERSION, "id", s->id, "phase",
+			 s->phase, "boot_id", s->boot_id, "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created,
+			 "monitor", process_json(&s->monitor), "standin", process_json(&s->standin), "cgroups", cgroups);
+	if (tree && s->annotations)
+		json_object_set(tree, "annotations", s->annotations);
+	text = tree ? js_dump(tree) : NULL;
+	if (!text)
+		return err_errno(err, ENOMEM, "%s", STATE_FILE);
+	/* Under /run nothing survives a crash of the host anyway: no sync. */
+	return io_write_file(dirfd, STATE_FILE, text, strlen(text), 0600, false, err);
+}
+
+int state_load(int dirfd, struct state *ret, struct err *err)
+{
+	struct js_ctx ctx = {.err = err};
+	_json_ json_t *tree = NULL;
+	_free_ char *text = NULL;
+	size_t len;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = io_read_file(dirfd, STATE_FILE, STATE_MAX_BYTES, &text, &len, err);
+	if (r >= 0)
+		r = js_parse(text, len, NULL, &tree, err);
+	if (r >= 0)
+		r = js_decode(tree, fields, ret, "", &ctx);
+	if (r >= 0 && ret->version != STATE_VERSION)
+		r = err_set(err, EINVAL, "version %u is not supported", ret->version);
+	if (r >= 0 && (ret->monitor.pid < 0 || ret->standin.pid < 0))
+		r = err_set(err, EINVAL, "negative pid");
+	if (r < 0) {
+		state_done(ret);
+		if (r != -ENOENT)
+			err_wrap(err, "%s", STATE_FILE);
+	}
+	return r;
+}
+
+char *state_timestamp(void)
+{
+	struct timespec ts;
+	char day[32];
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (!gmtime_r(&ts.tv_sec, &tm) || strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		return NULL;
+	return str_printf("%s.%09ldZ", day, ts.tv_nsec);
+}

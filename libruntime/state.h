@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state.json: what a command recorded about a container. Written before the first resource exists (phase
+ * "creating": the names of what is going to be made) and again at each transition; always
+ * whole, by rename. Nothing in it is believed about life and death: see status.h.
+ */
+#ifndef MOAT_LIBRUNTIME_STATE_H
+#define MOAT_LIBRUNTIME_STATE_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+#define STATE_VERSION 1
+#define STATE_FILE "state.json"
+
+struct state_process {
+	int32_t pid; /* 0: none */
+	uint64_t start; /* /proc/PID/stat field 22 */
+};
+
+struct state {
+	uint32_t version;
+	char *id;
+	char *phase; /* creating, created, running, paused */
+	char *boot_id;
+	char *bundle, *rootfs; /* absolute */
+	char *created; /* RFC 3339 */
+	struct state_process monitor, standin;
+	char **cgroups; /* absolute directories in the order of their making */
+	json_t *annotations; /* object of strings or NULL */
+};
+
+void state_done(struct state *s);
+int state_save(int dirfd, const struct state *s, struct err *err);
+/* -ENOENT if there is no file yet, -EINVAL for damage or another version (message names the file). */
+int state_load(int dirfd, struct state *ret, struct err *err);
+/* RFC 3339 in UTC with nanoseconds, as runc prints it. Owned by the caller. */
+char *state_timestamp(void);
+
+#endif

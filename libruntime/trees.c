@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libruntime/trees.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "oci/mount_options.h"
+
+void trees_done(struct trees *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++) {
+		fd_close(t->v[i].share);
+		fd_close(t->v[i].view);
+	}
+	free(t->v);
+	free(t->rootfs);
+	*t = (struct trees){};
+}
+
+/*
+ * A private clone without set-user-ID and device nodes for the host; the guest
+ * has its own mount flags. attr: what the configuration asks for on top.
+ */
+static int clone_tree(int fd, bool recursive, const struct mount_attr *attr, bool attr_recursive)
+{
+	struct mount_attr base = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
+	_close_ int tree = -EBADF;
+
+	tree = (int)syscall(SYS_open_tree, fd, "",
+			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
+	if (tree < 0)
+		return -errno;
+	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &base, sizeof(base)) < 0)
+		return -errno;
+	if ((attr->attr_set || attr->attr_clr) &&
+	    syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | (attr_recursive ? AT_RECURSIVE : 0), attr, sizeof(*attr)) < 0)
+		return -errno;
+	return take_fd(tree);
+}
+
+static struct tree *add(struct trees *t)
+{
+	struct tree *v = reallocarray(t->v, t->n + 1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	t->v = v;
+	v[t->n] = (struct tree){.share = -EBADF, .view = -EBADF};
+	return &v[t->n++];
+}
+
+static int open_root(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *t, struct err *err)
+{
+	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY}, none = {};
+	_close_ int fd = -EBADF;
+	_free_ char *joined = NULL;
+	char real[PATH_MAX];
+	struct stat st;
+	struct tree *tree;
+
+	joined = c->root.path[0] == '/' ? strdup(c->root.path) : path_join(bundle, c->root.path);
+	if (!joined)
+		return err_errno(err, ENOMEM, "root.path");
+	fd = openat(bundle_fd, c->root.path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !realpath(joined, real))
+		return err_errno(err, errno, "invalid rootfs: stat %s", joined);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ENOTDIR, "invalid rootfs: root.path '%s' is not a directory", joined);
+	/* A relative path must stay in the bundle: a symlink out of it is somebody else's tree. */
+	if (c->root.path[0] != '/') {
+		_free_ char *prefix = str_printf("%s/", strcmp(bundle, "/") == 0 ? "" : bundle);
+
+		if (!prefix || !str_has_prefix(real, prefix))
+			return err_set(err, EINVAL, "invalid rootfs: root.path '%s' leads out of the bundle to %s", c->root.path,
+				       real);
+	}
+	if (strcmp(real, "/") == 0)
+		return err_set(err, EINVAL, "invalid rootfs: root.path must not be /");
+	t->rootfs = strdup(real);
+	tree = t->rootfs ? add(t) : NULL;
+	if (!tree)
+		return err_errno(err, ENOMEM, "root.path");
+	tree->index = SIZE_MAX;
+	tree->dir = true;
+	tree->readonly = c->root.readonly;
+	tree->share = clone_tree(fd, true, c->root.readonly ? &ro : &none, false);
+	/* The stand-in makes missing mount points in it and turns read-only afterwards. */
+	tree->view = tree->share < 0 ? tree->share : clone_tree(fd, true, &none, false);
+	if (tree->view < 0)
+		return err_errno(err, -tree->view, "root.path '%s'", real);
+	return 0;
+}
+
+/* /proc, /sys and /dev are the guest's own: what the host has there means nothing in a VM. */
+static bool from_guest(const char *source)
+{
+	static const char *const dirs[] = {"/proc", "/sys", "/dev"};
+	size_t i, n;
+
+	for (i = 0; i < ARRAY_SIZE(dirs); i++) {
+		n = strlen(dirs[i]);
+		if (strncmp(source, dirs[i], n) == 0 && (source[n] == '/' || source[n] == '\0') &&
+		    !str_has_prefix(source, "/dev/shm/"))
+			return true;
+	}
+	return false;
+}
+
+static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, struct trees *t, struct err *err)
+{
+	struct oci_mount_flags flags = {};
+	struct mount_attr attr = {};
+	_close_ int fd = -EBADF;
+	struct tree *tree;
+	struct stat st;
+	bool recursive;
+	int r;
+
+	if (!m->source || !*m->source)
+		return err_set(err, EINVAL, "mounts[%zu].source is required for a bind mount", index);
+	r = oci_mount_flags_parse(m->options, &flags, err);
+	if (r < 0)
+		return err_wrap(err, "mounts[%zu]", index);
+	recursive = flags.recursive;
+	attr.attr_set = flags.rec_attr_set & MOUNT_ATTR_RDONLY;
+	if (flags.set & MS_RDONLY)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	bool rec_attr = flags.rec_attr_set & MOUNT_ATTR_RDONLY;
+	oci_mount_flags_done(&flags);
+
+	fd = openat(bundle_fd, m->source, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, errno, "error mounting \"%s\" to rootfs at \"%s\": stat %s", m->source, m->destination,
+				 m->source);
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return err_set(err, ENOTSUP,
+			       "error mounting \"%s\" to rootfs at \"%s\": only files and directories can be shared with a VM",
+			       m->source, m->destination);
+	tree = add(t);
+	if (!tree)
+		return err_errno(err, ENOMEM, "mounts[%zu]", index);
+	tree->index = index;
+	tree->dir = S_ISDIR(st.st_mode);
+	tree->readonly = attr.attr_set & MOUNT_ATTR_RDONLY;
+	tree->share = clone_tree(fd, recursive, &attr, rec_attr);
+	tree->view = tree->share < 0 ? tree->share : clone_tree(fd, recursive, &attr, rec_attr);
+	if (tree->view < 0)
+		return err_errno(err, -tree->view, "error mounting \"%s\" to rootfs at \"%s\"", m->source, m->destination);
+	return 0;
+}
+
+int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *ret, struct err *err)
+{
+	struct trees t = {};
+	size_t i;
+	int r;
+
+	r = open_root(bundle_fd, bundle, c, &t, err);
+	for (i = 0; r >= 0 && i < c->n_mounts; i++)
+		if (oci_mount_is_bind(&c->mounts[i]) && !from_guest(c->mounts[i].source ? c->mounts[i].source : ""))
+			r = open_bind(bundle_fd, &c->mounts[i], i, &t, err);
+	if (r < 0) {
+		trees_done(&t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+/* ---- in the monitor's mount namespace ---- */
+
+static int place(int dir, const struct tree *t, struct err *err)
+{
+	_close_ int at = -EBADF;
+	char name[32];
+
+	if (t->index == SIZE_MAX)
+		snprintf(name, sizeof(name), "rootfs");
+	else
+		snprintf(name, sizeof(name), "m%zu", t->index);
+	at = t->dir ? path_mkdirs_in(dir, name, 0755, err) : path_touch_in(dir, name, 0644, err);
+	if (at < 0)
+		return at;
+	if (syscall(SYS_move_mount, t->share, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_errno(err, errno, "share %s", name);
+	return 0;
+}
+
+static int fill(const struct trees *t, int ns, const char *share, const char *id, struct err *err)
+{
+	_close_ int root = -EBADF, dir = -EBADF;
+	size_t i;
+	int r = 0;
+
+	if (setns(ns, CLONE_NEWNS) < 0)
+		return err_errno(err, errno, "enter the monitor's mount namespace");
+	root = open(share, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_errno(err, errno, "open the share");
+	dir = path_mkdirs_in(root, id, 0755, err);
+	if (dir < 0)
+		return dir;
+	for (i = 0; r >= 0 && i < t->n; i++)
+		r = place(dir, &t->v[i], err);
+	return r;
+}
+
+int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share, const char *id, struct err *err)
+{
+	struct err result = {};
+	int pipefd[2], status;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "pipe");
+	pid = fork();
+	if (pid == 0) {
+		/* setns(2) takes a pidfd (Linux 5.8). */
+		fill(t, monitor_pidfd, share, id, &result);
+		(void)io_write_all(pipefd[1], &result, sizeof(result));
+		_exit(0);
+	}
+	close(pipefd[1]);
+	if (pid < 0 || io_read_all(pipefd[0], &result, sizeof(result)) < 0)
+		err_set(&result, EIO, "fill the share: the helper process died");
+	close(pipefd[0]);
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+	if (result.code)
+		return err_set(err, result.code, "%s", result.msg);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The file trees of a container, held by descriptor: the root file system and the source of each bind mount as
+ * detached clones (open_tree(2)). Opened once, so that nothing can be exchanged between check and
+ * use; cloned twice, for the share and for the stand-in's view.
+ */
+#ifndef MOAT_LIBRUNTIME_TREES_H
+#define MOAT_LIBRUNTIME_TREES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "oci/config.h"
+
+struct tree {
+	size_t index; /* of config.mounts; SIZE_MAX: the root */
+	int share, view; /* detached mounts */
+	bool dir;
+	bool readonly;
+};
+
+struct trees {
+	struct tree *v; /* v[0] is the root */
+	size_t n;
+	char *rootfs; /* absolute path of the root file system */
+};
+
+/* Relative sources and root.path start at the bundle. Errors name the field and the path. */
+int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *ret, struct err *err);
+void trees_done(struct trees *t);
+
+/*
+ * Moves the share clones to <share>/<id>/rootfs and <share>/<id>/m<index> inside the mount namespace of
+ * the monitor, from a child process.
+ */
+int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share, const char *id, struct err *err);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libruntime/vm_config.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "config/paths.h"
+#include "hypervisor/accel.h"
+#include "hypervisor/hv.h"
+
+#define VSOCK_DEVICE "/dev/vhost-vsock"
+
+void vm_config_done(struct vm_config *v)
+{
+	vm_setup_done(&v->setup);
+	free(v->monitor);
+	free(v->standin);
+	*v = (struct vm_config){};
+}
+
+/* A program or image that is not there is better said now than by a VM that does not start. */
+static int need_file(const char *key, const char *path, bool program, struct err *err)
+{
+	struct stat st;
+
+	if (!path || !*path)
+		return err_set(err, ENOENT, "%s: not found on this host and not configured", key);
+	if (path[0] != '/')
+		return err_set(err, EINVAL, "%s: '%s' is not an absolute path", key, path);
+	if (stat(path, &st) < 0)
+		return err_errno(err, errno, "%s '%s'", key, path);
+	if (!S_ISREG(st.st_mode) || (program && access(path, X_OK) < 0))
+		return err_set(err, EACCES, "%s '%s' is not %s", key, path, program ? "an executable file" : "a regular file");
+	return 0;
+}
+
+static int need_files(const struct moat_config *c, const struct vm_config *v, struct err *err)
+{
+	int r;
+
+	r = need_file("moat-monitor", v->monitor, true, err);
+	if (r >= 0)
+		r = need_file("moat-standin", v->standin, true, err);
+	if (r < 0 || strcmp(c->runtime.hypervisor, "fake") == 0)
+		return r;
+	r = need_file("hypervisor.qemu.path", c->qemu.path, true, err);
+	if (r >= 0)
+		r = need_file("hypervisor.qemu.virtio_fs_daemon", c->qemu.virtio_fs_daemon, true, err);
+	if (r >= 0)
+		r = need_file("hypervisor.qemu.kernel", c->qemu.kernel, false, err);
+	if (r >= 0)
+		r = need_file("hypervisor.qemu.initrd", c->qemu.initrd, false, err);
+	return r;
+}
+
+/* The agent's channel: vsock where host and backend have it, unless virtio-serial is asked for. */
+static int choose_channel(const struct moat_config *c, const struct hv_ops *ops, uint32_t *ret_cid, struct err *err)
+{
+	bool there = access(VSOCK_DEVICE, R_OK | W_OK) == 0 && (ops->caps & HV_CAP_VSOCK);
+
+	*ret_cid = 0;
+	if (strcmp(c->agent.channel, "virtio-serial") == 0)
+		return 0;
+	if (strcmp(c->agent.channel, "vsock") == 0 && !there)
+		return err_set(err, ENODEV, "agent.moat.channel = \"vsock\": %s cannot be used", VSOCK_DEVICE);
+	/* The monitor derives a CID from its own identity. */
+	*ret_cid = there ? 1 : 0;
+	return 0;
+}
+
+static char *nonempty(const char *s)
+{
+	return s && *s ? strdup(s) : NULL;
+}
+
+static int fill(const struct rt *rt, const char *id, const struct moat_config *c, struct vm_setup *s, struct err *err)
+{
+	const struct hv_ops *ops = hv_find(c->runtime.hypervisor);
+	enum accel accel = ACCEL_TCG;
+	char why[256] = "";
+	int r;
+
+	if (!ops)
+		return err_set(err, EINVAL, "runtime.hypervisor '%s' is not known", c->runtime.hypervisor);
+	if (strcmp(ops->name, "fake") != 0) {
+		r = accel_choose(c->qemu.accelerator, &accel, why, sizeof(why), err);
+		if (r < 0)
+			return r;
+		log_info("accelerator %s: %s", accel_name(accel), why);
+	}
+	r = choose_channel(c, ops, &s->vsock_cid, err);
+	if (r < 0)
+		return r;
+	s->id = strdup(id);
+	s->hypervisor = strdup(ops->name);
+	s->path = strdup(c->qemu.path);
+	s->machine = strdup(c->qemu.machine_type);
+	s->accel = strdup(accel_name(accel));
+	s->cpu = nonempty(c->qemu.cpu_model);
+	s->firmware = nonempty(c->qemu.firmware);
+	s->kernel = strdup(c->qemu.kernel);
+	s->initrd = strdup(c->qemu.initrd);
+	s->kernel_params = nonempty(c->qemu.kernel_params);
+	s->virtiofsd = strdup(c->qemu.virtio_fs_daemon);
+	s->virtiofs_cache = strdup(c->qemu.virtio_fs_cache);
+	s->virtiofsd_args = strv_copy(c->qemu.virtio_fs_extra_args);
+	s->hostname = strdup("moat");
+	s->memory = c->qemu.default_memory;
+	s->vcpus = c->qemu.default_vcpus;
+	s->ports = c->qemu.pcie_root_port;
+	s->boot_timeout = c->agent.boot_timeout;
+	s->hugepages = c->qemu.enable_hugepages;
+	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug || c->runtime.enable_debug;
+	if (!s->id || !s->hypervisor || !s->path || !s->machine || !s->accel || !s->kernel || !s->initrd || !s->virtiofsd ||
+	    !s->virtiofs_cache || !s->virtiofsd_args || !s->hostname)
+		return err_errno(err, ENOMEM, "configuration");
+	return 0;
+}
+
+int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, struct err *err)
+{
+	_cleanup_(moat_paths_done) struct moat_paths paths = {};
+	_cleanup_(config_done) struct moat_config c = {};
+	int r;
+
+	r = config_load(rt->config, &c, err);
+	if (r >= 0)
+		r = moat_paths(&paths, err);
+	if (r < 0)
+		return r;
+	ret->monitor = take_ptr(paths.monitor);
+	ret->standin = take_ptr(paths.standin);
+	r = need_files(&c, ret, err);
+	return r < 0 ? r : fill(rt, id, &c, &ret->setup, err);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One monitor is one VM. This header is the map of the process: what it owns
+ * and which file drives which part. Everything runs in one event loop; no
+ * operation blocks after set-up.
+ *
+ *   main.c      descriptors, loop, first request
+ *   jail.c      the mount namespace in which monitor, QEMU and virtiofsd live
+ *   virtiofsd.c the file server
+ *   vm.c        boot and end of the VM
+ *   agent.c     session with the guest's agent: requests, deadlines, events
+ *   client.c    connections of commands and stand-ins
+ *   verbs.c     what commands ask for
+ *   container.c containers and processes
+ *   stream.c    stdio between stand-ins and agent
+ *   journal.c   bounded logs
+ */
+#ifndef MOAT_MONITOR_MONITOR_H
+#define MOAT_MONITOR_MONITOR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "wire/conn.h"
+#include "wire/vm_setup.h"
+
+/* Descriptors that moat-monitor is started with. */
+enum {
+	MONITOR_FD_CONTROL = 3, /* connection of the creating command */
+	MONITOR_FD_LISTEN = 4, /* monitor.sock, listening */
+	MONITOR_FD_STATE = 5, /* the state directory */
+};
+
+#define MONITOR_SHARE_TAG "moat"
+#define MONITOR_SHARE_DIR "/share" /* in the jail */
+
+enum vm_phase {
+	VM_IDLE, /* before setup */
+	VM_BOOTING,
+	VM_READY, /* the agent answers */
+	VM_ENDING, /* being taken down in order */
+	VM_ENDED, /* gone, or never came up: err says why */
+};
+
+struct agent;
+struct call;
+struct client;
+struct container;
+struct device;
+struct devices;
+struct hv;
+struct hv_ops;
+struct journal;
+
+struct monitor {
+	struct loop *loop;
+	struct vm_setup setup;
+
+	/* vm.c */
+	enum vm_phase phase;
+	struct err failure; /* why the VM ended, code 0: in order */
+	const struct hv_ops *hv_ops;
+	struct hv *hv;
+	struct devices *devices;
+	struct device *fs_device;
+	struct loop_source *boot_timer, *end_timer;
+	bool quitting; /* the hypervisor was told to */
+	pid_t virtiofsd_pid;
+	int virtiofsd_pidfd;
+	struct loop_source *virtiofsd_exit;
+
+	struct agent *agent;
+
+	/* client.c */
+	struct loop_source *listen;
+	struct client *clients;
+	struct call *calls; /* verbs.c: requests that wait for the agent */
+	bool committed; /* the creator finished; its connection may close */
+
+	/* container.c */
+	struct container *containers;
+	uint32_t next_stream;
+
+	/* journal.c */
+	struct journal *log, *console;
+	struct loop_source *console_src;
+	int console_fd;
+};
+
+/* Ends the process: everything else in the pid namespace dies with it. */
+void monitor_exit(struct monitor *m);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/verbs.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "monitor/agent.h"
+#include "monitor/container.h"
+#include "monitor/jail.h"
+#include "monitor/vm.h"
+#include "wire/message.h"
+
+#define REQUEST_TIMEOUT_MS 10000
+
+/* A command's request that waits for the agent. */
+struct call {
+	struct call *next;
+	struct monitor *m;
+	struct client *client; /* NULL: gone */
+	uint32_t id;
+	char *container;
+	enum container_status on_success; /* CONTAINER_CREATING: no change */
+};
+
+void verbs_client_gone(struct monitor *m, struct client *c)
+{
+	struct call *k;
+
+	for (k = m->calls; k; k = k->next)
+		if (k->client == c)
+			k->client = NULL;
+}
+
+static void on_reply(void *data, json_t *result, const struct err *err)
+{
+	struct call *k = data, **kp;
+	struct container *c = container_find(k->m, k->container);
+
+	for (kp = &k->m->calls; *kp; kp = &(*kp)->next)
+		if (*kp == k) {
+			*kp = k->next;
+			break;
+		}
+	if (c && !err->code && k->on_success != CONTAINER_CREATING && c->status != CONTAINER_STOPPED)
+		c->status = k->on_success;
+	if (k->client && err->code)
+		client_error(k->client, k->id, err);
+	else if (k->client)
+		client_result(k->client, k->id, result);
+	free(k->container);
+	free(k);
+}
+
+/* Hands a request on to the agent; its reply goes back to the client. */
+static int forward(struct client *c, uint32_t id, const char *method, struct container *k, json_t *params,
+		   enum container_status on_success, struct err *err)
+{
+	struct call *call = calloc(1, sizeof(*call));
+	int r;
+
+	if (call)
+		call->container = strdup(k->id);
+	if (!call || !call->container || !params) {
+		json_decref(params);
+		free(call);
+		return err_errno(err, ENOMEM, "%s", method);
+	}
+	call->m = c->m;
+	call->client = c;
+	call->id = id;
+	call->on_success = on_success;
+	r = agent_call(c->m->agent, method, params, REQUEST_TIMEOUT_MS, on_reply, call, err);
+	if (r < 0) {
+		free(call->container);
+		free(call);
+		return r;
+	}
+	call->next = c->m->calls;
+	c->m->calls = call;
+	return 0;
+}
+
+static int need_container(struct client *c, const json_t *params, struct container **ret, struct err *err)
+{
+	const char *id = js_get_str(params, "id");
+
+	if (!id)
+		return err_set(err, EPROTO, "request without id");
+	*ret = container_find(c->m, id);
+	return *ret ? 0 : err_set(err, ENOENT, "container does not exist");
+}
+
+/* ---- the requests: each answers with client_result() itself when it returns 1, later, or fails ---- */
+
+#define LATER 0
+#define DONE 1
+
+static int do_setup(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct monitor *m = c->m;
+	int r;
+
+	if (!c->creator || m->phase != VM_IDLE)
+		return err_set(err, EPERM, "the virtual machine is set up already");
+	r = vm_setup_from_json(params, &m->setup, err);
+	if (r >= 0)
+		r = jail_enter(&m->setup, err);
+	if (r < 0)
+		return r;
+	/* The command fills the share while the machine boots. */
+	client_result(c, id, NULL);
+	vm_boot(m);
+	return LATER;
+}
+
+static int do_commit(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	(void)id;
+	(void)params;
+	if (!c->creator)
+		return err_set(err, EPERM, "not the creator");
+	c->m->committed = true;
+	return DONE;
+}
+
+static int do_attach(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	const char *cid = js_get_str(params, "id"), *exec = js_get_str(params, "exec");
+	struct process *p;
+
+	if (!cid || !exec || strlen(cid) > ID_MAX || strlen(exec) > EXEC_MAX || c->process)
+		return err_set(err, EPROTO, "bad attach");
+	p = process_get(c->m, cid, exec, err);
+	if (!p)
+		return err ? -err->code : -ENOMEM;
+	if (p->standin || p->phase != PROCESS_NEW)
+		return err_set(err, EEXIST, "the process has a stand-in already");
+	p->standin = c;
+	c->process = p;
+	client_result(c, id, NULL);
+	process_try_start(p);
+	return LATER;
+}
+
+static int want_process(struct client *c, uint32_t id, const char *cid, const char *exec, json_t *params, struct err *err)
+{
+	struct process *p = process_get(c->m, cid, exec, err);
+
+	if (!p)
+		return err ? -err->code : -ENOMEM;
+	if (p->params || p->phase != PROCESS_NEW)
+		return err_set(err, EEXIST, *exec ? "the exec exists already" : "container with given ID already exists");
+	p->params = json_incref(params);
+	p->wanted_by = c;
+	p->request = id;
+	process_try_start(p);
+	return LATER;
+}
+
+static int do_create(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	const char *cid = js_get_str(params, "id");
+
+	if (!cid || strlen(cid) > ID_MAX)
+		return err_set(err, EPROTO, "create without id");
+	return want_process(c, id, cid, "", params, err);
+}
+
+static int do_exec(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	const char *exec = js_get_str(params, "exec");
+	struct container *k;
+	int r;
+
+	r = need_container(c, params, &k, err);
+	if (r < 0)
+		return r;
+	if (!exec || !*exec || strlen(exec) > EXEC_MAX)
+		return err_set(err, EPROTO, "exec without name");
+	if (k->status == CONTAINER_STOPPED)
+		return err_set(err, ESRCH, "cannot exec in a stopped container");
+	if (k->status == CONTAINER_PAUSED)
+		return err_set(err, EBUSY, "cannot exec in a paused container (use --ignore-paused to override)");
+	return want_process(c, id, k->id, exec, params, err);
+}
+
+static int do_start(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k;
+	int r;
+
+	r = need_container(c, params, &k, err);
+	if (r < 0)
+		return r;
+	if (k->status == CONTAINER_STOPPED)
+		return err_set(err, ESRCH, "cannot start a container that has stopped");
+	if (k->status != CONTAINER_CREATED)
+		return err_set(err, EBUSY, "cannot start an already running container");
+	return forward(c, id, "container.start", k, json_incref(params), CONTAINER_RUNNING, err);
+}
+
+static int do_kill(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	int64_t sig = js_get_int(params, "signal", 0);
+	struct process *init;
+	struct container *k;
+	int r;
+
+	r = need_container(c, params, &k, err);
+	if (r < 0)
+		return r;
+	if (sig < 0 || sig > 64)
+		return err_set(err, EINVAL, "signal %lld is out of range", (long long)sig);
+	if (k->status == CONTAINER_STOPPED)
+		return js_get_bool(params, "all", false) ? DONE : err_set(err, ESRCH, "container not running");
+	init = process_find(k, "");
+	if (sig == SIGKILL && init)
+		process_expect_death(init);
+	if (sig == SIGKILL && c->m->phase != VM_READY) {
+		vm_end_now(c->m);
+		return DONE;
+	}
+	return forward(c, id, "container.kill", k, json_incref(params), CONTAINER_CREATING, err);
+}
+
+static int do_pause(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k;
+	int r;
+
+	r = need_container(c, params, &k, err);
+	if (r < 0)
+		return r;
+	if (k->status != CONTAINER_RUNNING)
+		return err_set(err, EBUSY, "container not running");
+	return forward(c, id, "container.pause", k, json_incref(params), CONTAINER_PAUSED, err);
+}
+
+static int do_resume(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k;
+	int r;
+
+	r = need_container(c, params, &k, err);
+	if (r < 0)
+		return r;
+	if (k->status != CONTAINER_PAUSED)
+		return err_set(err, EBUSY, "container not paused");
+	return forward(c, id, "container.resume", k, json_incref(params), CONTAINER_RUNNING, err);
+}
+
+static int do_processes(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k;
+	int r;
+
+	r = need_container(c, params, &k, err);
+	return r < 0 ? r : forward(c, id, "container.processes", k, json_incref(params), CONTAINER_CREATING, err);
+}
+
+static int do_state(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	static const char *const phases[] = {"idle", "booting", "ready", "ending", "ended"};
+	_json_ json_t *result = NULL;
+	json_t *list = json_array();
+	struct container *k;
+
+	(void)params;
+	(void)err;
+	for (k = c->m->containers; k; k = k->next)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "id", k->id, "status", container_status_name(k->status)));
+	result = json_pack("{s:s, s:o}", "vm", phases[c->m->phase], "containers", list);
+	client_result(c, id, result);
+	return LATER;
+}
+
+static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k;
+	int r;
+
+	r = need_container(c, params, &k, err);
+	if (r < 0)
+		return r;
+	if ((k->status == CONTAINER_RUNNING || k->status == CONTAINER_PAUSED) && !js_get_bool(params, "force", false))
+		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", k->id,
+			       container_status_name(k->status));
+	client_result(c, id, NULL);
+	vm_end_now(c->m);
+	return LATER;
+}
+
+static const struct {
+	const char *method;
+	int (*fn)(struct client *c, uint32_t id, json_t *params, struct err *err);
+} verbs[] = {
+	{"setup", do_setup},   {"commit", do_commit}, {"attach", do_attach}, {"create", do_create},
+	{"exec", do_exec},     {"start", do_start},   {"kill", do_kill},     {"pause", do_pause},
+	{"resume", do_resume}, {"state", do_state},   {"delete", do_delete}, {"processes", do_processes},
+};
+
+int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)
+{
+	_json_ json_t *params = NULL;
+	struct err failure = {};
+	uint32_t id = f->id;
+	char method[64];
+	size_t i;
+	int r;
+
+	r = wire_parse_request(f, method, &params, err);
+	if (r < 0)
+		return r;
+	for (i = 0; i < ARRAY_SIZE(verbs) && strcmp(verbs[i].method, method) != 0; i++)
+		;
+	if (i == ARRAY_SIZE(verbs))
+		r = err_set(&failure, ENOSYS, "unknown request '%s'", method);
+	else
+		r = verbs[i].fn(c, id, params, &failure);
+	/* With LATER the verb has answered or will, and the client may be gone. */
+	if (r < 0)
+		client_error(c, id, &failure);
+	else if (r == DONE)
+		client_result(c, id, NULL);
+	return 0;
+}
+
+int verbs_standin_event(struct process *p, const char *name, json_t *event, struct err *err)
+{
+	const char *method = NULL;
+
+	if (p->phase != PROCESS_ALIVE)
+		return 0;
+	if (strcmp(name, "signal") == 0)
+		method = "process.kill";
+	else if (strcmp(name, "winsize") == 0)
+		method = "process.resize";
+	if (!method)
+		return err_set(err, EPROTO, "unknown event '%s'", name);
+	json_object_set_new(event, "id", json_string(p->container->id));
+	json_object_set_new(event, "exec", json_string(p->exec));
+	json_object_del(event, "event");
+	return process_request(p, method, event);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/virtiofsd.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "base/sock.h"
+#include "base/str.h"
+#include "monitor/monitor.h"
+
+#define SOCKET_NAME "/run/virtiofsd.sock" /* in the jail, only until both ends are connected */
+#define LISTEN_FD 3
+
+/* The option that only the Rust program has stands in its text; asking it by running it would cost a process start. */
+int virtiofsd_probe(const char *path, enum virtiofsd_kind *ret, struct err *err)
+{
+	static const char option[] = "shared-dir";
+	_close_ int fd = -EBADF;
+	struct stat st;
+	void *map;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, errno, "virtio_fs_daemon '%s'", path);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0 || access(path, X_OK) < 0)
+		return err_set(err, EACCES, "virtio_fs_daemon '%s': not an executable file", path);
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return err_errno(err, errno, "virtio_fs_daemon '%s'", path);
+	*ret = memmem(map, (size_t)st.st_size, option, sizeof(option) - 1) ? VIRTIOFSD_RUST : VIRTIOFSD_C;
+	munmap(map, (size_t)st.st_size);
+	return 0;
+}
+
+static int addf(char ***v, const char *fmt, const char *arg)
+{
+	_free_ char *s = arg ? str_printf(fmt, arg) : strdup(fmt);
+
+	return s ? strv_add(v, s) : -ENOMEM;
+}
+
+int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret, struct err *err)
+{
+	static const char *const c_options[] = {
+		"-o", "source=" MONITOR_SHARE_DIR, "-o", "sandbox=namespace", "-o", "xattr", "-o", "announce_submounts",
+		"-o", "log_level=warn", "--rlimit-nofile=0", NULL,
+	};
+	static const char *const rust_options[] = {
+		"--shared-dir", MONITOR_SHARE_DIR, "--sandbox", "namespace", "--xattr", "--announce-submounts",
+		"--log-level", "warn", "--rlimit-nofile", "0", NULL,
+	};
+	const char *const *o = kind == VIRTIOFSD_C ? c_options : rust_options;
+	const char *cache = s->virtiofs_cache;
+	_strv_ char **v = NULL;
+	_free_ char *fd = str_printf("--fd=%d", listen_fd);
+	char **extra;
+	int r;
+
+	r = fd ? strv_add(&v, s->virtiofsd) : -ENOMEM;
+	if (r >= 0)
+		r = strv_add(&v, fd);
+	for (; r >= 0 && *o; o++)
+		r = strv_add(&v, *o);
+	/* The C program says "none" where the Rust one and the configuration say "never". */
+	if (kind == VIRTIOFSD_C && strcmp(cache, "never") == 0)
+		cache = "none";
+	if (r >= 0 && kind == VIRTIOFSD_C) {
+		r = strv_add(&v, "-o");
+		if (r >= 0)
+			r = addf(&v, "cache=%s", cache);
+	} else if (r >= 0) {
+		r = addf(&v, "--cache=%s", cache);
+	}
+	for (extra = s->virtiofsd_args; r >= 0 && extra && *extra; extra++)
+		r = strv_add(&v, *extra);
+	if (r < 0)
+		return err_errno(err, -r, "virtiofsd");
+	*ret = take_ptr(v);
+	return 0;
+}
+
+static int prepare(void *data)
+{
+	struct rlimit rl;
+
+	/* It holds a descriptor for every file the guest knows. */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int virtiofsd_start(const struct vm_setup *s, struct virtiofsd *ret, struct err *err)
+{
+	_close_ int listen_fd = -EBADF, sock = -EBADF, out_r = -EBADF, out_w = -EBADF;
+	_strv_ char **argv = NULL;
+	static char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+	enum virtiofsd_kind kind;
+	int pipefd[2], r;
+
+	r = virtiofsd_probe(s->virtiofsd, &kind, err);
+	if (r >= 0)
+		r = virtiofsd_argv(s, kind, LISTEN_FD, &argv, err);
+	if (r < 0)
+		return r;
+	listen_fd = sock_listen_at(AT_FDCWD, SOCKET_NAME, err);
+	if (listen_fd < 0)
+		return err_wrap(err, "virtiofsd");
+	/* Connected before the daemon runs: it finds the connection in its backlog. */
+	sock = sock_connect_at(AT_FDCWD, SOCKET_NAME, err);
+	unlink(SOCKET_NAME);
+	if (sock < 0)
+		return err_wrap(err, "virtiofsd");
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "virtiofsd");
+	out_r = pipefd[0];
+	out_w = pipefd[1];
+
+	const struct spawn_fd fds[] = {{out_w, 1}, {out_w, 2}, {listen_fd, LISTEN_FD}};
+	const struct spawn sp = {
+		.path = s->virtiofsd,
+		.exe_fd = -EBADF,
+		.argv = argv,
+		.envp = env,
+		.fds = fds,
+		.n_fds = ARRAY_SIZE(fds),
+		.pdeathsig = SIGKILL,
+		.new_session = true,
+		.prepare = prepare,
+	};
+
+	r = spawn(&sp, &ret->pid, &ret->pidfd, err);
+	if (r < 0)
+		return err_wrap(err, "virtio_fs_daemon '%s'", s->virtiofsd);
+	ret->socket = take_fd(sock);
+	ret->output = take_fd(out_r);
+	return 0;
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/vm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "devices/device.h"
+#include "hypervisor/hv.h"
+#include "monitor/agent.h"
+#include "monitor/client.h"
+#include "monitor/cmdline.h"
+#include "monitor/container.h"
+#include "monitor/drop.h"
+#include "monitor/jail.h"
+#include "monitor/journal.h"
+#include "monitor/virtiofsd.h"
+
+#define SETUP_TIMEOUT_MS 20000
+#define SHUTDOWN_TIMEOUT_MS 2000 /* for the guest to write back */
+#define QUIT_TIMEOUT_MS 2000 /* for the hypervisor to end by itself */
+#define ENTROPY_BYTES 64
+
+static bool is_fake(const struct monitor *m)
+{
+	return strcmp(m->setup.hypervisor, "fake") == 0;
+}
+
+/* ---- the end ---- */
+
+static void vm_ended(struct monitor *m)
+{
+	struct err err = m->failure;
+
+	if (m->phase == VM_ENDED)
+		return;
+	m->phase = VM_ENDED;
+	m->boot_timer = loop_remove(m->boot_timer);
+	m->end_timer = loop_remove(m->end_timer);
+	if (!err.code)
+		err_set(&err, ESRCH, "the virtual machine has ended");
+	agent_free(m->agent);
+	m->agent = NULL;
+	containers_vm_ended(m, &err);
+	log_info("ended: %s", m->failure.code ? m->failure.msg : "in order");
+	vm_maybe_exit(m);
+}
+
+void vm_maybe_exit(struct monitor *m)
+{
+	if (m->phase == VM_ENDED && !clients_busy(m))
+		monitor_exit(m);
+}
+
+static void on_quit_timeout(struct loop_source *src, void *data)
+{
+	struct monitor *m = data;
+
+	(void)src;
+	if (m->hv) {
+		m->hv->ops->destroy(m->hv);
+		m->hv = NULL;
+	}
+	vm_ended(m);
+}
+
+void vm_end_now(struct monitor *m)
+{
+	bool asked = false;
+
+	if (m->phase == VM_ENDED)
+		return;
+	m->phase = VM_ENDING;
+	if (m->hv && !m->quitting)
+		asked = m->hv->ops->quit(m->hv, NULL) >= 0;
+	if (m->quitting)
+		return;
+	m->quitting = true;
+	/* The timer also serves where there is no VM yet: nothing ends from inside its caller. */
+	loop_remove(m->end_timer);
+	m->end_timer = loop_add_timer(m->loop, asked ? QUIT_TIMEOUT_MS : 0, on_quit_timeout, m, NULL);
+	if (!m->end_timer)
+		monitor_exit(m);
+}
+
+static void on_shutdown_reply(void *data, json_t *result, const struct err *err)
+{
+	(void)result;
+	(void)err;
+	vm_end_now(data);
+}
+
+void vm_end(struct monitor *m)
+{
+	if (m->phase >= VM_ENDING)
+		return;
+	if (m->phase != VM_READY || agent_call(m->agent, "sandbox.shutdown", json_object(), SHUTDOWN_TIMEOUT_MS,
+					       on_shutdown_reply, m, NULL) < 0) {
+		vm_end_now(m);
+		return;
+	}
+	m->phase = VM_ENDING;
+}
+
+void vm_fail(struct monitor *m, const struct err *err)
+{
+	if (m->phase >= VM_ENDING)
+		return;
+	m->failure = *err;
+	if (!m->failure.code)
+		m->failure.code = EIO;
+	log_error("%s", m->failure.msg);
+	vm_end_now(m);
+}
+
+/* ---- events ---- */
+
+static void on_hv_event(void *data, enum hv_event ev, const char *text)
+{
+	struct monitor *m = data;
+	struct err err = {};
+
+	log_info("vm: %s", text ? text : "event");
+	if (ev == HV_EVENT_EXITED) {
+		if (m->phase < VM_ENDING) {
+			char tail[512] = "";
+
+			journal_tail(m->console, tail, sizeof(tail));
+			err_set(&err, EIO, "the virtual machine ended unexpectedly: %s%s%s", text ? text : "?",
+				*tail ? "; its console says: " : "", tail);
+			vm_fail(m, &err);
+		}
+		vm_ended(m);
+	} else if (ev == HV_EVENT_GUEST_PANIC) {
+		err_set(&err, EIO, "the guest's kernel panicked");
+		vm_fail(m, &err);
+	}
+	/* A guest that powers itself off is followed by HV_EVENT_EXITED. */
+}
+
+static void on_console(struct loop_source *src, uint32_t revents, void *data)
+{
+	struct monitor *m = data;
+	char buf[4096];
+	ssize_t n;
+
+	(void)revents;
+	n = read(loop_fd(src), buf, sizeof(buf));
+	if (n > 0) {
+		journal_write(m->console, buf, (size_t)n);
+		return;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	m->console_src = loop_remove(m->console_src);
+}
+
+static void on_virtiofsd_output(struct loop_source *src, uint32_t revents, void *data)
+{
+	struct monitor *m = data;
+	char buf[4096];
+	ssize_t n;
+
+	(void)revents;
+	n = read(loop_fd(src), buf, sizeof(buf));
+	if (n > 0) {
+		journal_write(m->log, buf, (size_t)n);
+		return;
+	}
+	loop_remove(src);
+}
+
+static void on_virtiofsd_exit(struct loop_source *src, uint32_t revents, void *data)
+{
+	struct monitor *m = data;
+	struct err err = {};
+	int status = 0;
+
+	(void)src;
+	(void)revents;
+	m->virtiofsd_exit = loop_remove(m->virtiofsd_exit);
+	waitpid(m->virtiofsd_pid, &status, WNOHANG);
+	if (m->phase >= VM_ENDING)
+		return;
+	/* Without its files the guest only hangs. */
+	err_set(&err, EIO, "virtiofsd ended unexpectedly (%s %d)", WIFSIGNALED(status) ? "signal" : "exit status",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	vm_fail(m, &err);
+}
+
+static void on_boot_timeout(struct loop_source *src, void *data)
+{
+	struct monitor *m = data;
+	char tail[1024] = "";
+	struct err err = {};
+
+	(void)src;
+	journal_tail(m->console, tail, sizeof(tail));
+	err_set(&err, ETIMEDOUT, "the virtual machine did not come up in %u s (kernel '%s', initrd '%s'); its console says: %s",
+		m->setup.boot_timeout, m->setup.kernel, m->setup.initrd, *tail ? tail : "nothing");
+	vm_fail(m, &err);
+}
+
+/* ---- boot, in the order in which it happens ---- */
+
+static void on_sandbox_ready(void *data, json_t *result, const struct err *err)
+{
+	struct monitor *m = data;
+
+	(void)result;
+	if (m->phase != VM_BOOTING)
+		return;
+	if (err->code) {
+		vm_fail(m, err);
+		return;
+	}
+	m->boot_timer = loop_remove(m->boot_timer);
+	m->phase = VM_READY;
+	log_info("ready");
+	containers_vm_ready(m);
+}
+
+static void on_agent_ready(struct monitor *m)
+{
+	char hex[2 * ENTROPY_BYTES + 1] = "";
+	uint8_t raw[ENTROPY_BYTES];
+	struct timespec now;
+	struct err err = {};
+	json_t *params;
+	size_t i;
+
+	log_debug("agent answers");
+	if (getrandom(raw, sizeof(raw), 0) == sizeof(raw))
+		for (i = 0; i < sizeof(raw); i++)
+			snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+	clock_gettime(CLOCK_REALTIME, &now);
+	params = json_pack("{s:s, s:I, s:s, s:s}", "hostname", m->setup.hostname ? m->setup.hostname : "moat", "time_ns",
+			   (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "entropy", hex, "share",
+			   is_fake(m) ? "" : MONITOR_SHARE_TAG);
+	if (!params || agent_call(m->agent, "sandbox.setup", params, SETUP_TIMEOUT_MS, on_sandbox_ready, m, &err) < 0)
+		vm_fail(m, &err);
+}
+
+static void on_agent_lost(struct monitor *m, const struct err *err)
+{
+	vm_fail(m, err);
+}
+
+static void on_running(void *data, const struct err *err)
+{
+	struct monitor *m = data;
+
+	if (err->code)
+		vm_fail(m, err);
+	else
+		log_debug("virtual machine runs");
+}
+
+static void on_attached(void *data, const struct err *err)
+{
+	struct monitor *m = data;
+	struct err e = *err;
+
+	if (m->phase != VM_BOOTING)
+		return;
+	if (!e.code)
+		m->hv->ops->resume(m->hv, on_running, m, &e);
+	if (e.code)
+		vm_fail(m, &e);
+}
+
+static void on_paused_before_start(void *data, const struct err *err)
+{
+	static const struct agent_events events = {.ready = on_agent_ready, .lost = on_agent_lost};
+	struct monitor *m = data;
+	struct err e = *err;
+	int fd;
+
+	if (m->phase != VM_BOOTING)
+		return;
+	if (!e.code) {
+		log_debug("virtual machine is there, paused");
+		/* Everything that needs privilege has been started. */
+		drop_privileges(m, &e);
+	}
+	if (!e.code) {
+		fd = m->hv->ops->channel(m->hv);
+		agent_new(m, fd, &events, &m->agent, &e);
+	}
+	if (!e.code && m->fs_device)
+		m->hv->ops->attach(m->hv, m->fs_device, on_attached, m, &e);
+	else if (!e.code)
+		on_attached(m, &e);
+	if (e.code)
+		vm_fail(m, &e);
+}
+
+static int start_virtiofsd(struct monitor *m, struct err *err)
+{
+	struct device dev = {.kind = DEVICE_FS, .fs = {.tag = MONITOR_SHARE_TAG, .queue_size = 1024}};
+	struct virtiofsd v;
+	int r;
+
+	if (is_fake(m))
+		return 0;
+	r = virtiofsd_start(&m->setup, &v, err);
+	if (r < 0)
+		return r;
+	m->virtiofsd_pid = v.pid;
+	m->virtiofsd_pidfd = v.pidfd;
+	dev.fs.socket = v.socket;
+	r = devices_add(m->devices, &dev, &m->fs_device, err);
+	if (r < 0)
+		return r;
+	m->virtiofsd_exit = loop_add_io(m->loop, v.pidfd, EPOLLIN, on_virtiofsd_exit, m, err);
+	if (!m->virtiofsd_exit || !loop_add_io(m->loop, v.output, EPOLLIN, on_virtiofsd_output, m, err))
+		return -err->code;
+	return 0;
+}
+
+static int start_hypervisor(struct monitor *m, struct err *err)
+{
+	const struct vm_setup *s = &m->setup;
+	_free_ char *cmdline = NULL;
+	struct stat st;
+	gid_t kvm = 0;
+	int r;
+
+	m->hv_ops = hv_find(s->hypervisor);
+	if (!m->hv_ops)
+		return err_set(err, EINVAL, "hypervisor '%s' is not known", s->hypervisor);
+	r = cmdline_build(s, &cmdline, err);
+	if (r < 0)
+		return r;
+
+	struct hv_config cfg = {
+		.id = s->id,
+		.path = s->path,
+		.machine = s->machine,
+		.accel = s->accel,
+		.cpu = s->cpu,
+		.kernel = JAIL_KERNEL,
+		.initrd = JAIL_INITRD,
+		.cmdline = cmdline,
+		.firmware = s->firmware,
+		.memory = s->memory,
+		.vcpus = s->vcpus,
+		.shared_memory = true,
+		.hugepages = s->hugepages,
+		.vsock_cid = s->vsock_cid,
+		.ports = s->ports,
+		.debug = s->debug,
+		.uid = s->uid ? s->uid + 1 : 0,
+		.gid = s->uid ? s->uid + 1 : 0,
+	};
+
+	if (strcmp(s->accel, "kvm") == 0 && stat("/dev/kvm", &st) == 0) {
+		kvm = st.st_gid;
+		cfg.groups = &kvm;
+		cfg.n_groups = 1;
+	}
+	r = m->hv_ops->create(&cfg, m->loop, on_hv_event, m, &m->hv, err);
+	if (r >= 0)
+		r = m->hv_ops->start(m->hv, on_paused_before_start, m, err);
+	if (r < 0)
+		return r;
+	m->console_fd = m->hv_ops->console(m->hv);
+	if (m->console_fd >= 0) {
+		fd_set_nonblock(m->console_fd, true);
+		m->console_src = loop_add_io(m->loop, m->console_fd, EPOLLIN, on_console, m, err);
+	}
+	return 0;
+}
+
+void vm_boot(struct monitor *m)
+{
+	struct err err = {};
+	int r;
+
+	m->phase = VM_BOOTING;
+	m->boot_timer = loop_add_timer(m->loop, (int64_t)m->setup.boot_timeout * 1000, on_boot_timeout, m, &err);
+	r = m->boot_timer ? devices_new(m->setup.ports, &m->devices, &err) : -ENOMEM;
+	if (r >= 0)
+		r = start_virtiofsd(m, &err);
+	if (r >= 0)
+		r = start_hypervisor(m, &err);
+	if (r < 0)
+		vm_fail(m, &err);
+}

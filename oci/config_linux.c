@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "oci/config_fields.h"
+
+/* For members that are kept as a tree: at least they are objects. */
+static int check_object(const void *field, const char *path, struct err *err)
+{
+	const json_t *v = *(json_t *const *)field;
+
+	if (v && (!json_is_object(v) || js_is_int(v)))
+		return err_set(err, EINVAL, "%s must be an object", path);
+	return 0;
+}
+
+#define TREE(k, m) FIELD(k, JS_ANY, oci_linux, m), .flags = JS_NULLABLE, .check = check_object
+
+static const struct js_field namespace_fields[] = {
+	{ FIELD("type", JS_STR, oci_namespace, type), .flags = JS_REQUIRED },
+	{ FIELD("path", JS_STR, oci_namespace, path) },
+	{ .key = NULL },
+};
+
+static const struct js_field device_fields[] = {
+	{ FIELD("type", JS_STR, oci_device, type), .flags = JS_REQUIRED },
+	{ FIELD("path", JS_STR, oci_device, path), .flags = JS_REQUIRED },
+	{ FIELD("major", JS_I64, oci_device, major) },
+	{ FIELD("minor", JS_I64, oci_device, minor) },
+	{ FIELD("fileMode", JS_U32, oci_device, file_mode), HAS(oci_device, has_file_mode), .flags = JS_NULLABLE },
+	{ FIELD("uid", JS_U32, oci_device, uid), HAS(oci_device, has_uid), .flags = JS_NULLABLE },
+	{ FIELD("gid", JS_U32, oci_device, gid), HAS(oci_device, has_gid), .flags = JS_NULLABLE },
+	{ .key = NULL },
+};
+
+const struct js_field oci_linux_fields[] = {
+	{ LIST("uidMappings", oci_linux, uid_mappings, oci_id_map, oci_id_map_fields), .flags = JS_NULLABLE },
+	{ LIST("gidMappings", oci_linux, gid_mappings, oci_id_map, oci_id_map_fields), .flags = JS_NULLABLE },
+	{ FIELD("sysctl", JS_MAP, oci_linux, sysctl), .flags = JS_NULLABLE },
+	{ TREE("resources", resources) },
+	{ FIELD("cgroupsPath", JS_STR, oci_linux, cgroups_path) },
+	{ LIST("namespaces", oci_linux, namespaces, oci_namespace, namespace_fields), .flags = JS_NULLABLE },
+	{ LIST("devices", oci_linux, devices, oci_device, device_fields), .flags = JS_NULLABLE },
+	{ TREE("seccomp", seccomp) },
+	{ FIELD("rootfsPropagation", JS_STR, oci_linux, rootfs_propagation) },
+	{ FIELD("maskedPaths", JS_STRV, oci_linux, masked_paths), .flags = JS_NULLABLE },
+	{ FIELD("readonlyPaths", JS_STRV, oci_linux, readonly_paths), .flags = JS_NULLABLE },
+	{ FIELD("mountLabel", JS_STR, oci_linux, mount_label) },
+	{ TREE("intelRdt", intel_rdt) },
+	{ TREE("personality", personality) },
+	{ TREE("timeOffsets", time_offsets) },
+	{ .key = NULL },
+};

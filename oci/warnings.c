@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is accepted but has no effect is said, never dropped in silence. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "oci/config_fields.h"
+#include "oci/names.h"
+
+/*
+ * Fields that are known and checked but not applied yet: the issue that
+ * applies one deletes its row. "[]" stands for every element of an array.
+ */
+static const struct unapplied {
+	const char *path;
+	const char *member; /* only this member of it counts; NULL: all of it */
+	const char *value; /* only this string counts; NULL: anything but empty */
+} unapplied[] = {
+	{ "process.apparmorProfile", NULL, NULL },
+	{ "process.selinuxLabel", NULL, NULL },
+	{ "process.scheduler", NULL, NULL },
+	{ "process.ioPriority", NULL, NULL },
+	{ "mounts[].uidMappings", NULL, NULL },
+	{ "mounts[].gidMappings", NULL, NULL },
+	{ "hooks.prestart", NULL, NULL },
+	{ "hooks.createRuntime", NULL, NULL },
+	{ "hooks.createContainer", NULL, NULL },
+	{ "hooks.startContainer", NULL, NULL },
+	{ "hooks.poststart", NULL, NULL },
+	{ "hooks.poststop", NULL, NULL },
+	{ "linux.uidMappings", NULL, NULL },
+	{ "linux.gidMappings", NULL, NULL },
+	{ "linux.namespaces[].type", NULL, "user" },
+	{ "linux.namespaces[].type", NULL, "time" },
+	{ "linux.timeOffsets", NULL, NULL },
+	{ "linux.devices", NULL, NULL },
+	/* Rows of one path stand together, so that it is named once. */
+	{ "linux.resources", "cpu", NULL },
+	{ "linux.resources", "memory", NULL },
+	{ "linux.resources", "pids", NULL },
+	{ "linux.resources", "blockIO", NULL },
+	{ "linux.resources", "hugepageLimits", NULL },
+	{ "linux.resources", "network", NULL },
+	{ "linux.resources", "rdma", NULL },
+	{ "linux.resources", "unified", NULL },
+	{ "linux.seccomp", NULL, NULL },
+	{ "linux.mountLabel", NULL, NULL },
+	{ "linux.intelRdt", NULL, NULL },
+	{ "linux.personality", NULL, NULL },
+};
+
+/* Callers write zeros for "unset" (docker: "cpu": {"shares": 0}), so a tree of nothing but zeros asks for nothing. */
+static bool is_given(const json_t *v, const char *value)
+{
+	json_t *e;
+	const char *key;
+	size_t i;
+
+	if (value)
+		return json_is_string(v) && !strcmp(json_string_value(v), value);
+	json_object_foreach((json_t *)v, key, e) {
+		/* Its unset is "absent" or -1: zero turns swapping off. */
+		if (is_given(e, NULL) || (!strcmp(key, "swappiness") && json_is_integer(e)))
+			return true;
+	}
+	json_array_foreach(v, i, e)
+		if (is_given(e, NULL))
+			return true;
+	return json_is_true(v) || (json_is_string(v) && json_string_length(v)) || json_integer_value(v) ||
+	       json_real_value(v) < 0 || json_real_value(v) > 0;
+}
+
+/* Follows the rest of a path below v. */
+static bool is_given_at(const json_t *v, const char *path, const struct unapplied *u)
+{
+	char key[64];
+	size_t n = strcspn(path, ".[");
+	const json_t *e;
+	size_t i;
+
+	snprintf(key, sizeof(key), "%.*s", (int)n, path);
+	if (n)
+		v = json_object_get(v, key);
+	path += n;
+	if (!*path)
+		return is_given(u->member ? json_object_get(v, u->member) : v, u->value);
+	if (*path == '.')
+		return is_given_at(v, path + 1, u);
+	path += strlen("[]");
+	json_array_foreach(v, i, e)
+		if (is_given_at(e, *path == '.' ? path + 1 : path, u))
+			return true;
+	return false;
+}
+
+static void warn_unapplied(const json_t *tree, const char *prefix, oci_warn_fn warn, void *data)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(unapplied); i++) {
+		const struct unapplied *u = &unapplied[i];
+		_free_ char *msg = NULL;
+
+		if (!str_has_prefix(u->path, prefix) || (!u->value && !strcmp(u->path, last)) ||
+		    !is_given_at(tree, u->path + strlen(prefix), u))
+			continue;
+		last = u->path;
+		msg = u->value ? str_printf("%s \"%s\" is not applied yet", u->path, u->value) :
+				 str_printf("%s is not applied yet", u->path);
+		warn(data, msg ? msg : "out of memory");
+	}
+}
+
+static void warn_caps(char *const *names, const char *set, oci_warn_fn warn, void *data)
+{
+	for (size_t i = 0; names && names[i]; i++) {
+		_free_ char *msg = NULL;
+
+		if (oci_cap_number(names[i]) >= 0)
+			continue;
+		msg = str_printf("process.capabilities.%s: unknown capability \"%s\" is ignored", set, names[i]);
+		warn(data, msg ? msg : "out of memory");
+	}
+}
+
+static void warn_process(const struct oci_process *p, oci_warn_fn warn, void *data)
+{
+	const struct oci_caps *caps = p->capabilities;
+
+	if (!caps)
+		return;
+	warn_caps(caps->bounding, "bounding", warn, data);
+	warn_caps(caps->effective, "effective", warn, data);
+	warn_caps(caps->inheritable, "inheritable", warn, data);
+	warn_caps(caps->permitted, "permitted", warn, data);
+	warn_caps(caps->ambient, "ambient", warn, data);
+}
+
+void oci_warn_process(const json_t *tree, const struct oci_process *p, oci_warn_fn warn, void *data)
+{
+	if (!warn)
+		return;
+	warn_unapplied(tree, "process.", warn, data);
+	warn_process(p, warn, data);
+}
+
+void oci_warn_config(const struct oci_config *c, oci_warn_fn warn, void *data)
+{
+	if (!warn)
+		return;
+	warn_unapplied(c->tree, "", warn, data);
+	if (c->process)
+		warn_process(c->process, warn, data);
+}

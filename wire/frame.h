@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames of wire/PROTOCOL.md: header, limits, and checks before anything is allocated. */
+#ifndef MOAT_WIRE_FRAME_H
+#define MOAT_WIRE_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define WIRE_HEADER_SIZE 12
+#define WIRE_MAX_DATA (64u * 1024)
+#define WIRE_MAX_REQUEST (20u * 1024 * 1024)
+#define WIRE_MAX_REPLY (1024u * 1024)
+#define WIRE_MAX_EVENT (64u * 1024)
+#define WIRE_MAX_HELLO 4096u
+#define WIRE_WINDOW (256u * 1024) /* credit of a new stream, bytes */
+#define WIRE_VERSION 1
+
+enum wire_type {
+	WIRE_HELLO = 1,
+	WIRE_REQUEST,
+	WIRE_REPLY,
+	WIRE_EVENT,
+	WIRE_DATA,
+	WIRE_EOF,
+	WIRE_CREDIT,
+	WIRE_CLOSE,
+};
+
+struct wire_frame {
+	enum wire_type type;
+	uint32_t id;
+	uint32_t len;
+	const uint8_t *payload; /* borrowed: valid during the callback only */
+};
+
+void wire_put_header(uint8_t out[WIRE_HEADER_SIZE], enum wire_type type, uint32_t id, uint32_t len);
+/*
+ * Decodes and checks a header. accept_requests: requests may come in on this
+ * side (agent, monitor's socket). 0, or -EPROTO with the reason.
+ */
+int wire_get_header(const uint8_t in[WIRE_HEADER_SIZE], bool accept_requests, struct wire_frame *ret, struct err *err);
+
+/* True if a frame of this type may have len bytes of payload: what a sender checks. */
+bool wire_length_valid(enum wire_type type, size_t len);
+
+/* True if a frame of this type may have len bytes of payload: the sender's check. */
+bool wire_length_valid(enum wire_type type, size_t len);
+
+uint32_t wire_get_u32(const uint8_t *p);
+void wire_put_u32(uint8_t *p, uint32_t v);
+
+/* Sender's or receiver's view of a stream's credit. */
+struct wire_window {
+	uint32_t avail;
+};
+static inline void wire_window_init(struct wire_window *w)
+{
+	w->avail = WIRE_WINDOW;
+}
+/* Takes n bytes: false if there is not that much credit. */
+bool wire_window_take(struct wire_window *w, uint32_t n);
+/* Gives n bytes: false if more than WIRE_WINDOW would be out. */
+bool wire_window_give(struct wire_window *w, uint32_t n);
+
+#endif

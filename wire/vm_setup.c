@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/vm_setup.h"
+
+#include <string.h>
+
+#include "base/json.h"
+
+#define STR(name, fl) {.key = #name, .type = JS_STR, .offset = offsetof(struct vm_setup, name), .flags = (fl)}
+#define U32(name) {.key = #name, .type = JS_U32, .offset = offsetof(struct vm_setup, name), .flags = JS_REQUIRED}
+#define FLAG(name) {.key = #name, .type = JS_BOOL, .offset = offsetof(struct vm_setup, name)}
+
+static const struct js_field fields[] = {
+	STR(id, JS_REQUIRED | JS_NONEMPTY),
+	STR(hypervisor, JS_REQUIRED | JS_NONEMPTY),
+	STR(path, JS_REQUIRED),
+	STR(machine, JS_REQUIRED),
+	STR(accel, JS_REQUIRED),
+	STR(cpu, 0),
+	STR(firmware, 0),
+	STR(kernel, JS_REQUIRED),
+	STR(initrd, JS_REQUIRED),
+	STR(kernel_params, 0),
+	STR(virtiofsd, JS_REQUIRED),
+	STR(virtiofs_cache, JS_REQUIRED),
+	{.key = "virtiofsd_args", .type = JS_STRV, .offset = offsetof(struct vm_setup, virtiofsd_args)},
+	STR(hostname, 0),
+	U32(memory),
+	U32(vcpus),
+	U32(ports),
+	U32(boot_timeout),
+	U32(uid),
+	U32(vsock_cid),
+	FLAG(hugepages),
+	FLAG(debug),
+	{},
+};
+
+/* The writer is driven by the same rows, so that no member can be forgotten on one side. */
+static json_t *member_to_json(const struct js_field *f, const void *p)
+{
+	json_t *arr;
+	char **v;
+
+	switch (f->type) {
+	case JS_STR:
+		return *(char *const *)p ? json_string(*(char *const *)p) : NULL;
+	case JS_BOOL:
+		return json_boolean(*(const bool *)p);
+	case JS_U32:
+		return json_integer(*(const uint32_t *)p);
+	case JS_STRV:
+		arr = json_array();
+		for (v = *(char **const *)p; arr && v && *v; v++)
+			json_array_append_new(arr, json_string(*v));
+		return arr;
+	default:
+		return NULL;
+	}
+}
+
+json_t *vm_setup_to_json(const struct vm_setup *s)
+{
+	json_t *obj = json_object(), *v;
+	const struct js_field *f;
+
+	for (f = fields; obj && f->key; f++) {
+		v = member_to_json(f, (const char *)s + f->offset);
+		if (v)
+			json_object_set_new(obj, f->key, v);
+	}
+	return obj;
+}
+
+int vm_setup_from_json(const json_t *tree, struct vm_setup *ret, struct err *err)
+{
+	struct js_ctx ctx = {.strict = true, .err = err};
+
+	memset(ret, 0, sizeof(*ret));
+	return js_decode(tree, fields, ret, "setup", &ctx);
+}
+
+void vm_setup_done(struct vm_setup *s)
+{
+	js_free_fields(fields, s);
+}

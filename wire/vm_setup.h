@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The description of a VM that the command gives to the monitor in `setup`:
+ * configuration already resolved, so that the monitor reads no file of the
+ * administrator's and knows no default. Strings are owned by the struct.
+ */
+#ifndef MOAT_WIRE_VM_SETUP_H
+#define MOAT_WIRE_VM_SETUP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct vm_setup {
+	char *id; /* sandbox id */
+	char *hypervisor; /* backend name: "qemu", "fake" */
+	char *path; /* hypervisor binary; absolute */
+	char *machine, *accel, *cpu, *firmware; /* cpu, firmware: NULL = the backend's choice */
+	char *kernel, *initrd; /* absolute host paths */
+	char *kernel_params; /* the administrator's, appended */
+	char *virtiofsd; /* absolute path of the daemon */
+	char *virtiofs_cache; /* auto, always, never, metadata */
+	char **virtiofsd_args; /* the administrator's, appended */
+	char *hostname; /* of the guest */
+	uint32_t memory; /* MiB */
+	uint32_t vcpus;
+	uint32_t ports; /* PCIe root ports */
+	uint32_t boot_timeout; /* seconds until the agent must answer */
+	uint32_t uid; /* of the monitor; QEMU gets uid + 1; 0: keep the caller's (fake VM, tests) */
+	uint32_t vsock_cid; /* 0: virtio-serial */
+	bool hugepages;
+	bool debug;
+};
+
+json_t *vm_setup_to_json(const struct vm_setup *s); /* fresh; NULL on ENOMEM */
+int vm_setup_from_json(const json_t *tree, struct vm_setup *ret, struct err *err); /* vm_setup_done() also after failure */
+void vm_setup_done(struct vm_setup *s);
+
+#endif
