@@ -18,7 +18,8 @@ struct container;
 struct agent {
 	struct loop *loop;
 	struct wire_conn *conn; /* NULL: nobody is connected */
-	unsigned int session; /* counts HELLOs; 0: none yet */
+	bool port; /* conn is a virtio-serial port */
+	unsigned int session; /* counts HELLOs; 0: none on this connection */
 	struct mux mux; /* streams of all processes */
 	struct container *containers;
 	bool test; /* on a development machine: never power off, mount nothing of the guest's own */
@@ -33,12 +34,15 @@ struct agent {
 
 /* Answer that is still owed to the host. Belongs to the session in which it was asked. */
 struct pending {
-	unsigned int session; /* 0: none */
+	bool port; /* conn is a virtio-serial port */
+	unsigned int session; /* counts HELLOs; 0: none on this connection */
 	uint32_t id;
 };
 
 /* Prints to the console and ends the VM (test: exits 1). For states that nothing can be done about. */
 void agent_fatal(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* From here on both of them only exit. */
+void agent_set_test(void);
 /* Ends the VM at once (test: exits 0). */
 void agent_end(struct agent *a) __attribute__((noreturn));
 

@@ -114,6 +114,7 @@ void boot_cgroups(struct agent *a)
 	a->cgroup_fd = cgroup_create(top, "moat", &err);
 	if (a->cgroup_fd < 0)
 		agent_fatal("%s", err.msg);
+	a->cgroup_dir = CGROUP_ROOT "/moat";
 	cgroup_enable_controllers(a->cgroup_fd);
 }
 
@@ -133,6 +134,7 @@ int boot_test(struct agent *a, const char *share, const char *cgroup, const char
 		r = path_mkdirs(cgroup, 0755, err);
 		if (r < 0)
 			return r;
+		a->cgroup_dir = cgroup;
 		a->cgroup_fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (a->cgroup_fd < 0)
 			return err_errno(err, errno, "open %s", cgroup);

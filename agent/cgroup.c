@@ -133,14 +133,16 @@ int cgroup_freeze(int fd, bool on)
 	return io_write_string(fd, "cgroup.freeze", on ? "1" : "0", NULL);
 }
 
-uint64_t cgroup_event(int fd, const char *file, const char *key)
+uint64_t cgroup_event(int events, const char *key)
 {
 	char buf[512];
 	size_t len = strlen(key);
 	uint64_t v = 0;
+	ssize_t n = pread(events, buf, sizeof(buf) - 1, 0);
 
-	if (read_small(fd, file, buf, sizeof(buf)) < 0)
+	if (n < 0)
 		return 0;
+	buf[n] = '\0';
 	for (char *save, *p = strtok_r(buf, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
 		if (strncmp(p, key, len) != 0 || p[len] != ' ')
 			continue;

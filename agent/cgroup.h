@@ -27,8 +27,11 @@ int cgroup_kill(int fd);
 int cgroup_signal(int fd, int sig);
 /* Asks for freezing or thawing; cgroup_event(fd, "frozen") tells when it is done. */
 int cgroup_freeze(int fd, bool on);
-/* A value of cgroup.events or of memory.events; 0 if it is not there. */
-uint64_t cgroup_event(int fd, const char *file, const char *key);
+/*
+ * A value of an open cgroup.events or memory.events; 0 if it is not there.
+ * Such a file polls as EPOLLPRI from a change until it is read this way.
+ */
+uint64_t cgroup_event(int events, const char *key);
 
 /* Calls fn with each pid in it and below; stops when fn fails. */
 int cgroup_each_pid(int fd, int (*fn)(pid_t pid, void *data), void *data);

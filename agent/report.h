@@ -6,6 +6,7 @@
 #ifndef MOAT_AGENT_REPORT_H
 #define MOAT_AGENT_REPORT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"

@@ -4,6 +4,7 @@
 #define MOAT_AGENT_TTY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"

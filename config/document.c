@@ -114,7 +114,7 @@ void config_write_man_keys(struct buf *out)
 				put_roff(out, k->later);
 				buf_puts(out, ".\n");
 			}
-			buf_puts(out, "Default: ");
+			buf_puts(out, ".br\nDefault: ");
 			put_roff(out, k->fallback);
 			buf_puts(out, ".\n");
 		}

@@ -143,6 +143,7 @@ use_unpacked()
 		release=$(release_of "$image")
 		modules=$root/lib/modules/$release
 		[ -d "$modules" ] || modules=$root/usr/lib/modules/$release
+		[ -d "$modules/kernel" ] || { note "$image: its modules are missing" && continue; }
 		if use "$image" "$modules" "$(<"$dir/download/package")"; then :; fi
 	done
 	return 1

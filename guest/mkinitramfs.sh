@@ -104,9 +104,9 @@ if [ -n "$release" ] && [ -d "$modroot/lib/modules/$release" ]; then
 		rm -f "$order"
 	done < <(sed 's/#.*//; /^[[:space:]]*$/d' "$list")
 	# A module that was unpacked for a group that is left out
-	cat "$tmp/order" "$tmp"/order.d/* 2>/dev/null | sort -u >"$tmp/used"
+	find "$tmp/order" "$tmp/order.d" -type f -exec cat {} + | sort -u >"$tmp/used"
 	for file in "$tmp"/modules/*; do
-		grep -qxF "${file##*/}" "$tmp/used" || rm -f "$file"
+		grep -qxF -e "${file##*/}" "$tmp/used" || rm -f "$file"
 	done
 fi
 

@@ -2,8 +2,8 @@
 #
 # The guest's kernel and initramfs. KERNEL=, MODULES_DIR= and KERNEL_DEB= choose the kernel, see kernel.sh.
 
-G := build/guest
-GUEST_AGENT ?= build/release/moat-agent
+G := $(BUILD)/guest
+GUEST_AGENT ?= $(BUILD)/release/moat-agent
 export KERNEL MODULES_DIR KERNEL_DEB
 
 guest: $(G)/manifest ## build the guest's kernel and initramfs (KERNEL= MODULES_DIR= KERNEL_DEB=)
@@ -13,7 +13,7 @@ $(G)/kernel.info: FORCE
 	$(Q)guest/kernel.sh $(G)
 
 ifneq ($(VARIANT),release)
-build/release/moat-agent: FORCE
+$(BUILD)/release/moat-agent: FORCE
 	$(Q)$(MAKE) VARIANT=release $@
 endif
 

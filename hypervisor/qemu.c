@@ -15,7 +15,10 @@
 #include "hypervisor/qemu_plan.h"
 
 #define CALL_MS 10000
-#define QUIT_MS 2000
+/* From "I end" to the end: freeing the guest's memory takes 30 ms on an idle machine. */
+#define SHUTDOWN_MS 10000
+#define QUIT_MS 5000
+#define HANG_UP_MS 2000
 
 static struct qemu *of(struct hv *hv)
 {
@@ -106,7 +109,7 @@ static void on_shutdown(struct qemu *q, json_t *body)
 	if (!js_get_bool(body, "guest", false) || q->told_shutdown)
 		return;
 	q->told_shutdown = true;
-	qemu_expect_end(q);
+	qemu_expect_end(q, SHUTDOWN_MS);
 	q->on_event(q->data, HV_EVENT_GUEST_SHUTDOWN, reason ? reason : "guest-shutdown");
 }
 
@@ -132,11 +135,12 @@ static void on_closed(struct qmp *qmp, const struct err *err, void *data)
 	struct qemu *q = data;
 
 	/* A process that we cannot talk to is of no use; its end fails what is pending. */
-	if (!q->ending)
-		log_warn("qemu: %s", err->msg);
+	if (err->code != ECONNRESET)
+		q->fault = *err;
 	qmp_free(q->qmp);
 	q->qmp = NULL;
-	qemu_expect_end(q);
+	if (!q->ending)
+		qemu_expect_end(q, HANG_UP_MS);
 }
 
 const struct qmp_handler qemu_qmp_handler = { on_ready, on_event, on_closed };
@@ -221,7 +225,7 @@ static int quit(struct hv *hv, struct err *err)
 
 	if (q->pid == 0)
 		return err_set(err, ESRCH, "the virtual machine is not running");
-	qemu_expect_end(q);
+	qemu_expect_end(q, QUIT_MS);
 	/* Past the queue: whatever is going on is of no interest any more. */
 	return q->qmp ? qmp_call(q->qmp, "quit", NULL, -EBADF, QUIT_MS, on_quit, q, err) : 0;
 }

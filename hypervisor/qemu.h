@@ -31,6 +31,7 @@ struct qemu_op {
 	struct qemu_op *next;
 	const struct qemu_step *steps;
 	size_t at;
+	bool started;
 	bool undoing;
 	bool waiting; /* for DEVICE_DELETED, the reply is there */
 	bool deleted; /* DEVICE_DELETED was seen */
@@ -56,6 +57,7 @@ struct qemu {
 	bool ready; /* negotiated: operations may run */
 	bool ending; /* quit was asked for, or the QMP connection is gone */
 	bool told_shutdown;
+	struct err fault; /* why the connection is gone, unless QEMU closed it */
 	int channel, console; /* the host's ends; -EBADF: taken */
 
 	int err_fd; /* read end of what QEMU says on stdout and stderr */
@@ -81,8 +83,8 @@ extern const struct qmp_handler qemu_qmp_handler;
 int qemu_spawn(struct qemu *q, struct err *err);
 /* SIGKILL, reaps, closes everything of the process. */
 void qemu_kill(struct qemu *q);
-/* SIGKILL after a while if the process has not ended by then. */
-void qemu_expect_end(struct qemu *q);
+/* SIGKILL if the process has not ended by then. */
+void qemu_expect_end(struct qemu *q, int ms);
 
 /* qemu_ops.c */
 int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev, void (*finish)(struct device *dev),

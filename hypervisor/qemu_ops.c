@@ -135,8 +135,10 @@ static void go_on(struct qemu *q)
 
 void qemu_run_ops(struct qemu *q)
 {
-	if (q->ops && q->ready)
-		go_on(q);
+	if (!q->ops || !q->ready || q->ops->started)
+		return;
+	q->ops->started = true;
+	go_on(q);
 }
 
 int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev, void (*finish_fn)(struct device *dev),
@@ -158,6 +160,7 @@ int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *de
 	*p = op;
 	if (q->ops != op || !q->ready)
 		return 0;
+	op->started = true;
 	/* The caller learns by the return value, not by a callback inside his call. */
 	r = run_step(q, err);
 	if (r < 0) {

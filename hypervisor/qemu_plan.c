@@ -166,9 +166,13 @@ static void add_channels(struct plan *p, const struct hv_config *cfg)
 
 static void add_ports(struct plan *p, const struct hv_config *cfg)
 {
-	/* chassis and slot name a hot-plug slot and must be unique together; 0 is the root complex itself. */
+	/*
+	 * chassis and slot name a hot-plug slot and must be unique together; 0 is the root complex itself.
+	 * Fixed addresses: what sits on port i is at PCI path <QEMU_PORT_SLOT + i>/00 whatever else there is.
+	 */
 	for (uint32_t i = 0; i < cfg->ports; i++)
-		addf(p, "-device", "pcie-root-port,id=rp%u,bus=pcie.0,chassis=%u,slot=%u", i, i + 1, i + 1);
+		addf(p, "-device", "pcie-root-port,id=rp%u,bus=pcie.0,addr=0x%x,chassis=%u,slot=%u", i,
+		     QEMU_PORT_SLOT + i, i + 1, i + 1);
 }
 
 int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err)

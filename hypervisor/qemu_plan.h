@@ -17,6 +17,7 @@ enum qemu_fd {
 };
 
 #define QEMU_MAX_PORTS 24u
+#define QEMU_PORT_SLOT 4u /* PCI device number of root port 0 */
 #define QEMU_MAX_VCPUS 240u
 #define QEMU_MAX_CMDLINE 2047u /* bytes: the kernel's COMMAND_LINE_SIZE on x86 without the NUL */
 

@@ -24,7 +24,6 @@
 #define DRAIN_LIMIT (64u * 1024)
 /* Threads besides the vcpus: main loop, RCU, I/O workers. */
 #define THREADS 64
-#define END_MS 5000
 #define REAP_MS 5000
 
 static void log_lines(struct qemu *q, const char *data, size_t len)
@@ -161,7 +160,7 @@ static void on_ended(struct loop_source *src, uint32_t revents, void *data)
 		drain(q);
 		describe_end(q, &si, known, text, sizeof(text));
 		forget_process(q);
-		err_set(&err, ESRCH, "qemu: %s", text);
+		err_set(&err, ESRCH, "qemu: %s", q->fault.code ? q->fault.msg : text);
 		qemu_fail_ops(q, &err);
 	}
 	if (!q->dead)
@@ -185,11 +184,11 @@ static void on_kill_timer(struct loop_source *src, void *data)
 	qemu_leave(q);
 }
 
-void qemu_expect_end(struct qemu *q)
+void qemu_expect_end(struct qemu *q, int ms)
 {
 	q->ending = true;
 	if (q->kill_timer)
-		loop_set_timer(q->kill_timer, END_MS);
+		loop_set_timer(q->kill_timer, ms);
 }
 
 void qemu_kill(struct qemu *q)

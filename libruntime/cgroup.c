@@ -224,7 +224,7 @@ static unsigned int kill_leaf(const char *dir)
 void cgroup_kill(char *const *dirs, int timeout_ms)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
-	unsigned int left;
+	unsigned int left = 0;
 	char *const *d;
 	int waited;
 

@@ -13,7 +13,8 @@
 int monitor_spawn(const char *program, int state_fd, struct monitor_proc *ret, struct err *err)
 {
 	_close_ int listen_fd = -EBADF, mine = -EBADF, theirs = -EBADF;
-	char *const argv[] = {"moat-monitor", NULL};
+	static char name[] = "moat-monitor";
+	char *const argv[] = {name, NULL};
 	int pair[2], r;
 
 	listen_fd = sock_listen_at(state_fd, MONITOR_SOCKET, err);

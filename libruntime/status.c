@@ -58,7 +58,7 @@ static int ask_monitor(int state_fd, const char *id, enum status *ret)
 enum status status_compute(int state_fd, const struct state *s)
 {
 	_close_ int monitor = -EBADF, standin = -EBADF;
-	enum status now;
+	enum status now = STATUS_STOPPED;
 
 	monitor = status_open_process(s, &s->monitor);
 	if (strcmp(s->phase, "creating") == 0)

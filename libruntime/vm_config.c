@@ -60,17 +60,16 @@ static int need_files(const struct moat_config *c, const struct vm_config *v, st
 }
 
 /* The agent's channel: vsock where host and backend have it, unless virtio-serial is asked for. */
-static int choose_channel(const struct moat_config *c, const struct hv_ops *ops, uint32_t *ret_cid, struct err *err)
+static int choose_channel(const struct moat_config *c, const struct hv_ops *ops, bool *ret_vsock, struct err *err)
 {
 	bool there = access(VSOCK_DEVICE, R_OK | W_OK) == 0 && (ops->caps & HV_CAP_VSOCK);
 
-	*ret_cid = 0;
+	*ret_vsock = false;
 	if (strcmp(c->agent.channel, "virtio-serial") == 0)
 		return 0;
 	if (strcmp(c->agent.channel, "vsock") == 0 && !there)
 		return err_set(err, ENODEV, "agent.moat.channel = \"vsock\": %s cannot be used", VSOCK_DEVICE);
-	/* The monitor derives a CID from its own identity. */
-	*ret_cid = there ? 1 : 0;
+	*ret_vsock = there;
 	return 0;
 }
 
@@ -94,7 +93,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 			return r;
 		log_info("accelerator %s: %s", accel_name(accel), why);
 	}
-	r = choose_channel(c, ops, &s->vsock_cid, err);
+	r = choose_channel(c, ops, &s->vsock, err);
 	if (r < 0)
 		return r;
 	s->id = strdup(id);

@@ -55,6 +55,7 @@ struct devices;
 struct hv;
 struct hv_ops;
 struct journal;
+struct vsock_connect;
 
 struct monitor {
 	struct loop *loop;
@@ -66,7 +67,9 @@ struct monitor {
 	const struct hv_ops *hv_ops;
 	struct hv *hv;
 	struct devices *devices;
-	struct device *fs_device;
+	struct device *boot_devices[2]; /* file system, vsock */
+	unsigned int n_boot_devices, n_attached;
+	struct vsock_connect *vsock;
 	struct loop_source *boot_timer, *end_timer;
 	bool quitting; /* the hypervisor was told to */
 	pid_t virtiofsd_pid;

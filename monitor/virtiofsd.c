@@ -41,13 +41,6 @@ int virtiofsd_probe(const char *path, enum virtiofsd_kind *ret, struct err *err)
 	return 0;
 }
 
-static int addf(char ***v, const char *fmt, const char *arg)
-{
-	_free_ char *s = arg ? str_printf(fmt, arg) : strdup(fmt);
-
-	return s ? strv_add(v, s) : -ENOMEM;
-}
-
 int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret, struct err *err)
 {
 	static const char *const c_options[] = {
@@ -61,7 +54,7 @@ int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int liste
 	const char *const *o = kind == VIRTIOFSD_C ? c_options : rust_options;
 	const char *cache = s->virtiofs_cache;
 	_strv_ char **v = NULL;
-	_free_ char *fd = str_printf("--fd=%d", listen_fd);
+	_free_ char *fd = str_printf("--fd=%d", listen_fd), *cache_option = NULL;
 	char **extra;
 	int r;
 
@@ -73,13 +66,9 @@ int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int liste
 	/* The C program says "none" where the Rust one and the configuration say "never". */
 	if (kind == VIRTIOFSD_C && strcmp(cache, "never") == 0)
 		cache = "none";
-	if (r >= 0 && kind == VIRTIOFSD_C) {
-		r = strv_add(&v, "-o");
-		if (r >= 0)
-			r = addf(&v, "cache=%s", cache);
-	} else if (r >= 0) {
-		r = addf(&v, "--cache=%s", cache);
-	}
+	cache_option = str_printf(kind == VIRTIOFSD_C ? "-ocache=%s" : "--cache=%s", cache);
+	if (r >= 0)
+		r = cache_option ? strv_add(&v, cache_option) : -ENOMEM;
 	for (extra = s->virtiofsd_args; r >= 0 && extra && *extra; extra++)
 		r = strv_add(&v, *extra);
 	if (r < 0)
@@ -104,7 +93,8 @@ int virtiofsd_start(const struct vm_setup *s, struct virtiofsd *ret, struct err 
 {
 	_close_ int listen_fd = -EBADF, sock = -EBADF, out_r = -EBADF, out_w = -EBADF;
 	_strv_ char **argv = NULL;
-	static char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+	static char path[] = "PATH=/usr/bin:/bin";
+	char *const env[] = {path, NULL};
 	enum virtiofsd_kind kind;
 	int pipefd[2], r;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/vm.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +27,23 @@
 #include "monitor/jail.h"
 #include "monitor/journal.h"
 #include "monitor/virtiofsd.h"
+#include "monitor/vsock.h"
 
 #define SETUP_TIMEOUT_MS 20000
 #define SHUTDOWN_TIMEOUT_MS 2000 /* for the guest to write back */
 #define QUIT_TIMEOUT_MS 2000 /* for the hypervisor to end by itself */
 #define ENTROPY_BYTES 64
+#define VSOCK_DEVICE "/dev/vhost-vsock"
 
 static bool is_fake(const struct monitor *m)
 {
 	return strcmp(m->setup.hypervisor, "fake") == 0;
+}
+
+/* Unique on the host like the uid, since it is the uid. */
+static uint32_t vsock_cid(const struct monitor *m)
+{
+	return m->setup.uid;
 }
 
 /* ---- the end ---- */
@@ -50,6 +59,8 @@ static void vm_ended(struct monitor *m)
 	m->end_timer = loop_remove(m->end_timer);
 	if (!err.code)
 		err_set(&err, ESRCH, "the virtual machine has ended");
+	vsock_connect_free(m->vsock);
+	m->vsock = NULL;
 	agent_free(m->agent);
 	m->agent = NULL;
 	containers_vm_ended(m, &err);
@@ -257,16 +268,30 @@ static void on_agent_lost(struct monitor *m, const struct err *err)
 	vm_fail(m, err);
 }
 
+static const struct agent_events agent_events = {.ready = on_agent_ready, .lost = on_agent_lost};
+
+static void open_session(void *data, int fd)
+{
+	struct monitor *m = data;
+	struct err err = {};
+
+	if (agent_new(m, fd, &agent_events, &m->agent, &err) < 0)
+		vm_fail(m, &err);
+}
+
 static void on_running(void *data, const struct err *err)
 {
 	struct monitor *m = data;
+	struct err e = *err;
 
-	if (err->code)
-		vm_fail(m, err);
-	else
-		log_debug("virtual machine runs");
+	log_debug("virtual machine runs");
+	if (!e.code && m->setup.vsock)
+		vsock_connect_new(m->loop, vsock_cid(m), open_session, m, &m->vsock, &e);
+	if (e.code)
+		vm_fail(m, &e);
 }
 
+/* The devices of the boot, one after the other; then the guest's first instruction. */
 static void on_attached(void *data, const struct err *err)
 {
 	struct monitor *m = data;
@@ -274,7 +299,9 @@ static void on_attached(void *data, const struct err *err)
 
 	if (m->phase != VM_BOOTING)
 		return;
-	if (!e.code)
+	if (!e.code && m->n_attached < m->n_boot_devices)
+		m->hv->ops->attach(m->hv, m->boot_devices[m->n_attached++], on_attached, m, &e);
+	else if (!e.code)
 		m->hv->ops->resume(m->hv, on_running, m, &e);
 	if (e.code)
 		vm_fail(m, &e);
@@ -282,10 +309,8 @@ static void on_attached(void *data, const struct err *err)
 
 static void on_paused_before_start(void *data, const struct err *err)
 {
-	static const struct agent_events events = {.ready = on_agent_ready, .lost = on_agent_lost};
 	struct monitor *m = data;
 	struct err e = *err;
-	int fd;
 
 	if (m->phase != VM_BOOTING)
 		return;
@@ -294,16 +319,30 @@ static void on_paused_before_start(void *data, const struct err *err)
 		/* Everything that needs privilege has been started. */
 		drop_privileges(m, &e);
 	}
-	if (!e.code) {
-		fd = m->hv->ops->channel(m->hv);
-		agent_new(m, fd, &events, &m->agent, &e);
-	}
-	if (!e.code && m->fs_device)
-		m->hv->ops->attach(m->hv, m->fs_device, on_attached, m, &e);
-	else if (!e.code)
-		on_attached(m, &e);
-	if (e.code)
-		vm_fail(m, &e);
+	if (!e.code && !m->setup.vsock)
+		open_session(m, m->hv->ops->channel(m->hv));
+	on_attached(m, &e);
+}
+
+static int add_boot_device(struct monitor *m, const struct device *dev, struct err *err)
+{
+	int r = devices_add(m->devices, dev, &m->boot_devices[m->n_boot_devices], err);
+
+	if (r >= 0)
+		m->n_boot_devices++;
+	return r;
+}
+
+static int open_vsock(struct monitor *m, struct err *err)
+{
+	struct device dev = {.kind = DEVICE_VSOCK, .vsock = {.cid = vsock_cid(m)}};
+
+	if (!m->setup.vsock)
+		return 0;
+	dev.vsock.vhostfd = open(VSOCK_DEVICE, O_RDWR | O_CLOEXEC);
+	if (dev.vsock.vhostfd < 0)
+		return err_errno(err, errno, "open %s", VSOCK_DEVICE);
+	return add_boot_device(m, &dev, err);
 }
 
 static int start_virtiofsd(struct monitor *m, struct err *err)
@@ -320,7 +359,7 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 	m->virtiofsd_pid = v.pid;
 	m->virtiofsd_pidfd = v.pidfd;
 	dev.fs.socket = v.socket;
-	r = devices_add(m->devices, &dev, &m->fs_device, err);
+	r = add_boot_device(m, &dev, err);
 	if (r < 0)
 		return r;
 	m->virtiofsd_exit = loop_add_io(m->loop, v.pidfd, EPOLLIN, on_virtiofsd_exit, m, err);
@@ -358,7 +397,7 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 		.vcpus = s->vcpus,
 		.shared_memory = true,
 		.hugepages = s->hugepages,
-		.vsock_cid = s->vsock_cid,
+		.vsock_cid = s->vsock ? vsock_cid(m) : 0,
 		.ports = s->ports,
 		.debug = s->debug,
 		.uid = s->uid ? s->uid + 1 : 0,
@@ -393,6 +432,8 @@ void vm_boot(struct monitor *m)
 	r = m->boot_timer ? devices_new(m->setup.ports, &m->devices, &err) : -ENOMEM;
 	if (r >= 0)
 		r = start_virtiofsd(m, &err);
+	if (r >= 0)
+		r = open_vsock(m, &err);
 	if (r >= 0)
 		r = start_hypervisor(m, &err);
 	if (r < 0)

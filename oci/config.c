@@ -21,7 +21,8 @@ static const struct js_field root_fields[] = {
 /* "solaris", "windows", "vm" and "zos" belong to other platforms; they are unknown keys here. */
 const struct js_field oci_config_fields[] = {
 	{ FIELD("ociVersion", JS_STR, oci_config, oci_version), .flags = JS_REQUIRED },
-	{ FIELD("root", JS_OBJ, oci_config, root), HAS(oci_config, has_root), .sub = root_fields, .flags = JS_REQUIRED },
+	{ FIELD("root", JS_OBJ, oci_config, root), HAS(oci_config, has_root), .sub = root_fields,
+	  .flags = JS_REQUIRED },
 	{ OBJECT("process", oci_config, process, oci_process, oci_process_fields), .flags = JS_NULLABLE },
 	{ FIELD("hostname", JS_STR, oci_config, hostname) },
 	{ FIELD("domainname", JS_STR, oci_config, domainname) },
@@ -54,7 +55,7 @@ void oci_config_freep(struct oci_config **c)
 }
 
 /* Makes every optional thing look the same whether it was absent, null or empty. */
-static int normalise(struct oci_config *c, oci_warn_fn warn, void *data, struct err *err)
+static int normalise(struct oci_config *c, struct err *err)
 {
 	if (!c->linux_)
 		c->linux_ = calloc(1, sizeof(*c->linux_));
@@ -68,7 +69,7 @@ static int normalise(struct oci_config *c, oci_warn_fn warn, void *data, struct 
 			ns->path = NULL;
 		}
 	}
-	return oci_mounts_normalise(c, warn, data, err);
+	return oci_mounts_normalise(c, err);
 }
 
 int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_config **ret, struct err *err)
@@ -92,7 +93,7 @@ int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_
 	r = js_decode(tree, oci_config_fields, c, "", &ctx);
 	if (r < 0)
 		return r;
-	r = normalise(c, warn, data, err);
+	r = normalise(c, err);
 	if (r < 0)
 		return r;
 	r = oci_config_validate(c, err);
@@ -128,7 +129,7 @@ int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_conf
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "JSON specification file config.json not found");
 	if (r == -EFBIG)
-		return err_set(err, EFBIG, "config.json is larger than %u MiB", OCI_CONFIG_MAX_BYTES >> 20);
+		return err_set(err, EFBIG, "config.json is larger than %zu MiB", OCI_CONFIG_MAX_BYTES >> 20);
 	if (r < 0)
 		return r;
 	return oci_config_parse(text, len, warn, data, ret, err);

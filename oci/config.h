@@ -72,7 +72,8 @@ struct oci_id_map {
 };
 
 struct oci_mount {
-	char *destination, *type, *source;
+	char *destination; /* absolute and lexically clean after decoding */
+	char *type, *source;
 	char **options; /* never NULL after decoding */
 	struct oci_id_map *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
@@ -128,7 +129,7 @@ struct oci_config {
 	char *oci_version;
 	struct oci_root root;
 	bool has_root;
-	struct oci_process *process; /* NULL only where the caller allowed it */
+	struct oci_process *process; /* never NULL after decoding: a document without one is refused */
 	char *hostname, *domainname;
 	struct oci_mount *mounts;
 	size_t n_mounts;
@@ -138,16 +139,18 @@ struct oci_config {
 	json_t *tree; /* the whole document as parsed */
 };
 
-/* Where warnings about known but not applied fields go ("linux.seccomp: not applied yet"). */
+/* Where warnings go: of known but not applied fields ("linux.seccomp is not applied yet") and of what is ignored. */
 typedef void (*oci_warn_fn)(void *data, const char *msg);
 
-#define OCI_CONFIG_MAX_BYTES (16u * 1024 * 1024)
+#define OCI_CONFIG_MAX_BYTES ((size_t)16 << 20)
 
 /*
  * Decodes a document and checks everything that can be judged from it alone
  * (oci_config_validate). Errors name the JSON path. *ret is the caller's.
+ * warn may be NULL; it is called only for a document that is accepted.
  */
-int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data, struct oci_config **ret, struct err *err);
+int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data, struct oci_config **ret,
+		     struct err *err);
 /* The same from a tree (a new reference is taken): how the agent gets it. */
 int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_config **ret, struct err *err);
 /* Reads <bundle>/config.json: a regular file of at most OCI_CONFIG_MAX_BYTES. Messages in runc's words. */

@@ -13,13 +13,12 @@
 
 #define FIELD(k, t, s, m) .key = (k), .type = (t), .offset = offsetof(struct s, m)
 /* An array of objects: items in member m, their number in member n_<m>. */
-#define LIST(k, s, m, elem, table)                                                       \
-	.key = (k), .type = JS_ARR, .offset = offsetof(struct s, m),                     \
-	.offset2 = offsetof(struct s, n_##m), .size = sizeof(struct elem), .sub = (table)
-/* An optional object behind a pointer. */
-#define OBJECT(k, s, m, elem, table)                                                  \
-	.key = (k), .type = JS_OBJP, .offset = offsetof(struct s, m),                 \
+#define LIST(k, s, m, elem, table)                                                                         \
+	.key = (k), .type = JS_ARR, .offset = offsetof(struct s, m), .offset2 = offsetof(struct s, n_##m), \
 	.size = sizeof(struct elem), .sub = (table)
+/* An optional object behind a pointer. */
+#define OBJECT(k, s, m, elem, table) \
+	.key = (k), .type = JS_OBJP, .offset = offsetof(struct s, m), .size = sizeof(struct elem), .sub = (table)
 /* The flag that tells "absent" from zero. */
 #define HAS(s, m) .offset_set = offsetof(struct s, m) + 1
 
@@ -31,9 +30,9 @@ extern const struct js_field oci_hooks_fields[];
 extern const struct js_field oci_linux_fields[];
 
 /* What decoding leaves as the document has it and the other modules expect cleaned; 0 or -errno. */
-int oci_mounts_normalise(struct oci_config *c, oci_warn_fn warn, void *data, struct err *err);
+int oci_mounts_normalise(struct oci_config *c, struct err *err);
 
-/* Warnings: what is known but not applied, and what is ignored. Either tree or parts of it may be missing. */
+/* Warnings: what is known but not applied, what is ignored and what is taken otherwise than written. warn may be NULL. */
 void oci_warn_config(const struct oci_config *c, oci_warn_fn warn, void *data);
 void oci_warn_process(const json_t *tree, const struct oci_process *p, oci_warn_fn warn, void *data);
 

@@ -38,17 +38,11 @@ static int clean_destination(struct oci_mount *m)
 	return 0;
 }
 
-int oci_mounts_normalise(struct oci_config *c, oci_warn_fn warn, void *data, struct err *err)
+int oci_mounts_normalise(struct oci_config *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n_mounts; i++) {
 		struct oci_mount *m = &c->mounts[i];
 
-		if (m->destination[0] != '/' && warn) {
-			_free_ char *msg = str_printf("mounts[%zu].destination: relative path '%s' is taken as "
-						      "relative to /", i, m->destination);
-
-			warn(data, msg ? msg : "mounts[].destination: a relative path is taken as relative to /");
-		}
 		if (!m->options)
 			m->options = strv_copy(NULL);
 		if (!m->options || clean_destination(m) < 0)

@@ -72,8 +72,7 @@ const struct js_field oci_process_fields[] = {
 	{ FIELD("apparmorProfile", JS_STR, oci_process, apparmor_profile) },
 	{ FIELD("selinuxLabel", JS_STR, oci_process, selinux_label) },
 	{ OBJECT("scheduler", oci_process, scheduler, oci_scheduler, scheduler_fields), .flags = JS_NULLABLE },
-	{ OBJECT("ioPriority", oci_process, io_priority, oci_io_priority, io_priority_fields),
-	  .flags = JS_NULLABLE },
+	{ OBJECT("ioPriority", oci_process, io_priority, oci_io_priority, io_priority_fields), .flags = JS_NULLABLE },
 	{ .key = NULL },
 };
 

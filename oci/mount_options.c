@@ -24,68 +24,68 @@ enum action {
 };
 
 /* Sorted by name: bsearch() and the list of `features`. */
-#define OPTIONS(X)                                            \
-	X("acl", SET, MS_POSIXACL)                            \
-	X("async", CLEAR, MS_SYNCHRONOUS)                     \
-	X("atime", CLEAR, MS_NOATIME)                         \
-	X("bind", BIND, 0)                                    \
-	X("defaults", NOTHING, 0)                             \
-	X("dev", CLEAR, MS_NODEV)                             \
-	X("diratime", CLEAR, MS_NODIRATIME)                   \
-	X("dirsync", SET, MS_DIRSYNC)                         \
-	X("exec", CLEAR, MS_NOEXEC)                           \
-	X("iversion", SET, MS_I_VERSION)                      \
-	X("lazytime", SET, MS_LAZYTIME)                       \
-	X("loud", CLEAR, MS_SILENT)                           \
-	X("mand", SET, MS_MANDLOCK)                           \
-	X("noacl", CLEAR, MS_POSIXACL)                        \
-	X("noatime", SET, MS_NOATIME)                         \
-	X("nodev", SET, MS_NODEV)                             \
-	X("nodiratime", SET, MS_NODIRATIME)                   \
-	X("noexec", SET, MS_NOEXEC)                           \
-	X("noiversion", CLEAR, MS_I_VERSION)                  \
-	X("nolazytime", CLEAR, MS_LAZYTIME)                   \
-	X("nomand", CLEAR, MS_MANDLOCK)                       \
-	X("norelatime", CLEAR, MS_RELATIME)                   \
-	X("nostrictatime", CLEAR, MS_STRICTATIME)             \
-	X("nosuid", SET, MS_NOSUID)                           \
-	X("nosymfollow", SET, MS_NOSYMFOLLOW)                 \
-	X("private", PROPAGATION, MS_PRIVATE)                 \
-	X("ratime", REC_CLEAR, MOUNT_ATTR_NOATIME)            \
-	X("rbind", BIND, MS_REC)                              \
-	X("rdev", REC_CLEAR, MOUNT_ATTR_NODEV)                \
-	X("rdiratime", REC_CLEAR, MOUNT_ATTR_NODIRATIME)      \
-	X("relatime", SET, MS_RELATIME)                       \
-	X("remount", SET, MS_REMOUNT)                         \
-	X("rexec", REC_CLEAR, MOUNT_ATTR_NOEXEC)              \
-	X("rnoatime", REC_SET, MOUNT_ATTR_NOATIME)            \
-	X("rnodev", REC_SET, MOUNT_ATTR_NODEV)                \
-	X("rnodiratime", REC_SET, MOUNT_ATTR_NODIRATIME)      \
-	X("rnoexec", REC_SET, MOUNT_ATTR_NOEXEC)              \
-	X("rnorelatime", NOTHING, 0)                          \
+#define OPTIONS(X)                                             \
+	X("acl", SET, MS_POSIXACL)                             \
+	X("async", CLEAR, MS_SYNCHRONOUS)                      \
+	X("atime", CLEAR, MS_NOATIME)                          \
+	X("bind", BIND, 0)                                     \
+	X("defaults", NOTHING, 0)                              \
+	X("dev", CLEAR, MS_NODEV)                              \
+	X("diratime", CLEAR, MS_NODIRATIME)                    \
+	X("dirsync", SET, MS_DIRSYNC)                          \
+	X("exec", CLEAR, MS_NOEXEC)                            \
+	X("iversion", SET, MS_I_VERSION)                       \
+	X("lazytime", SET, MS_LAZYTIME)                        \
+	X("loud", CLEAR, MS_SILENT)                            \
+	X("mand", SET, MS_MANDLOCK)                            \
+	X("noacl", CLEAR, MS_POSIXACL)                         \
+	X("noatime", SET, MS_NOATIME)                          \
+	X("nodev", SET, MS_NODEV)                              \
+	X("nodiratime", SET, MS_NODIRATIME)                    \
+	X("noexec", SET, MS_NOEXEC)                            \
+	X("noiversion", CLEAR, MS_I_VERSION)                   \
+	X("nolazytime", CLEAR, MS_LAZYTIME)                    \
+	X("nomand", CLEAR, MS_MANDLOCK)                        \
+	X("norelatime", CLEAR, MS_RELATIME)                    \
+	X("nostrictatime", CLEAR, MS_STRICTATIME)              \
+	X("nosuid", SET, MS_NOSUID)                            \
+	X("nosymfollow", SET, MS_NOSYMFOLLOW)                  \
+	X("private", PROPAGATION, MS_PRIVATE)                  \
+	X("ratime", REC_CLEAR, MOUNT_ATTR_NOATIME)             \
+	X("rbind", BIND, MS_REC)                               \
+	X("rdev", REC_CLEAR, MOUNT_ATTR_NODEV)                 \
+	X("rdiratime", REC_CLEAR, MOUNT_ATTR_NODIRATIME)       \
+	X("relatime", SET, MS_RELATIME)                        \
+	X("remount", SET, MS_REMOUNT)                          \
+	X("rexec", REC_CLEAR, MOUNT_ATTR_NOEXEC)               \
+	X("rnoatime", REC_SET, MOUNT_ATTR_NOATIME)             \
+	X("rnodev", REC_SET, MOUNT_ATTR_NODEV)                 \
+	X("rnodiratime", REC_SET, MOUNT_ATTR_NODIRATIME)       \
+	X("rnoexec", REC_SET, MOUNT_ATTR_NOEXEC)               \
+	X("rnorelatime", NOTHING, 0)                           \
 	X("rnostrictatime", REC_CLEAR, MOUNT_ATTR_STRICTATIME) \
-	X("rnosuid", REC_SET, MOUNT_ATTR_NOSUID)              \
-	X("rnosymfollow", REC_SET, MOUNT_ATTR_NOSYMFOLLOW)    \
-	X("ro", SET, MS_RDONLY)                               \
-	X("rprivate", PROPAGATION, MS_PRIVATE | MS_REC)       \
-	X("rrelatime", REC_SET, MOUNT_ATTR_RELATIME)          \
-	X("rro", REC_SET, MOUNT_ATTR_RDONLY)                  \
-	X("rrw", REC_CLEAR, MOUNT_ATTR_RDONLY)                \
-	X("rshared", PROPAGATION, MS_SHARED | MS_REC)         \
-	X("rslave", PROPAGATION, MS_SLAVE | MS_REC)           \
-	X("rstrictatime", REC_SET, MOUNT_ATTR_STRICTATIME)    \
-	X("rsuid", REC_CLEAR, MOUNT_ATTR_NOSUID)              \
-	X("rsymfollow", REC_CLEAR, MOUNT_ATTR_NOSYMFOLLOW)    \
-	X("runbindable", PROPAGATION, MS_UNBINDABLE | MS_REC) \
-	X("rw", CLEAR, MS_RDONLY)                             \
-	X("shared", PROPAGATION, MS_SHARED)                   \
-	X("silent", SET, MS_SILENT)                           \
-	X("slave", PROPAGATION, MS_SLAVE)                     \
-	X("strictatime", SET, MS_STRICTATIME)                 \
-	X("suid", CLEAR, MS_NOSUID)                           \
-	X("symfollow", CLEAR, MS_NOSYMFOLLOW)                 \
-	X("sync", SET, MS_SYNCHRONOUS)                        \
-	X("tmpcopyup", TMPCOPYUP, 0)                          \
+	X("rnosuid", REC_SET, MOUNT_ATTR_NOSUID)               \
+	X("rnosymfollow", REC_SET, MOUNT_ATTR_NOSYMFOLLOW)     \
+	X("ro", SET, MS_RDONLY)                                \
+	X("rprivate", PROPAGATION, MS_PRIVATE | MS_REC)        \
+	X("rrelatime", REC_SET, MOUNT_ATTR_RELATIME)           \
+	X("rro", REC_SET, MOUNT_ATTR_RDONLY)                   \
+	X("rrw", REC_CLEAR, MOUNT_ATTR_RDONLY)                 \
+	X("rshared", PROPAGATION, MS_SHARED | MS_REC)          \
+	X("rslave", PROPAGATION, MS_SLAVE | MS_REC)            \
+	X("rstrictatime", REC_SET, MOUNT_ATTR_STRICTATIME)     \
+	X("rsuid", REC_CLEAR, MOUNT_ATTR_NOSUID)               \
+	X("rsymfollow", REC_CLEAR, MOUNT_ATTR_NOSYMFOLLOW)     \
+	X("runbindable", PROPAGATION, MS_UNBINDABLE | MS_REC)  \
+	X("rw", CLEAR, MS_RDONLY)                              \
+	X("shared", PROPAGATION, MS_SHARED)                    \
+	X("silent", SET, MS_SILENT)                            \
+	X("slave", PROPAGATION, MS_SLAVE)                      \
+	X("strictatime", SET, MS_STRICTATIME)                  \
+	X("suid", CLEAR, MS_NOSUID)                            \
+	X("symfollow", CLEAR, MS_NOSYMFOLLOW)                  \
+	X("sync", SET, MS_SYNCHRONOUS)                         \
+	X("tmpcopyup", TMPCOPYUP, 0)                           \
 	X("unbindable", PROPAGATION, MS_UNBINDABLE)
 
 struct option {

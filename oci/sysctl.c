@@ -36,8 +36,12 @@ int oci_sysctl_path(const char *key, char **ret)
 	if (!path)
 		return -ENOMEM;
 	if (key[first] == '.')
-		for (char *p = path; *p; p++)
-			*p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+		for (char *p = path; *p; p++) {
+			if (*p == '.')
+				*p = '/';
+			else if (*p == '/')
+				*p = '.';
+		}
 	if (!plain_components(path))
 		return -EINVAL;
 	*ret = take_ptr(path);
@@ -70,7 +74,8 @@ static int check_key(const struct oci_config *c, const char *key, struct err *er
 	if (is_ipc(path)) {
 		if (oci_namespace_find(c, "ipc"))
 			return 0;
-		return err_set(err, EINVAL, "linux.sysctl: sysctl \"%s\" is not allowed in the hosts ipc namespace", key);
+		return err_set(err, EINVAL, "linux.sysctl: sysctl \"%s\" is not allowed in the hosts ipc namespace",
+			       key);
 	}
 	/* A network namespace is always there, see check_namespaces(). */
 	if (str_has_prefix(path, "net/"))
@@ -79,8 +84,10 @@ static int check_key(const struct oci_config *c, const char *key, struct err *er
 		if (!strcmp(path, "kernel/domainname"))
 			return 0;
 		if (!strcmp(path, "kernel/hostname"))
-			return err_set(err, EINVAL, "linux.sysctl: sysctl \"%s\" is not allowed as it conflicts "
-				       "with the OCI \"hostname\" field", key);
+			return err_set(err, EINVAL,
+				       "linux.sysctl: sysctl \"%s\" is not allowed as it conflicts "
+				       "with the OCI \"hostname\" field",
+				       key);
 	}
 	return err_set(err, EINVAL, "linux.sysctl: sysctl \"%s\" is not in a separate kernel namespace", key);
 }
@@ -90,15 +97,17 @@ int oci_sysctl_validate(const struct oci_config *c, struct err *err)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(c->linux_->sysctl, key, value) {
+	json_object_foreach (c->linux_->sysctl, key, value) {
 		int r = check_key(c, key, err);
 
 		if (r < 0)
 			return r;
 		for (const char *p = json_string_value(value); *p; p++)
 			if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f)
-				return err_set(err, EINVAL, "linux.sysctl: the value of \"%s\" contains a "
-					       "control character", key);
+				return err_set(err, EINVAL,
+					       "linux.sysctl: the value of \"%s\" contains a "
+					       "control character",
+					       key);
 	}
 	return 0;
 }

@@ -92,18 +92,23 @@ static int check_namespaces(const struct oci_config *c, struct err *err)
 		if (ns->path && ns->path[0] != '/')
 			return err_set(err, EINVAL, "linux.namespaces[%zu].path must be an absolute path", i);
 		if (ns->path && !strcmp(ns->type, "mount"))
-			return err_set(err, EINVAL, "linux.namespaces[%zu].path: a VM cannot join a mount namespace "
-				       "of the host", i);
+			return err_set(err, EINVAL,
+				       "linux.namespaces[%zu].path: a VM cannot join a mount namespace "
+				       "of the host",
+				       i);
 		seen |= flag;
 	}
 	if (!(seen & oci_namespace_flag("network")))
-		return err_set(err, EINVAL, "linux.namespaces: the host's network cannot be shared with a VM "
+		return err_set(err, EINVAL,
+			       "linux.namespaces: the host's network cannot be shared with a VM "
 			       "(add a \"network\" namespace)");
 	if (!(seen & oci_namespace_flag("pid")))
-		return err_set(err, EINVAL, "linux.namespaces: the host's processes cannot be shared with a VM "
+		return err_set(err, EINVAL,
+			       "linux.namespaces: the host's processes cannot be shared with a VM "
 			       "(add a \"pid\" namespace)");
 	if (!(seen & oci_namespace_flag("mount")))
-		return err_set(err, EINVAL, "linux.namespaces: the host's mounts cannot be shared with a VM "
+		return err_set(err, EINVAL,
+			       "linux.namespaces: the host's mounts cannot be shared with a VM "
 			       "(add a \"mount\" namespace)");
 	return 0;
 }
@@ -114,7 +119,8 @@ static int check_devices(const struct oci_config *c, struct err *err)
 		const struct oci_device *d = &c->linux_->devices[i];
 
 		if (strlen(d->type) != 1 || !strchr("bcup", d->type[0]))
-			return err_set(err, EINVAL, "linux.devices[%zu].type: \"%s\" is none of b, c, u, p", i, d->type);
+			return err_set(err, EINVAL, "linux.devices[%zu].type: \"%s\" is none of b, c, u, p", i,
+				       d->type);
 		if (d->path[0] != '/')
 			return err_set(err, EINVAL, "linux.devices[%zu].path must be an absolute path", i);
 		if (d->type[0] == 'p')
@@ -188,7 +194,7 @@ int oci_config_validate(const struct oci_config *c, struct err *err)
 {
 	/* In this order; later checks rely on what earlier ones saw. */
 	static int (*const checks[])(const struct oci_config *, struct err *) = {
-		check_version, check_process, check_namespaces, check_names, check_mounts,
+		check_version, check_process, check_namespaces, check_names,	     check_mounts,
 		check_linux,   check_devices, check_hooks,	oci_sysctl_validate,
 	};
 

@@ -66,7 +66,8 @@ static int check_rlimits(const struct oci_process *p, const char *path, struct e
 		int number = oci_rlimit_number(l->type);
 
 		if (number < 0)
-			return err_set(err, EINVAL, "%s.rlimits[%zu].type: invalid rlimit type \"%s\"", path, i, l->type);
+			return err_set(err, EINVAL, "%s.rlimits[%zu].type: invalid rlimit type \"%s\"", path, i,
+				       l->type);
 		if (seen & (1u << number))
 			return err_set(err, EINVAL, "%s.rlimits[%zu].type: %s is given twice", path, i, l->type);
 		if (l->soft > l->hard)

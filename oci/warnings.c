@@ -60,12 +60,12 @@ static bool is_given(const json_t *v, const char *value)
 
 	if (value)
 		return json_is_string(v) && !strcmp(json_string_value(v), value);
-	json_object_foreach((json_t *)v, key, e) {
+	json_object_foreach ((json_t *)v, key, e) {
 		/* Its unset is "absent" or -1: zero turns swapping off. */
 		if (is_given(e, NULL) || (!strcmp(key, "swappiness") && json_is_integer(e)))
 			return true;
 	}
-	json_array_foreach(v, i, e)
+	json_array_foreach (v, i, e)
 		if (is_given(e, NULL))
 			return true;
 	return json_is_true(v) || (json_is_string(v) && json_string_length(v)) || json_integer_value(v) ||
@@ -89,7 +89,7 @@ static bool is_given_at(const json_t *v, const char *path, const struct unapplie
 	if (*path == '.')
 		return is_given_at(v, path + 1, u);
 	path += strlen("[]");
-	json_array_foreach(v, i, e)
+	json_array_foreach (v, i, e)
 		if (is_given_at(e, *path == '.' ? path + 1 : path, u))
 			return true;
 	return false;
@@ -107,8 +107,8 @@ static void warn_unapplied(const json_t *tree, const char *prefix, oci_warn_fn w
 		    !is_given_at(tree, u->path + strlen(prefix), u))
 			continue;
 		last = u->path;
-		msg = u->value ? str_printf("%s \"%s\" is not applied yet", u->path, u->value) :
-				 str_printf("%s is not applied yet", u->path);
+		msg = u->value ? str_printf("%s \"%s\" is not applied yet", u->path, u->value)
+			       : str_printf("%s is not applied yet", u->path);
 		warn(data, msg ? msg : "out of memory");
 	}
 }
@@ -138,6 +138,23 @@ static void warn_process(const struct oci_process *p, oci_warn_fn warn, void *da
 	warn_caps(caps->ambient, "ambient", warn, data);
 }
 
+/* In the tree: the struct has them cleaned. */
+static void warn_destinations(const json_t *mounts, oci_warn_fn warn, void *data)
+{
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach (mounts, i, m) {
+		const char *path = js_get_str(m, "destination");
+		_free_ char *msg = NULL;
+
+		if (!path || path[0] == '/')
+			continue;
+		msg = str_printf("mounts[%zu].destination: relative path \"%s\" is taken as relative to /", i, path);
+		warn(data, msg ? msg : "out of memory");
+	}
+}
+
 void oci_warn_process(const json_t *tree, const struct oci_process *p, oci_warn_fn warn, void *data)
 {
 	if (!warn)
@@ -151,6 +168,7 @@ void oci_warn_config(const struct oci_config *c, oci_warn_fn warn, void *data)
 	if (!warn)
 		return;
 	warn_unapplied(c->tree, "", warn, data);
+	warn_destinations(json_object_get(c->tree, "mounts"), warn, data);
 	if (c->process)
 		warn_process(c->process, warn, data);
 }

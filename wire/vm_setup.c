@@ -29,7 +29,7 @@ static const struct js_field fields[] = {
 	U32(ports),
 	U32(boot_timeout),
 	U32(uid),
-	U32(vsock_cid),
+	FLAG(vsock),
 	FLAG(hugepages),
 	FLAG(debug),
 	{},

@@ -29,7 +29,7 @@ struct vm_setup {
 	uint32_t ports; /* PCIe root ports */
 	uint32_t boot_timeout; /* seconds until the agent must answer */
 	uint32_t uid; /* of the monitor; QEMU gets uid + 1; 0: keep the caller's (fake VM, tests) */
-	uint32_t vsock_cid; /* 0: virtio-serial */
+	bool vsock; /* agent channel over vsock instead of virtio-serial */
 	bool hugepages;
 	bool debug;
 };

@@ -307,7 +307,7 @@ START_TEST(manual)
 	/* Every line that begins with a dot is a request that is meant. */
 	for (char *line = man.data, *end; (end = strchr(line, '\n')); line = end + 1)
 		ck_assert_msg(*line != '\'' && (*line != '.' || strncmp(line, ".SS ", 4) == 0 ||
-						strncmp(line, ".TP\n", 4) == 0 || strncmp(line, ".BR ", 4) == 0),
+						strncmp(line, ".TP\n", 4) == 0 || strncmp(line, ".br\n", 4) == 0 || strncmp(line, ".BR ", 4) == 0),
 			      "%.*s", (int)(end - line), line);
 }
 END_TEST

@@ -4,7 +4,7 @@
 #include "oci/validate.h"
 #include "tests/unit/test_oci.h"
 
-static const char *const samples[] = { "docker-run.json", "podman-run.json",  "ctr-run.json",
+static const char *const samples[] = { "docker-run.json",  "podman-run.json",	 "ctr-run.json",
 				       "cri-sandbox.json", "cri-container.json", "spdk-vhost-user.json" };
 
 static struct oci_config *parse(const char *text, size_t len, struct warnings *w)
@@ -50,7 +50,8 @@ START_TEST(decodes_podman)
 	ck_assert_uint_eq(c->n_mounts, 11);
 	ck_assert(oci_mount_is_bind(&c->mounts[5]));
 	ck_assert(!oci_mount_is_bind(&c->mounts[0]));
-	ck_assert_str_eq(oci_namespace_find(c, "network")->path, "/run/netns/netns-bc00dea2-42e2-b00a-4862-4e58f06524ea");
+	ck_assert_str_eq(oci_namespace_find(c, "network")->path,
+			 "/run/netns/netns-bc00dea2-42e2-b00a-4862-4e58f06524ea");
 	ck_assert_str_eq(js_get_str(c->annotations, "io.container.manager"), "libpod");
 }
 END_TEST
@@ -111,9 +112,8 @@ END_TEST
 START_TEST(cleans_destinations)
 {
 	static const char *const cases[][2] = {
-		{ "/proc", "/proc" },	    { "proc", "/proc" },	 { "/a//b/./c/", "/a/b/c" },
-		{ "/a/../../b", "/b" },	    { "../../../etc", "/etc" },	 { ".", "/" },
-		{ "/data/../data", "/data" },
+		{ "/proc", "/proc" },	    { "proc", "/proc" }, { "/a//b/./c/", "/a/b/c" },   { "/a/../../b", "/b" },
+		{ "../../../etc", "/etc" }, { ".", "/" },	 { "/data/../data", "/data" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -210,6 +210,10 @@ START_TEST(resources_that_ask_for_something)
 		{ "{\"memory\":{\"limit\":18446744073709551615}}", 1 },
 		{ "{\"memory\":{\"swappiness\":0}}", 1 },
 		{ "{\"memory\":{\"limit\":-1},\"cpu\":{\"shares\":1.5}}", 1 },
+		{ "{\"cpu\":{\"shares\":0.0,\"idle\":false,\"cpus\":\"\"}}", 0 },
+		{ "{\"cpu\":{\"shares\":-0.5}}", 1 },
+		{ "{\"cpu\":{\"cpus\":\"0\"}}", 1 },
+		{ "{\"memory\":{\"disableOOMKiller\":true}}", 1 },
 		{ "{\"unified\":{\"memory.high\":\"1\"}}", 1 },
 		{ "{\"pids\":{\"limit\":5}}", 1 },
 		{ "{\"rdma\":{\"mlx5_1\":{\"hcaHandles\":3}}}", 1 },

@@ -67,6 +67,30 @@ START_TEST(loads_a_bundle)
 }
 END_TEST
 
+static void count(void *data, const char *msg)
+{
+	++*(int *)data;
+}
+
+START_TEST(no_warnings_for_what_is_refused)
+{
+	_json_ json_t *doc =
+		minimal("{\"mounts\":[{\"destination\":\"x\"}],\"linux\":{\"personality\":{\"domain\":\"LINUX\"}},"
+			"\"process\":{\"capabilities\":{\"ambient\":[\"x\"]}}}");
+	struct oci_config *c = NULL;
+	struct err err = { 0 };
+	int n = 0;
+
+	unit_ok(oci_config_from_json(doc, count, &n, &c, &err), &err);
+	ck_assert_int_eq(n, 3);
+	oci_config_freep(&c);
+	n = 0;
+	json_object_set_new(doc, "ociVersion", json_string("2.0.0"));
+	ck_assert_int_lt(oci_config_from_json(doc, count, &n, &c, &err), 0);
+	ck_assert_int_eq(n, 0);
+}
+END_TEST
+
 START_TEST(refuses_every_prefix)
 {
 	static const char *const names[] = { "cri-sandbox.json", "spdk-vhost-user.json" };
@@ -179,8 +203,8 @@ START_TEST(large_documents_are_quick)
 	} cases[] = {
 		{ "process", "env", "\"NAME=value\"", 200000 },
 		{ "process", "args", "\"argument\"", 200000 },
-		{ NULL, "mounts", "{\"destination\":\"/a/../b\",\"type\":\"bind\",\"source\":\"/\",\"options\":[\"ro\"]}",
-		  50000 },
+		{ NULL, "mounts",
+		  "{\"destination\":\"/a/../b\",\"type\":\"bind\",\"source\":\"/\",\"options\":[\"ro\"]}", 50000 },
 		{ "hooks", "prestart", "{\"path\":\"/bin/true\"}", 10000 },
 		{ "linux", "maskedPaths", "\"/proc/kcore\"", 200000 },
 		{ "linux", "devices", "{\"type\":\"c\",\"path\":\"/dev/x\"}", 100000 },
@@ -215,5 +239,5 @@ START_TEST(a_long_argument)
 }
 END_TEST
 
-UNIT_MAIN("oci_load", loads_a_bundle, refuses_every_prefix, refuses_what_is_no_object, refuses_bad_bytes,
-	  refuses_deep_nesting, large_documents_are_quick, a_long_argument)
+UNIT_MAIN("oci_load", loads_a_bundle, no_warnings_for_what_is_refused, refuses_every_prefix, refuses_what_is_no_object,
+	  refuses_bad_bytes, refuses_deep_nesting, large_documents_are_quick, a_long_argument)

@@ -44,7 +44,8 @@ START_TEST(flags)
 		{ "suid dev exec", 0, MS_NOSUID | MS_NODEV | MS_NOEXEC, 0, NULL },
 		{ "sync async", 0, MS_SYNCHRONOUS, 0, NULL },
 		{ "acl iversion lazytime mand dirsync silent nosymfollow remount",
-		  MS_POSIXACL | MS_I_VERSION | MS_LAZYTIME | MS_MANDLOCK | MS_DIRSYNC | MS_SILENT | MS_NOSYMFOLLOW | MS_REMOUNT,
+		  MS_POSIXACL | MS_I_VERSION | MS_LAZYTIME | MS_MANDLOCK | MS_DIRSYNC | MS_SILENT | MS_NOSYMFOLLOW |
+			  MS_REMOUNT,
 		  0, 0, NULL },
 		{ "noacl noiversion nolazytime nomand loud symfollow nodiratime diratime norelatime nostrictatime", 0,
 		  MS_POSIXACL | MS_I_VERSION | MS_LAZYTIME | MS_MANDLOCK | MS_SILENT | MS_NOSYMFOLLOW | MS_NODIRATIME |
@@ -82,9 +83,12 @@ START_TEST(recursive_attributes)
 		{ "rro rrw", 0, MOUNT_ATTR_RDONLY },
 		{ "rrw rro", MOUNT_ATTR_RDONLY, 0 },
 		{ "rnosuid rnodev rnoexec rnodiratime rnosymfollow",
-		  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODIRATIME | MOUNT_ATTR_NOSYMFOLLOW, 0 },
+		  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODIRATIME |
+			  MOUNT_ATTR_NOSYMFOLLOW,
+		  0 },
 		{ "rsuid rdev rexec rdiratime rsymfollow", 0,
-		  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODIRATIME | MOUNT_ATTR_NOSYMFOLLOW },
+		  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODIRATIME |
+			  MOUNT_ATTR_NOSYMFOLLOW },
 		/* mount_setattr(2) wants the whole field of the access time cleared */
 		{ "rnoatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME },
 		{ "rstrictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
@@ -109,7 +113,8 @@ END_TEST
 START_TEST(special)
 {
 	_cleanup_(flags_done) struct oci_mount_flags bind = parse("bind ro"), rbind = parse("rbind bind");
-	_cleanup_(flags_done) struct oci_mount_flags copy = parse("tmpcopyup size=1"), idmap = parse("idmap"), ridmap = parse("ridmap");
+	_cleanup_(flags_done) struct oci_mount_flags copy = parse("tmpcopyup size=1"), idmap = parse("idmap"),
+						     ridmap = parse("ridmap");
 	struct oci_mount_flags none;
 
 	ck_assert(bind.bind && !bind.recursive && bind.set == MS_RDONLY);
@@ -126,9 +131,12 @@ END_TEST
 START_TEST(names)
 {
 	static const char golden[] =
-		"acl async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noacl noatime nodev "
-		"nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime "
-		"rbind rdev rdiratime relatime remount rexec rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime "
+		"acl async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noacl noatime "
+		"nodev "
+		"nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private "
+		"ratime "
+		"rbind rdev rdiratime relatime remount rexec rnoatime rnodev rnodiratime rnoexec rnorelatime "
+		"rnostrictatime "
 		"rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow "
 		"runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable ";
 	_buf_ struct buf b = { 0 };

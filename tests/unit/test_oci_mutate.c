@@ -121,7 +121,7 @@ static void walk_map(json_t *map, const char *path)
 	json_t *value;
 	void *next;
 
-	json_object_foreach_safe(map, next, key, value) {
+	json_object_foreach_safe (map, next, key, value) {
 		_free_ char *member = str_printf("%s.%s", path, key);
 
 		mutate(map, key, 0, KIND_STRING, false, member);
@@ -338,7 +338,8 @@ END_TEST
 START_TEST(edge_numbers_in_gids)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		_free_ char *patch = str_printf("{\"process\":{\"user\":{\"additionalGids\":[0,%s]}}}", numbers[i].text);
+		_free_ char *patch =
+			str_printf("{\"process\":{\"user\":{\"additionalGids\":[0,%s]}}}", numbers[i].text);
 		_cleanup_(oci_config_freep) struct oci_config *c = NULL;
 		_json_ json_t *p = NULL, *d = minimal(NULL);
 		struct err err = { 0 };

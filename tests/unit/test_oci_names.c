@@ -74,9 +74,11 @@ START_TEST(sysctl_paths)
 		{ "net/ipv4/conf/eno2.100/rp_filter", "net/ipv4/conf/eno2.100/rp_filter" },
 		{ "net.ipv4.conf.eno2/100.rp_filter", "net/ipv4/conf/eno2.100/rp_filter" },
 		{ "kernel", "kernel" },
+		{ "net/e./.x/y", "net/e./.x/y" },
 	};
-	static const char *const bad[] = { "", ".", "..", "/", "a.", ".a", "a//b", "a..b", "/a", "a/", "a/../b", "a/./b",
-					   "a.//.b", "a./.b", "a b", "a\n", "a\t", "\x7f" };
+	static const char *const bad[] = { "",	    ".",	"..",  "/",   "a.",	".a",	 "a//b",
+					   "a..b",  "a/b..c/d", "/a",  "a/",  "a/../b", "a/./b", "a.//.b",
+					   "a./.b", "a b",	"a\n", "a\t", "\x7f" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		_free_ char *path = NULL;

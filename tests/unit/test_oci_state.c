@@ -45,13 +45,15 @@ START_TEST(for_hooks)
 	_json_ json_t *creating = oci_state_json(&s), *stopped = NULL;
 	_free_ char *text = js_dump(creating), *text2 = NULL;
 
-	ck_assert_str_eq(text, "{\"ociVersion\":\"" OCI_VERSION "\",\"id\":\"x12\",\"status\":\"creating\",\"pid\":2626,"
-			       "\"bundle\":\"/b\"}");
+	ck_assert_str_eq(text,
+			 "{\"ociVersion\":\"" OCI_VERSION "\",\"id\":\"x12\",\"status\":\"creating\",\"pid\":2626,"
+			 "\"bundle\":\"/b\"}");
 	s.pid = 0;
 	s.status = "stopped";
 	stopped = oci_state_json(&s);
 	text2 = js_dump(stopped);
-	ck_assert_str_eq(text2, "{\"ociVersion\":\"" OCI_VERSION "\",\"id\":\"x12\",\"status\":\"stopped\",\"bundle\":\"/b\"}");
+	ck_assert_str_eq(text2, "{\"ociVersion\":\"" OCI_VERSION
+				"\",\"id\":\"x12\",\"status\":\"stopped\",\"bundle\":\"/b\"}");
 }
 END_TEST
 

@@ -26,19 +26,39 @@ static void check_rows(const struct row *rows, size_t n)
 	}
 }
 
-#define CHECK_ROWS(...)                                                \
-	do {                                                           \
-		static const struct row rows[] = { __VA_ARGS__ };      \
-		check_rows(rows, ARRAY_SIZE(rows));                    \
+#define CHECK_ROWS(...)                                           \
+	do {                                                      \
+		static const struct row rows[] = { __VA_ARGS__ }; \
+		check_rows(rows, ARRAY_SIZE(rows));               \
 	} while (0)
 
 START_TEST(versions)
 {
-	static const char *const good[] = { "1.0.0", "1.2.0", "1.0.0-rc2-dev", "1.0.2-dev", "1.3.0-rc.1+build.5", "1.99.7",
-					    "1.0.0+x" };
-	static const char *const bad[] = { "", "1", "1.0", "1.0.0.0", "v1.0.0", "1.0.0-", "1.0.0+", "1.0.0-a..b", "1.0.x",
-					   " 1.0.0", "1.0.0 ", "01.0.0", "1.00.0", "1.0.0-\n", "-1.0.0", "junk", "1..0",
-					   "4294967297.0.0", "1.0.99999999999999999999", "1.0.0-a+b+c", "1.0.0-\xc3\xa9" };
+	static const char *const good[] = { "1.0.0",  "1.2.0",	 "1.0.0-rc2-dev", "1.0.2-dev", "1.3.0-rc.1+build.5",
+					    "1.99.7", "1.0.0+x", "1.0.123456789" };
+	static const char *const bad[] = { "",
+					   "1",
+					   "1.0",
+					   "1.0.0.0",
+					   "v1.0.0",
+					   "1.0.0-",
+					   "1.0.0+",
+					   "1.0.0-a..b",
+					   "1.0.x",
+					   " 1.0.0",
+					   "1.0.0 ",
+					   "01.0.0",
+					   "1.00.0",
+					   "1.0.0-\n",
+					   "-1.0.0",
+					   "junk",
+					   "1..0",
+					   "4294967297.0.0",
+					   "1x0x0",
+					   "1.0.1234567890",
+					   "1.0.99999999999999999999",
+					   "1.0.0-a+b+c",
+					   "1.0.0-\xc3\xa9" };
 	static const char *const other[] = { "0.1.0", "0.5.0-dev", "2.0.0", "10.0.0", "2.0.0-rc1" };
 	_json_ json_t *doc = minimal(NULL);
 	struct oci_config *c = NULL;
@@ -62,16 +82,15 @@ END_TEST
 
 START_TEST(process)
 {
-	CHECK_ROWS({ "{}", NULL },
-		   { "{\"process\":{\"args\":[]}}", "process.args must not be empty" },
+	CHECK_ROWS({ "{}", NULL }, { "{\"process\":{\"args\":[]}}", "process.args must not be empty" },
 		   { "{\"process\":{\"args\":[\"\"]}}", "process.args[0] must not be empty" },
 		   { "{\"process\":{\"args\":[\"a\",\"\"]}}", NULL },
 		   { "{\"process\":{\"args\":[null]}}", "process.args[0]" },
 		   { "{\"process\":{\"cwd\":\"\"}}", "process.cwd must be an absolute path" },
 		   { "{\"process\":{\"cwd\":\"tmp\"}}", "process.cwd must be an absolute path" },
-		   { "{\"process\":{\"env\":[]}}", NULL },
-		   { "{\"process\":{\"env\":[\"A=\",\"B==\"]}}", NULL },
-		   { "{\"process\":{\"env\":[\"A=1\",\"B\"]}}", "process.env[1]: invalid environment variable: missing '='" },
+		   { "{\"process\":{\"env\":[]}}", NULL }, { "{\"process\":{\"env\":[\"A=\",\"B==\"]}}", NULL },
+		   { "{\"process\":{\"env\":[\"A=1\",\"B\"]}}",
+		     "process.env[1]: invalid environment variable: missing '='" },
 		   { "{\"process\":{\"env\":[\"=x\"]}}",
 		     "process.env[0]: invalid environment variable: name cannot be empty" },
 		   { "{\"process\":{\"env\":[\"\"]}}", "process.env[0]" },
@@ -79,19 +98,38 @@ START_TEST(process)
 		   { "{\"process\":{\"oomScoreAdj\":1001}}", "process.oomScoreAdj" },
 		   { "{\"process\":{\"oomScoreAdj\":-1001}}", "process.oomScoreAdj" },
 		   { "{\"process\":{\"consoleSize\":{\"height\":65535,\"width\":0}}}", NULL },
+		   { "{\"process\":{\"consoleSize\":{\"height\":65535,\"width\":65535}}}", NULL },
 		   { "{\"process\":{\"consoleSize\":{\"height\":65536}}}", "process.consoleSize.height" },
 		   { "{\"process\":{\"consoleSize\":{\"width\":65536}}}", "process.consoleSize.width" });
 }
 END_TEST
 
+/* What decoding cannot leave behind, but another caller could. */
+START_TEST(incomplete_process)
+{
+	char word[] = "a", root[] = "/", *none[] = { NULL }, *one[] = { word, NULL };
+	struct oci_process p = { 0 };
+	struct err err = { 0 };
+
+	unit_fails(oci_process_validate(&p, "x", &err), EINVAL, &err, "x.args must not be empty");
+	p.args = none;
+	unit_fails(oci_process_validate(&p, "x", &err), EINVAL, &err, "x.args must not be empty");
+	p.args = one;
+	unit_fails(oci_process_validate(&p, "x", &err), EINVAL, &err, "x.cwd must be an absolute path");
+	p.cwd = root;
+	unit_ok(oci_process_validate(&p, "x", &err), &err);
+}
+END_TEST
+
 START_TEST(users)
 {
-	CHECK_ROWS({ "{\"process\":{\"user\":{\"uid\":4294967294,\"gid\":4294967294}}}", NULL },
-		   { "{\"process\":{\"user\":{\"uid\":4294967295}}}", "process.user.uid" },
-		   { "{\"process\":{\"user\":{\"gid\":4294967295}}}", "process.user.gid" },
-		   { "{\"process\":{\"user\":{\"uid\":-1}}}", "process.user.uid" },
-		   { "{\"process\":{\"user\":{\"uid\":4294967296}}}", "process.user.uid" },
-		   { "{\"process\":{\"user\":{\"additionalGids\":[1,4294967295]}}}", "process.user.additionalGids[1]" });
+	CHECK_ROWS(
+		{ "{\"process\":{\"user\":{\"uid\":4294967294,\"gid\":4294967294}}}", NULL },
+		{ "{\"process\":{\"user\":{\"uid\":4294967295}}}", "process.user.uid" },
+		{ "{\"process\":{\"user\":{\"gid\":4294967295}}}", "process.user.gid" },
+		{ "{\"process\":{\"user\":{\"uid\":-1}}}", "process.user.uid" },
+		{ "{\"process\":{\"user\":{\"uid\":4294967296}}}", "process.user.uid" },
+		{ "{\"process\":{\"user\":{\"additionalGids\":[1,4294967295]}}}", "process.user.additionalGids[1]" });
 }
 END_TEST
 
@@ -116,14 +154,16 @@ END_TEST
 START_TEST(rlimits)
 {
 	CHECK_ROWS({ RLIMIT(""), NULL },
-		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":18446744073709551615,\"hard\":18446744073709551615}"), NULL },
+		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":18446744073709551615,\"hard\":18446744073709551615}"),
+		     NULL },
 		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":2,\"hard\":1}"), "process.rlimits[0].soft" },
 		   { RLIMIT("{\"type\":\"RLIMIT_FOO\",\"soft\":1,\"hard\":1}"), "invalid rlimit type \"RLIMIT_FOO\"" },
 		   { RLIMIT("{\"type\":\"\",\"soft\":1,\"hard\":1}"), "process.rlimits[0].type" },
 		   { RLIMIT("{\"type\":\"nofile\",\"soft\":1,\"hard\":1}"), "process.rlimits[0].type" },
 		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"hard\":1}"), "process.rlimits[0].soft is required" },
 		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":1}"), "process.rlimits[0].hard is required" },
-		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":1,\"hard\":1},{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1},"
+		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":1,\"hard\":1},{\"type\":\"RLIMIT_CPU\",\"soft\":1,"
+			    "\"hard\":1},"
 			    "{\"type\":\"RLIMIT_AS\",\"soft\":1,\"hard\":1}"),
 		     "process.rlimits[2].type: RLIMIT_AS is given twice" });
 }
@@ -136,7 +176,8 @@ START_TEST(host_names)
 	CHECK_ROWS({ "{\"hostname\":\"" X64 "\",\"domainname\":\"a.b\"}", NULL },
 		   { "{\"hostname\":\"" X64 "x\"}", "hostname is longer than 64 bytes" },
 		   { "{\"domainname\":\"" X64 "x\"}", "domainname is longer than 64 bytes" },
-		   { "{\"hostname\":\"a\\nb\"}", "hostname contains" }, { "{\"hostname\":\"a/b\"}", "hostname contains" },
+		   { "{\"hostname\":\"a\\nb\"}", "hostname contains" },
+		   { "{\"hostname\":\"a/b\"}", "hostname contains" },
 		   { "{\"hostname\":\"a\\u007f\"}", "hostname contains" },
 		   { "{\"domainname\":\"a\\tb\"}", "domainname contains" }, { "{\"hostname\":\"\"}", NULL },
 		   { "{\"hostname\":\"a\",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
@@ -157,52 +198,58 @@ END_TEST
 
 START_TEST(namespaces)
 {
-	CHECK_ROWS({ NS(T("pid") "," T("network") "," T("mount")), NULL },
-		   { NS(T("pid") "," T("network") "," T("mount") "," T("cgroup") "," T("user") "," T("time") "," T("ipc")), NULL },
-		   { NS(P("pid", "/proc/1/ns/pid") "," P("network", "/x") "," T("mount")), NULL },
-		   { NS(T("network") "," T("mount")), "linux.namespaces: the host's processes cannot be shared with a VM "
-						      "(add a \"pid\" namespace)" },
-		   { NS(T("pid") "," T("mount")), "linux.namespaces: the host's network cannot be shared with a VM "
-						  "(add a \"network\" namespace)" },
-		   { NS(T("pid") "," T("network")), "linux.namespaces: the host's mounts cannot be shared with a VM "
-						    "(add a \"mount\" namespace)" },
-		   { "{\"linux\":null}", "linux.namespaces: the host's network" },
-		   { NS(T("pid") "," T("net")), "linux.namespaces[1].type: namespace \"net\" does not exist" },
-		   { NS(T("")), "linux.namespaces[0].type" },
-		   { NS(T("pid") "," T("network") "," T("mount") "," T("pid")),
-		     "linux.namespaces[3].type: duplicated namespace \"pid\"" },
-		   { NS(P("pid", "proc/1/ns/pid")), "linux.namespaces[0].path must be an absolute path" },
-		   { NS(P("mount", "/proc/1/ns/mnt")), "linux.namespaces[0].path: a VM cannot join a mount namespace" });
+	CHECK_ROWS(
+		{ NS(T("pid") "," T("network") "," T("mount")), NULL },
+		{ NS(T("pid") "," T("network") "," T("mount") "," T("cgroup") "," T("user") "," T("time") "," T("ipc")),
+		  NULL },
+		{ NS(P("pid", "/proc/1/ns/pid") "," P("network", "/x") "," T("mount")), NULL },
+		{ NS(T("network") "," T("mount")), "linux.namespaces: the host's processes cannot be shared with a VM "
+						   "(add a \"pid\" namespace)" },
+		{ NS(T("pid") "," T("mount")), "linux.namespaces: the host's network cannot be shared with a VM "
+					       "(add a \"network\" namespace)" },
+		{ NS(T("pid") "," T("network")), "linux.namespaces: the host's mounts cannot be shared with a VM "
+						 "(add a \"mount\" namespace)" },
+		{ "{\"linux\":null}", "linux.namespaces: the host's network" },
+		{ NS(T("pid") "," T("net")), "linux.namespaces[1].type: namespace \"net\" does not exist" },
+		{ NS(T("")), "linux.namespaces[0].type" },
+		{ NS(T("pid") "," T("network") "," T("mount") "," T("pid")),
+		  "linux.namespaces[3].type: duplicated namespace \"pid\"" },
+		{ NS(P("pid", "proc/1/ns/pid")), "linux.namespaces[0].path must be an absolute path" },
+		{ NS(P("mount", "/proc/1/ns/mnt")), "linux.namespaces[0].path: a VM cannot join a mount namespace" });
 }
 END_TEST
 
 #define SYSCTL(key, value) "{\"linux\":{\"sysctl\":{\"" key "\":\"" value "\"}}}"
-#define NO_IPC(key)                                                                                                    \
+#define NO_IPC(key) \
 	"{\"linux\":{\"namespaces\":[" T("pid") "," T("network") "," T("mount") "],\"sysctl\":{\"" key "\":\"1\"}}}"
 
 START_TEST(sysctls)
 {
-	CHECK_ROWS({ SYSCTL("net.ipv4.ip_forward", "1"), NULL }, { SYSCTL("net/ipv4/ip_forward", "1"), NULL },
-		   { SYSCTL("net.ipv4.ping_group_range", "0 2147483647"), NULL },
-		   { SYSCTL("net.ipv4.tcp_rmem", "4096\\t87380\\t6291456"), NULL }, { SYSCTL("kernel.msgmax", "1"), NULL },
-		   { SYSCTL("kernel/shm_rmid_forced", "1"), NULL }, { SYSCTL("fs.mqueue.msg_max", "1"), NULL },
-		   { SYSCTL("kernel.domainname", "x"), NULL }, { SYSCTL("net.ipv4.conf.eno2/100.rp_filter", "1"), NULL },
-		   { SYSCTL("kernel.hostname", "x"), "conflicts with the OCI \"hostname\" field" },
-		   { SYSCTL("kernel.panic", "1"), "\"kernel.panic\" is not in a separate kernel namespace" },
-		   { SYSCTL("kernel.core_pattern", "|/x"), "not in a separate" }, { SYSCTL("vm.swappiness", "1"), "not in a separate" },
-		   { SYSCTL("fs.file-max", "1"), "not in a separate" }, { SYSCTL("kernel.shm", "1"), "not in a separate" },
-		   { SYSCTL("kernel.msgmaxx", "1"), "not in a separate" }, { SYSCTL("network.x", "1"), "not in a separate" },
-		   { SYSCTL("net", "1"), "not in a separate" }, { SYSCTL("net.", "1"), "not the name" },
-		   { SYSCTL("", "1"), "not the name" }, { SYSCTL("/net/ipv4/x", "1"), "not the name" },
-		   { SYSCTL("net/../kernel/panic", "1"), "not the name" }, { SYSCTL("net/./x", "1"), "not the name" },
-		   { SYSCTL("net//x", "1"), "not the name" }, { SYSCTL("net.//.kernel.panic", "1"), "not the name" },
-		   { SYSCTL("net..x", "1"), "not the name" }, { SYSCTL("net.ipv4/../x", "1"), "not the name" },
-		   { SYSCTL("net.ipv4. x", "1"), "not the name" }, { SYSCTL("net.ipv4.ip_forward", "1\\n2"), "control character" },
-		   { SYSCTL("net.ipv4.ip_forward", "1\\u007f"), "control character" },
-		   { "{\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":1}}}", "linux.sysctl.net.ipv4.ip_forward" },
-		   { NO_IPC("kernel.sem"), "not allowed in the hosts ipc namespace" },
-		   { NO_IPC("fs.mqueue.x"), "not allowed in the hosts ipc namespace" },
-		   { NO_IPC("kernel.domainname"), "not in a separate kernel namespace" }, { NO_IPC("net.core.somaxconn"), NULL });
+	CHECK_ROWS(
+		{ SYSCTL("net.ipv4.ip_forward", "1"), NULL }, { SYSCTL("net/ipv4/ip_forward", "1"), NULL },
+		{ SYSCTL("net.ipv4.ping_group_range", "0 2147483647"), NULL },
+		{ SYSCTL("net.ipv4.tcp_rmem", "4096\\t87380\\t6291456"), NULL }, { SYSCTL("kernel.msgmax", "1"), NULL },
+		{ SYSCTL("kernel/shm_rmid_forced", "1"), NULL }, { SYSCTL("fs.mqueue.msg_max", "1"), NULL },
+		{ SYSCTL("kernel.domainname", "x"), NULL }, { SYSCTL("net.ipv4.conf.eno2/100.rp_filter", "1"), NULL },
+		{ SYSCTL("kernel.hostname", "x"), "conflicts with the OCI \"hostname\" field" },
+		{ SYSCTL("kernel.panic", "1"), "\"kernel.panic\" is not in a separate kernel namespace" },
+		{ SYSCTL("kernel.core_pattern", "|/x"), "not in a separate" },
+		{ SYSCTL("vm.swappiness", "1"), "not in a separate" },
+		{ SYSCTL("fs.file-max", "1"), "not in a separate" }, { SYSCTL("kernel.shm", "1"), "not in a separate" },
+		{ SYSCTL("kernel.msgmaxx", "1"), "not in a separate" },
+		{ SYSCTL("network.x", "1"), "not in a separate" }, { SYSCTL("net", "1"), "not in a separate" },
+		{ SYSCTL("net.", "1"), "not the name" }, { SYSCTL("", "1"), "not the name" },
+		{ SYSCTL("/net/ipv4/x", "1"), "not the name" }, { SYSCTL("net/../kernel/panic", "1"), "not the name" },
+		{ SYSCTL("net/./x", "1"), "not the name" }, { SYSCTL("net//x", "1"), "not the name" },
+		{ SYSCTL("net.//.kernel.panic", "1"), "not the name" }, { SYSCTL("net..x", "1"), "not the name" },
+		{ SYSCTL("net.ipv4/../x", "1"), "not the name" }, { SYSCTL("net.ipv4. x", "1"), "not the name" },
+		{ SYSCTL("net.ipv4.ip_forward", "1\\n2"), "control character" },
+		{ SYSCTL("net.ipv4.ip_forward", "1\\u007f"), "control character" },
+		{ "{\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":1}}}", "linux.sysctl.net.ipv4.ip_forward" },
+		{ NO_IPC("kernel.sem"), "not allowed in the hosts ipc namespace" },
+		{ NO_IPC("fs.mqueue.x"), "not allowed in the hosts ipc namespace" },
+		{ NO_IPC("kernel.domainname"), "not in a separate kernel namespace" },
+		{ NO_IPC("net.core.somaxconn"), NULL });
 }
 END_TEST
 
@@ -214,7 +261,8 @@ START_TEST(mounts)
 		   { "{\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\"}]}", "mounts[0].source is required" },
 		   { "{\"mounts\":[{\"destination\":\"/x\",\"source\":\"\",\"options\":[\"rbind\"]}]}",
 		     "mounts[0].source is required" },
-		   { "{\"mounts\":[{\"destination\":\"/x\",\"source\":\"a\",\"options\":[\"bind\",\"junk\",\"\"]}]}", NULL });
+		   { "{\"mounts\":[{\"destination\":\"/x\",\"source\":\"a\",\"options\":[\"bind\",\"junk\",\"\"]}]}",
+		     NULL });
 }
 END_TEST
 
@@ -223,7 +271,7 @@ END_TEST
 START_TEST(devices)
 {
 	CHECK_ROWS({ DEVICE("\"type\":\"b\",\"path\":\"/x/y\",\"major\":241,\"minor\":0"), NULL },
-		   { DEVICE("\"type\":\"u\",\"path\":\"/dev/x\",\"major\":1,\"minor\":4294967295"), NULL },
+		   { DEVICE("\"type\":\"u\",\"path\":\"/dev/x\",\"major\":4294967295,\"minor\":4294967295"), NULL },
 		   { DEVICE("\"type\":\"p\",\"path\":\"/dev/x\",\"major\":-1"), NULL },
 		   { DEVICE("\"type\":\"c\",\"path\":\"dev/x\""), "linux.devices[0].path must be an absolute path" },
 		   { DEVICE("\"type\":\"c\",\"path\":\"\""), "linux.devices[0].path" },
@@ -231,6 +279,7 @@ START_TEST(devices)
 		   { DEVICE("\"type\":\"bc\",\"path\":\"/dev/x\""), "linux.devices[0].type" },
 		   { DEVICE("\"type\":\"\",\"path\":\"/dev/x\""), "linux.devices[0].type" },
 		   { DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"major\":-1"), "linux.devices[0].major" },
+		   { DEVICE("\"type\":\"b\",\"path\":\"/dev/x\",\"major\":4294967296"), "linux.devices[0].major" },
 		   { DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"minor\":-1"), "linux.devices[0].minor" },
 		   { DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"minor\":4294967296"), "linux.devices[0].minor" });
 }
@@ -238,8 +287,8 @@ END_TEST
 
 START_TEST(hooks)
 {
-	static const char *const lists[] = { "prestart", "createRuntime", "createContainer",
-					     "startContainer", "poststart", "poststop" };
+	static const char *const lists[] = { "prestart",       "createRuntime", "createContainer",
+					     "startContainer", "poststart",	"poststop" };
 
 	CHECK_ROWS({ "{\"hooks\":{}}", NULL }, { "{\"hooks\":{\"prestart\":[]}}", NULL },
 		   { "{\"hooks\":{\"prestart\":[{\"path\":\"/x\",\"timeout\":1}]}}", NULL });
@@ -267,9 +316,12 @@ START_TEST(rest_of_linux)
 		     "linux.uidMappings[0].size" },
 		   { "{\"linux\":{\"gidMappings\":[{\"containerID\":4294967295,\"hostID\":1,\"size\":2}]}}",
 		     "linux.gidMappings[0] goes beyond" },
+		   { "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":4294967295,\"size\":2}]}}",
+		     "linux.uidMappings[0] goes beyond" },
+		   { "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":4294967295}]}}", NULL },
 		   { "{\"linux\":{\"resources\":18446744073709551615}}", "linux.resources must be an object" },
-		   { "{\"linux\":{\"cgroupsPath\":\"\"}}", NULL }, { "{\"root\":{\"path\":\"\"}}", "root.path must not be empty" },
-		   { "{\"root\":null}", "root" },
+		   { "{\"linux\":{\"cgroupsPath\":\"\"}}", NULL },
+		   { "{\"root\":{\"path\":\"\"}}", "root.path must not be empty" }, { "{\"root\":null}", "root" },
 		   /* other platforms' sections and unknown keys are nobody's business */
 		   { "{\"windows\":1,\"solaris\":[],\"vm\":\"x\",\"zos\":null,\"platform\":{},\"x\":{\"y\":[]},"
 		     "\"linux\":{\"future\":1},\"process\":{\"commandLine\":\"x\"}}",
@@ -280,8 +332,8 @@ END_TEST
 START_TEST(container_ids)
 {
 	static const char *const good[] = { "a", "c1", "A_b+c-d.e", ".a", "...", "-x", "0", "+", "_" };
-	static const char *const bad[] = { ".", "..", "/", "a/b", "../x", "a\nb", "a b", "a,b", "\xc3\xa9", "%s%n", "a:b",
-					   "a@b", "\x7f", "a\\b", "*" };
+	static const char *const bad[] = { ".",	       "..",   "/",   "a/b", "../x", "a\nb", "a b", "a,b",
+					   "\xc3\xa9", "%s%n", "a:b", "a@b", "\x7f", "a\\b", "*" };
 	char id[1026];
 	struct err err = { 0 };
 
@@ -300,5 +352,5 @@ START_TEST(container_ids)
 }
 END_TEST
 
-UNIT_MAIN("oci_validate", versions, process, users, many_groups, rlimits, host_names, namespaces, sysctls, mounts,
-	  devices, hooks, rest_of_linux, container_ids)
+UNIT_MAIN("oci_validate", versions, process, incomplete_process, users, many_groups, rlimits, host_names, namespaces,
+	  sysctls, mounts, devices, hooks, rest_of_linux, container_ids)

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a container. */
+#include "agent/container.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cgroup.h"
+#include "agent/server.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/path.h"
+
+struct container *container_find(const struct agent *a, const char *id)
+{
+	for (struct container *c = a->containers; c; c = c->next)
+		if (!strcmp(c->id, id))
+			return c;
+	return NULL;
+}
+
+void container_free(struct container *c)
+{
+	for (struct container **p = &c->agent->containers; *p; p = &(*p)->next) {
+		if (*p == c) {
+			*p = c->next;
+			break;
+		}
+	}
+	while (c->processes)
+		process_free(c->processes);
+	loop_remove(c->events_src);
+	loop_remove(c->memory_src);
+	fd_close(c->events);
+	fd_close(c->memory_events);
+	fd_close(c->cgroup);
+	free(c->cgroup_name);
+	free(c->error);
+	free(c->id);
+	free(c);
+}
+
+struct container *container_new(struct agent *a, const char *id)
+{
+	struct container *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	*c = (struct container){ .agent = a, .cgroup = -EBADF, .events = -EBADF, .memory_events = -EBADF };
+	c->next = a->containers;
+	a->containers = c;
+	c->id = strdup(id);
+	if (!c->id) {
+		container_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void container_kill_all(struct agent *a)
+{
+	for (struct container *c = a->containers; c; c = c->next)
+		container_kill_processes(c);
+}
+
+void container_child_reaped(struct agent *a, pid_t pid, int code, int status)
+{
+	for (struct container *c = a->containers; c; c = c->next)
+		for (struct process *p = c->processes; p; p = p->next)
+			if (p->pid == pid && p->state != PROCESS_EXITED) {
+				process_reaped(p, code, status);
+				return;
+			}
+}
+
+/* ---- the end ---- */
+
+/* Ends it if nothing is left of it. May free it. */
+static void try_end(struct container *c)
+{
+	struct agent *a = c->agent;
+	int r;
+
+	if (!c->deleting || c->processes || !container_is_empty(c))
+		return;
+	r = c->cgroup >= 0 ? cgroup_remove(a->cgroup_fd, c->cgroup_name) : 0;
+	if (r == -EBUSY)
+		return; /* the next event of the cgroup tells more */
+	if (r < 0)
+		log_warn("remove cgroup %s: %s", c->cgroup_name, err_str(-r));
+	if (c->error)
+		server_error(a, &c->ending, c->error);
+	else
+		server_result(a, &c->ending, json_object());
+	container_free(c);
+}
+
+/* Kills what is left and forgets output that nobody has taken. May free the container. */
+static void begin_end(struct container *c)
+{
+	struct process *p = c->processes;
+
+	container_kill_processes(c);
+	while (p) {
+		if (p->state == PROCESS_EXITED && !p->flushed) {
+			/* Frees it, and perhaps others: from the start again. */
+			stdio_drop(&p->io);
+			p = c->processes;
+		} else {
+			p->killed = true;
+			p = p->next;
+		}
+	}
+	c->deleting = true;
+	try_end(c);
+}
+
+static void send_exit(const struct process *p)
+{
+	json_t *event = json_pack("{s:s, s:s, s:s, s:i}", "event", "exit", "id", p->container->id, "exec", p->exec,
+				  p->wait_code == CLD_EXITED ? "code" : "signal", p->wait_status);
+
+	server_event(p->agent, event);
+}
+
+/* Init's end is told last. */
+static void try_report_init(struct container *c)
+{
+	struct process *init = c->init;
+
+	if (!init || !init->flushed || c->processes != init || init->next)
+		return;
+	send_exit(init);
+	c->init = NULL;
+	process_free(init);
+}
+
+void container_on_flushed(struct process *p)
+{
+	struct container *c = p->container;
+
+	if (p != c->init) {
+		send_exit(p);
+		process_free(p);
+	}
+	try_report_init(c);
+	try_end(c);
+}
+
+void container_on_reaped(struct process *p)
+{
+	struct container *c = p->container;
+	struct err err;
+
+	if (p == c->init) {
+		c->state = CONTAINER_STOPPED;
+		/* Without a pid namespace its other processes do not end by themselves. */
+		container_kill_processes(c);
+		for (struct process *q = c->processes; q; q = q->next)
+			if (q != p)
+				process_set_killed(q);
+		err_set(&err, ESRCH, "container not running");
+		server_error(c->agent, &c->freezing, &err);
+	} else if (c->state == CONTAINER_STOPPED) {
+		p->killed = true;
+	}
+	/* Nobody waits for the reader of a container that is to go. */
+	if (c->deleting)
+		stdio_drop(&p->io);
+	else if (p->killed)
+		process_set_killed(p);
+	stdio_exited(&p->io);
+}
+
+void container_on_failed(struct process *p)
+{
+	struct container *c = p->container;
+	struct agent *a = c->agent;
+
+	if (p != c->init) {
+		server_error(a, &p->asked, p->error);
+		process_free(p);
+		try_report_init(c);
+		try_end(c);
+		return;
+	}
+	/* The container never was. The reply waits until nothing is left of it. */
+	c->state = CONTAINER_STOPPED;
+	if (c->deleting) {
+		server_error(a, &p->asked, p->error);
+	} else {
+		c->ending = p->asked;
+		c->error = take_ptr(p->error);
+	}
+	c->init = NULL;
+	process_free(p);
+	begin_end(c);
+}
+
+void container_on_ready(struct container *c)
+{
+	c->state = CONTAINER_CREATED;
+	server_result(c->agent, &c->init->asked, json_pack("{s:i}", "pid", (int)c->init->pid));
+	/* The request, the configuration and their trees are gone by now; give their memory back. */
+	malloc_trim(0);
+}
+
+void container_on_running(struct process *p)
+{
+	struct container *c = p->container;
+
+	if (p == c->init) {
+		c->state = CONTAINER_RUNNING;
+		server_result(p->agent, &p->asked, json_object());
+	} else {
+		server_result(p->agent, &p->asked, json_pack("{s:i}", "pid", (int)p->pid));
+	}
+}
+
+void container_on_cgroup_event(struct container *c)
+{
+	bool frozen = cgroup_event(c->events, "frozen");
+
+	if (c->freezing.session && frozen == c->paused)
+		server_result(c->agent, &c->freezing, json_object());
+	try_end(c);
+}
+
+/* ---- requests ---- */
+
+int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret, struct err *err)
+{
+	int r = server_u32(params, "stream", UINT32_MAX - 3, ret, err);
+
+	if (r < 0)
+		return r;
+	if (*ret % 4 != 0 || !mux_id_free(&a->mux, *ret))
+		return err_set(err, EINVAL, "stream: %u is not a free multiple of 4", *ret);
+	return 0;
+}
+
+static struct container *find_param(const struct agent *a, const json_t *params, struct err *err)
+{
+	const char *id = server_name(params, "id", false, err);
+	struct container *c = id ? container_find(a, id) : NULL;
+
+	if (id && (!c || c->error)) {
+		err_set(err, ENOENT, "container does not exist");
+		return NULL;
+	}
+	return c;
+}
+
+CONTAINER_REQUEST(container_start)
+{
+	struct container *c = find_param(a, params, err);
+	int r;
+
+	if (!c)
+		return -err->code;
+	if (c->state == CONTAINER_STOPPED)
+		return err_set(err, ESRCH, "cannot start a container that has stopped");
+	if (c->state != CONTAINER_CREATED || c->init->asked.session)
+		return err_set(err, EBUSY, "cannot start an already running container");
+	if (c->paused)
+		return err_set(err, EBUSY, "cannot start a paused container");
+	r = process_start(c->init, err);
+	if (r < 0)
+		return r;
+	c->init->asked = *asked;
+	return SERVER_LATER;
+}
+
+CONTAINER_REQUEST(container_delete)
+{
+	struct container *c = find_param(a, params, err);
+
+	if (!c)
+		return -err->code;
+	if (c->deleting)
+		return err_set(err, EBUSY, "container is being deleted");
+	c->ending = *asked;
+	begin_end(c);
+	return SERVER_LATER;
+}
+
+static int freeze(struct agent *a, const struct pending *asked, const json_t *params, bool on, struct err *err)
+{
+	struct container *c = find_param(a, params, err);
+	int r;
+
+	if (!c)
+		return -err->code;
+	if (c->cgroup < 0)
+		return err_set(err, ENOTSUP, "there are no control groups");
+	if (c->state == CONTAINER_CREATING || c->state == CONTAINER_STOPPED || c->deleting)
+		return err_set(err, ESRCH, "container not running");
+	if (c->freezing.session == a->session)
+		return err_set(err, EBUSY, "container is being paused or resumed");
+	if (!on && !c->paused)
+		return err_set(err, EINVAL, "container not paused");
+	r = cgroup_freeze(c->cgroup, on);
+	if (r < 0)
+		return err_errno(err, -r, on ? "pause" : "resume");
+	c->paused = on;
+	c->freezing = *asked;
+	container_on_cgroup_event(c);
+	return SERVER_LATER;
+}
+
+CONTAINER_REQUEST(container_pause)
+{
+	return freeze(a, asked, params, true, err);
+}
+
+CONTAINER_REQUEST(container_resume)
+{
+	return freeze(a, asked, params, false, err);
+}
+
+static int add_pid(pid_t pid, void *data)
+{
+	return json_array_append_new(data, json_integer(pid)) < 0 ? -ENOMEM : 0;
+}
+
+CONTAINER_REQUEST(container_processes)
+{
+	struct container *c = find_param(a, params, err);
+	int r = 0;
+
+	if (!c)
+		return -err->code;
+	_json_ json_t *pids = json_array();
+	if (!pids)
+		return err_errno(err, ENOMEM, "processes");
+	if (c->cgroup >= 0)
+		r = cgroup_each_pid(c->cgroup, add_pid, pids);
+	else
+		for (const struct process *p = c->processes; p; p = p->next)
+			if (p->state != PROCESS_EXITED)
+				add_pid(p->pid, pids);
+	if (r < 0)
+		return err_errno(err, -r, "processes");
+	*ret_result = json_pack("{s:O}", "pids", pids);
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers: an init process, further processes, a cgroup. Nothing of a
+ * container is mounted in the agent's own mount namespace, so it ends with
+ * its processes and its cgroup. All states change in the loop; what takes time
+ * (freezing, dying) is answered when the kernel tells of it.
+ */
+#ifndef MOAT_AGENT_CONTAINER_H
+#define MOAT_AGENT_CONTAINER_H
+
+#include <jansson.h>
+
+#include "agent/agent.h"
+#include "agent/process.h"
+
+enum container_state {
+	CONTAINER_CREATING,
+	CONTAINER_CREATED,
+	CONTAINER_RUNNING,
+	CONTAINER_STOPPED, /* init was reaped */
+};
+
+struct container {
+	struct container *next;
+	struct agent *agent;
+	char *id;
+	enum container_state state;
+	uint64_t namespaces; /* CLONE_NEW* that it has for itself */
+	struct process *init, *processes; /* init is in the list too; NULL once its end was reported */
+	char *cgroup_name;
+	int cgroup; /* directory; -EBADF: none */
+	int events, memory_events; /* cgroup.events, memory.events */
+	struct loop_source *events_src, *memory_src;
+	uint64_t oom_kills;
+	bool paused; /* asked for */
+	struct pending freezing; /* pause or resume */
+	bool deleting; /* or its creation failed: goes away when it is empty */
+	struct pending ending; /* who waits for that: delete, or a failed create */
+	struct err *error; /* why its creation failed; NULL */
+};
+
+/* Links it; NULL if there is no memory. */
+struct container *container_new(struct agent *a, const char *id);
+/* Unlinks and frees, processes included; kills nothing. */
+void container_free(struct container *c);
+struct container *container_find(const struct agent *a, const char *id);
+/* SIGKILL to everything in all of them. */
+void container_kill_all(struct agent *a);
+/* A child of the agent was reaped: one of ours, or an orphan. */
+void container_child_reaped(struct agent *a, pid_t pid, int code, int status);
+
+/* The parameter "stream" of a request: a multiple of 4 that is not in use. */
+int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret, struct err *err);
+
+/* container_cgroup.c */
+int container_make_cgroup(struct container *c, struct err *err);
+/* Kills everything in it; without a cgroup, the init. */
+void container_kill_processes(struct container *c);
+/* True when no process is left in the cgroup. */
+bool container_is_empty(const struct container *c);
+void container_on_cgroup_event(struct container *c); /* container.c: something changed */
+
+/* Requests; see server.h. */
+#define CONTAINER_REQUEST(name)                                                                                \
+	int name(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result, \
+		 struct err *err)
+CONTAINER_REQUEST(container_create);
+CONTAINER_REQUEST(container_start);
+CONTAINER_REQUEST(container_delete);
+CONTAINER_REQUEST(container_pause);
+CONTAINER_REQUEST(container_resume);
+CONTAINER_REQUEST(container_processes);
+CONTAINER_REQUEST(container_exec);
+CONTAINER_REQUEST(container_kill);
+CONTAINER_REQUEST(container_resize);
+
+#endif

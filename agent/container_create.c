@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container.create */
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cgroup.h"
+#include "agent/child.h"
+#include "agent/container.h"
+#include "agent/mount.h"
+#include "agent/server.h"
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "oci/config.h"
+#include "oci/names.h"
+
+/* Those a container can have for itself in a guest. The network is the guest's: the VM is the boundary. */
+#define OWN_NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
+
+static uint64_t own_namespaces(const struct oci_config *c)
+{
+	uint64_t flags = CLONE_NEWNS; /* always: the guest's mounts are nobody's */
+
+	for (size_t i = 0; i < c->linux_->n_namespaces; i++) {
+		const struct oci_namespace *n = &c->linux_->namespaces[i];
+		uint64_t flag = oci_namespace_flag(n->type) & OWN_NAMESPACES;
+
+		/* A path names one of the host's; what the guest has in its place is its own. */
+		if (flag && n->path && *n->path)
+			log_debug("namespace %s: %s is the guest's", n->type, n->path);
+		else
+			flags |= flag;
+	}
+	return flags;
+}
+
+/* The plain part, which has nothing to undo. */
+struct creation {
+	const char *id, *root;
+	const json_t *mounts;
+	uint32_t stream;
+	struct oci_config *config;
+	struct mount_plan plan;
+};
+
+static void creation_done(struct creation *cr)
+{
+	mount_plan_done(&cr->plan);
+	oci_config_free(cr->config);
+}
+
+static int creation_parse(struct agent *a, const json_t *params, struct creation *cr, struct err *err)
+{
+	json_t *config = json_object_get(params, "config");
+	int r;
+
+	cr->id = server_name(params, "id", false, err);
+	cr->root = cr->id ? server_str(params, "root", err) : NULL;
+	if (!cr->root)
+		return -err->code;
+	cr->mounts = json_object_get(params, "mounts");
+	if (cr->mounts && !json_is_array(cr->mounts))
+		return err_set(err, EINVAL, "mounts: an array is required");
+	r = container_stream_param(a, params, &cr->stream, err);
+	if (r < 0)
+		return r;
+	if (!json_is_object(config))
+		return err_set(err, EINVAL, "config: an object is required");
+	if (container_find(a, cr->id))
+		return err_set(err, EEXIST, "container with given ID already exists");
+	if (!a->share_dir)
+		return err_set(err, ENXIO, "there is no share");
+	/* What is not applied was said by the host already. */
+	r = oci_config_from_json(config, NULL, NULL, &cr->config, err);
+	if (r < 0)
+		return r;
+	if (!cr->config->process)
+		return err_set(err, EINVAL, "config: process is required");
+	r = mount_plan_build(cr->config, cr->mounts, &cr->plan, err);
+	return r < 0 ? err_wrap(err, "unable to start container process: error during container init") : 0;
+}
+
+static int spawn_init(struct container *c, struct creation *cr, struct err *err)
+{
+	struct agent *a = c->agent;
+	_free_ char *attach = path_join(a->state_dir, "root");
+	_free_ char *cgroup = c->cgroup >= 0 ? path_join(a->cgroup_dir, c->cgroup_name) : NULL;
+	struct rootfs rootfs = {
+		.share_dir = a->share_dir,
+		.attach_dir = attach,
+		.cgroup_path = cgroup,
+		.root = cr->root,
+		.cgroup_ns = c->namespaces & CLONE_NEWCGROUP,
+		.plan = &cr->plan,
+		.config = cr->config,
+		.null = -EBADF,
+	};
+	struct child ch = {
+		.process = cr->config->process,
+		.namespaces = c->namespaces,
+		.rootfs = &rootfs,
+		.init_pidfd = -EBADF,
+	};
+
+	if (!attach || (c->cgroup >= 0 && !cgroup))
+		return err_errno(err, ENOMEM, "new container");
+	/* The cgroup namespace is made by the child: it is to begin at the group that it is born into. */
+	return process_spawn(a, c, "", cr->stream, &ch, child_init, c->namespaces & ~(uint64_t)CLONE_NEWCGROUP,
+			     c->cgroup, &c->init, err);
+}
+
+CONTAINER_REQUEST(container_create)
+{
+	_cleanup_(creation_done) struct creation cr = { 0 };
+	struct container *c;
+	int r = creation_parse(a, params, &cr, err);
+
+	if (r < 0)
+		return r;
+	c = container_new(a, cr.id);
+	if (!c)
+		return err_errno(err, ENOMEM, "new container");
+	c->namespaces = own_namespaces(cr.config);
+	r = container_make_cgroup(c, err);
+	if (r >= 0)
+		r = spawn_init(c, &cr, err);
+	if (r < 0) {
+		if (c->cgroup >= 0)
+			cgroup_remove(a->cgroup_fd, c->cgroup_name);
+		container_free(c);
+		return r;
+	}
+	c->init->asked = *asked;
+	return SERVER_LATER;
+}

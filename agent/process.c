@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/container.h"
+#include "agent/report.h"
+#include "agent/server.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+#define STALL_MS 1000
+
+/* ---- reports on the way to the program ---- */
+
+static void fail(struct process *p, int code, const char *msg)
+{
+	if (!p->error)
+		p->error = calloc(1, sizeof(*p->error));
+	if (p->error)
+		err_set(p->error, code, "unable to start container process: %s", msg);
+}
+
+static void end_report(struct process *p)
+{
+	p->report_src = loop_remove(p->report_src);
+	p->report = fd_close(p->report);
+	if (p->error || (p->start >= 0 && p->state == PROCESS_STARTING))
+		return; /* it has ended too; the rest comes when it is reaped */
+	p->start = fd_close(p->start);
+	p->state = PROCESS_RUNNING;
+	container_on_running(p);
+}
+
+static void on_tty(struct process *p, const int fds[2])
+{
+	struct err err;
+
+	if (stdio_open_tty(&p->io, fds[0], fds[1], &err) < 0)
+		log_error("terminal: %s", err.msg);
+}
+
+/* True if there may be more. */
+static bool read_report(struct process *p)
+{
+	struct report r;
+	int fds[2];
+	int n = report_recv(p->report, &r, fds);
+
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0) {
+		end_report(p);
+		return false;
+	}
+	switch ((enum report_kind)r.kind) {
+	case REPORT_ERROR:
+		fail(p, r.code, r.text);
+		break;
+	case REPORT_LOG:
+		log_msg((enum log_level)r.code, "%s", r.text);
+		break;
+	case REPORT_READY:
+		p->state = PROCESS_READY;
+		container_on_ready(p->container);
+		break;
+	case REPORT_TTY:
+		on_tty(p, fds);
+		break;
+	}
+	return true;
+}
+
+static void on_report(struct loop_source *src, uint32_t revents, void *data)
+{
+	read_report(data);
+}
+
+/* ---- birth ---- */
+
+static pid_t clone_into(uint64_t flags, int cgroup, int *ret_pidfd)
+{
+	struct clone_args args = {
+		.flags = flags | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+/*
+ * A member of an existing pid namespace: setns(2) changes only where our next
+ * child is born, so that child is ours to wait for and never has another pid.
+ */
+static pid_t clone_into_pidns(struct agent *a, int init_pidfd, int cgroup, int *ret_pidfd)
+{
+	pid_t pid;
+
+	if (setns(init_pidfd, CLONE_NEWPID) < 0)
+		return -errno;
+	pid = clone_into(0, cgroup, ret_pidfd);
+	if (pid != 0 && setns(a->pidns_fd, CLONE_NEWPID) < 0)
+		agent_fatal("return to the pid namespace: %s", err_str(errno));
+	return pid;
+}
+
+static pid_t make_child(struct agent *a, struct child *ch, uint64_t flags, int cgroup, int *ret_pidfd)
+{
+	if (ch->init_pidfd >= 0 && ch->namespaces & CLONE_NEWPID)
+		return clone_into_pidns(a, ch->init_pidfd, cgroup, ret_pidfd);
+	return clone_into(flags, cgroup, ret_pidfd);
+}
+
+/* Descriptors of both sides; ours are in p and io, the child's in ch. */
+static int make_channels(struct process *p, struct child *ch, struct err *err)
+{
+	int report[2], start[2], r;
+
+	r = report_pair(report);
+	if (r < 0)
+		return err_errno(err, -r, "socketpair");
+	p->report = report[0];
+	ch->report = report[1];
+	fd_set_nonblock(p->report, true);
+	if (ch->rootfs) {
+		if (pipe2(start, O_CLOEXEC) < 0)
+			return err_errno(err, errno, "pipe");
+		ch->start = start[0];
+		p->start = start[1];
+	}
+	if (!ch->process->terminal)
+		return stdio_open_pipes(&p->io, ch->stdio, err);
+	return 0;
+}
+
+static void on_flushed(void *data)
+{
+	struct process *p = data;
+
+	p->flushed = true;
+	p->stall = loop_remove(p->stall);
+	container_on_flushed(p);
+}
+
+int process_spawn(struct agent *a, struct container *c, const char *exec, uint32_t stream, struct child *ch,
+		  void (*entry)(struct child *ch), uint64_t flags, int cgroup, struct process **ret, struct err *err)
+{
+	struct process *p = calloc(1, sizeof(*p));
+	int r, pidfd = -EBADF;
+
+	if (!p)
+		return err_errno(err, ENOMEM, "new process");
+	*p = (struct process){ .agent = a, .container = c, .pidfd = -EBADF, .report = -EBADF, .start = -EBADF };
+	stdio_init(&p->io, &a->mux, stream);
+	p->io.on_flushed = on_flushed;
+	p->io.data = p;
+	p->next = c->processes;
+	c->processes = p;
+	ch->agent = a;
+	ch->report = ch->start = ch->stdio[0] = ch->stdio[1] = ch->stdio[2] = -EBADF;
+	p->exec = strdup(exec);
+	r = p->exec ? make_channels(p, ch, err) : err_errno(err, ENOMEM, "new process");
+	if (r >= 0) {
+		p->report_src = loop_add_io(a->loop, p->report, EPOLLIN, on_report, p, err);
+		r = p->report_src ? 0 : -ENOMEM;
+	}
+	if (r >= 0) {
+		p->pid = make_child(a, ch, flags, cgroup, &pidfd);
+		if (p->pid == 0)
+			entry(ch);
+		if (p->pid < 0)
+			r = err_errno(err, -p->pid, "unable to start container process: clone");
+	}
+	fd_close(ch->report);
+	fd_close(ch->start);
+	for (int i = 0; i < 3; i++)
+		fd_close(ch->stdio[i]);
+	if (r < 0) {
+		process_free(p);
+		return r;
+	}
+	if (ch->rootfs)
+		p->pidfd = pidfd;
+	else
+		fd_close(pidfd);
+	*ret = p;
+	return 0;
+}
+
+int process_start(struct process *p, struct err *err)
+{
+	if (write(p->start, "", 1) != 1)
+		return err_errno(err, errno, "start");
+	return 0;
+}
+
+/* ---- death ---- */
+
+static void on_stall(struct loop_source *src, void *data)
+{
+	struct process *p = data;
+
+	if (p->io.sent == p->stall_sent) {
+		log_info("output of process %d is dropped: nobody reads it", (int)p->pid);
+		stdio_drop(&p->io);
+		return;
+	}
+	p->stall_sent = p->io.sent;
+	loop_set_timer(src, STALL_MS);
+}
+
+void process_set_killed(struct process *p)
+{
+	p->killed = true;
+	if (p->state != PROCESS_EXITED || p->flushed || p->stall)
+		return;
+	p->stall_sent = p->io.sent;
+	p->stall = loop_add_timer(p->agent->loop, STALL_MS, on_stall, p, NULL);
+	if (!p->stall)
+		stdio_drop(&p->io);
+}
+
+void process_reaped(struct process *p, int code, int status)
+{
+	/* All that it had to say is there. */
+	while (p->report >= 0 && read_report(p))
+		;
+	p->wait_code = code;
+	p->wait_status = status;
+	if (p->state == PROCESS_STARTING) {
+		if (!p->error)
+			fail(p, EIO, p->exec[0] ? "process died before it ran" : "container init died before it was ready");
+		p->state = PROCESS_EXITED;
+		container_on_failed(p);
+		return;
+	}
+	p->state = PROCESS_EXITED;
+	p->report_src = loop_remove(p->report_src);
+	p->report = fd_close(p->report);
+	p->start = fd_close(p->start);
+	container_on_reaped(p);
+}
+
+void process_free(struct process *p)
+{
+	for (struct process **q = &p->container->processes; *q; q = &(*q)->next) {
+		if (*q == p) {
+			*q = p->next;
+			break;
+		}
+	}
+	loop_remove(p->report_src);
+	loop_remove(p->stall);
+	fd_close(p->report);
+	fd_close(p->start);
+	fd_close(p->pidfd);
+	stdio_done(&p->io);
+	free(p->error);
+	free(p->exec);
+	free(p);
+}

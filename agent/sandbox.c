@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests about the guest as a whole. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <net/if.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/container.h"
+#include "agent/server.h"
+#include "base/cleanup.h"
+#include "base/json.h"
+
+#define SHARE_DIR "/run/moat/share"
+#define ENTROPY_MAX 512
+
+static int set_time(const json_t *params, struct err *err)
+{
+	int64_t ns;
+
+	if (js_i64(json_object_get(params, "time_ns"), &ns) < 0 || ns < 0)
+		return err_set(err, EINVAL, "time_ns: a number is required");
+	struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+	return clock_settime(CLOCK_REALTIME, &ts) < 0 ? err_errno(err, errno, "set the time") : 0;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int decode_hex(const char *hex, uint8_t *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; hex[0]; hex += 2, n++) {
+		int high = hex_digit(hex[0]), low = hex[1] ? hex_digit(hex[1]) : -1;
+
+		if (high < 0 || low < 0 || n == size)
+			return -EINVAL;
+		out[n] = (uint8_t)(high << 4 | low);
+	}
+	return (int)n;
+}
+
+/* Two guests made from one template draw the same numbers until this was done. */
+static int add_entropy(const json_t *params, struct err *err)
+{
+	struct {
+		struct rand_pool_info info;
+		uint8_t data[ENTROPY_MAX];
+	} pool = { 0 };
+	const char *hex = server_str(params, "entropy", err);
+	int n = hex ? decode_hex(hex, pool.data, sizeof(pool.data)) : -EINVAL;
+
+	if (n < 0)
+		return err_set(err, EINVAL, "entropy: up to %d bytes in hexadecimal digits are required", ENTROPY_MAX);
+	pool.info.entropy_count = n * 8;
+	pool.info.buf_size = n;
+	_close_ int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
+		return err_errno(err, errno, "add entropy");
+	explicit_bzero(&pool, sizeof(pool));
+	return 0;
+}
+
+static int loopback_up(struct err *err)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
+		return err_errno(err, errno, "loopback interface");
+	ifr.ifr_flags |= IFF_UP;
+	return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? err_errno(err, errno, "loopback interface") : 0;
+}
+
+static int mount_share(struct agent *a, const json_t *params, struct err *err)
+{
+	const char *tag = js_get_str(params, "share");
+
+	if (!tag)
+		return err_set(err, EINVAL, "share: a string is required");
+	if (!*tag)
+		return 0;
+	if (a->share_dir)
+		return err_set(err, EBUSY, "share: there is one already");
+	/* No flags: the containers' roots are copies of this mount, and set-user-ID programs are to work in them. */
+	if (mount(tag, SHARE_DIR, "virtiofs", 0, NULL) < 0)
+		return err_errno(err, errno, "mount share \"%s\"", tag);
+	a->share_dir = SHARE_DIR;
+	return 0;
+}
+
+int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result,
+		  struct err *err)
+{
+	const char *hostname = js_get_str(params, "hostname");
+	int r;
+
+	if (!hostname)
+		return err_set(err, EINVAL, "hostname: a string is required");
+	if (a->test)
+		return 0;
+	if ((r = set_time(params, err)) < 0 || (r = add_entropy(params, err)) < 0)
+		return r;
+	if (*hostname && sethostname(hostname, strlen(hostname)) < 0)
+		return err_errno(err, errno, "hostname \"%s\"", hostname);
+	r = mount_share(a, params, err);
+	return r < 0 ? r : loopback_up(err);
+}
+
+int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result,
+		     struct err *err)
+{
+	struct pending now = *asked;
+
+	/* The host wants to know that it was understood before the channel goes. */
+	server_result(a, &now, json_object());
+	a->shutting_down = true;
+	if (wire_conn_queued(a->conn) == 0)
+		sandbox_end(a);
+	return SERVER_LATER;
+}
+
+void sandbox_end(struct agent *a)
+{
+	container_kill_all(a);
+	if (!a->test) {
+		kill(-1, SIGKILL);
+		sync();
+		umount2(SHARE_DIR, MNT_DETACH);
+	}
+	agent_end(a);
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * moat-standin: the host's side of one process in a VM. Started by the command
+ * with spawn(): arguments are the container's (shown by ps, never read),
+ * descriptors 0-2 its streams, 3 the set-up socket, 4 the connection to the monitor.
+ */
+#include <malloc.h>
+
+#include "base/fd.h"
+#include "standin/lockdown.h"
+#include "standin/session.h"
+#include "standin/setup.h"
+#include "standin/signals.h"
+#include "standin/terminal.h"
+#include "standin/world.h"
+
+#define SETUP_SOCK 3
+#define MONITOR_SOCK 4
+
+/* Everything up to the answer. A session is the caller's to free also on failure. */
+static int prepare(struct setup *s, struct session **ret, struct err *err)
+{
+	struct err why = { 0 };
+	int r;
+
+	/* The streams are opened again through the host's /proc: before the world changes. */
+	r = session_new(MONITOR_SOCK, s->id, s->exec ? s->exec : "", s->terminal, ret, err);
+	if (r < 0)
+		return r;
+	if (s->terminal && terminal_init(0, &why) < 0)
+		setup_warn(s, "terminal: %s", why.msg);
+	r = world_enter(s, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s->n_fds; i++)
+		s->fds[i] = fd_close(s->fds[i]);
+	return lockdown(err);
+}
+
+int main(void)
+{
+	struct session *session = NULL;
+	struct setup setup;
+	struct err err = { 0 };
+	int code = 1, sig = 0, r;
+
+	signals_block();
+	if (fd_fill_stdio() < 0)
+		return code;
+	r = setup_recv(SETUP_SOCK, &setup, &err);
+	if (r == 0)
+		r = prepare(&setup, &session, &err);
+	/* The answer goes out when nothing can fail any more. A command that has gone does not hear it. */
+	if (r == 0)
+		r = setup_reply(SETUP_SOCK, &setup, NULL, &err);
+	else
+		setup_reply(SETUP_SOCK, NULL, &err, NULL);
+	setup_done(&setup);
+	malloc_trim(0);
+	if (r == 0)
+		code = session_run(session, SETUP_SOCK, &sig);
+	session_free(session);
+	if (sig != 0)
+		signals_die(sig);
+	return code;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "tests/unit/unit.h"
+#include "wire/vm_setup.h"
+
+static char *args[] = {(char *)"--a", (char *)"b,c", NULL};
+
+#define STR(s) ((char *)(s)) /* nothing here is written to */
+
+static const struct vm_setup sample = {
+	.id = STR("c1"), .hypervisor = STR("qemu"), .path = STR("/usr/bin/q"), .machine = STR("q35"), .accel = STR("tcg"), .kernel = STR("/k"), .initrd = STR("/i"),
+	.kernel_params = STR("a b"), .virtiofsd = STR("/v"), .virtiofs_cache = STR("auto"), .virtiofsd_args = args, .hostname = STR("h"),
+	.memory = 256, .vcpus = 2, .ports = 8, .boot_timeout = 60, .uid = 0x70000002, .vsock = true, .debug = true,
+};
+
+START_TEST(round_trip)
+{
+	_json_ json_t *tree = vm_setup_to_json(&sample);
+	struct vm_setup s;
+	struct err err = {};
+
+	unit_ok(vm_setup_from_json(tree, &s, &err), &err);
+	ck_assert_str_eq(s.id, "c1");
+	ck_assert_str_eq(s.kernel_params, "a b");
+	ck_assert_str_eq(s.virtiofsd_args[1], "b,c");
+	ck_assert_ptr_null(s.virtiofsd_args[2]);
+	ck_assert_ptr_null(s.cpu);
+	ck_assert_uint_eq(s.uid, 0x70000002);
+	ck_assert_uint_eq(s.memory, 256);
+	ck_assert(s.vsock && s.debug && !s.hugepages);
+	_json_ json_t *again = vm_setup_to_json(&s);
+	ck_assert(json_equal(tree, again));
+	vm_setup_done(&s);
+}
+END_TEST
+
+START_TEST(refusals)
+{
+	_json_ json_t *tree = vm_setup_to_json(&sample);
+	struct vm_setup s;
+	struct err err = {};
+
+	json_object_set_new(tree, "memory", json_string("x"));
+	unit_fails(vm_setup_from_json(tree, &s, &err), EINVAL, &err, "memory");
+	vm_setup_done(&s);
+	json_object_set_new(tree, "memory", json_integer(1));
+	json_object_set_new(tree, "surprise", json_integer(1));
+	unit_fails(vm_setup_from_json(tree, &s, &err), EINVAL, &err, "surprise");
+	vm_setup_done(&s);
+	json_object_del(tree, "surprise");
+	json_object_del(tree, "kernel");
+	unit_fails(vm_setup_from_json(tree, &s, &err), EINVAL, &err, "kernel");
+	vm_setup_done(&s);
+}
+END_TEST
+
+UNIT_MAIN("vm_setup", round_trip, refusals)
