@@ -79,7 +79,8 @@ int caps_apply(const struct caps *c, struct err *err)
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return err_errno(err, errno, "clear the ambient set");
 	for (int i = 0; i <= caps_last(); i++) {
-		if (c->ambient & (1ULL << i) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+		/* The kernel refuses what is not permitted and inheritable; runc's own template asks for that, and runc goes on. */
+		if (c->ambient & (1ULL << i) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0 && errno != EPERM)
 			return err_errno(err, errno, "raise %s in the ambient set", oci_cap_names[i]);
 	}
 	return 0;

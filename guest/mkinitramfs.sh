@@ -3,7 +3,7 @@
 #
 # mkinitramfs.sh [options] OUT: the guest's initramfs, an uncompressed newc archive
 #
-#	--agent FILE    static program that becomes /init (required)
+#	--agent FILE    static program that becomes /init, without its symbols (required)
 #	--release REL   kernel release (without it, or without modules: none are put in)
 #	--modroot DIR   directory in which lib/modules/REL is
 #	--decompress    the kernel can load compressed modules
@@ -44,6 +44,7 @@ fi
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+strip -o "$tmp/init" -- "$agent"
 mkdir "$tmp/modules" "$tmp/order.d"
 : >"$tmp/order"
 
@@ -142,7 +143,7 @@ entry()
 		entry $dir 040755
 	done
 	entry tmp 041777
-	entry init 0100755 "$agent"
+	entry init 0100755 "$tmp/init"
 	for dir in lib lib/modules lib/modules/moat lib/modules/moat/order.d; do
 		entry $dir 040755
 	done

@@ -169,7 +169,7 @@ static int collect(struct pieces *p, const struct vm_setup *s, struct err *err)
 	return r;
 }
 
-int jail_enter(const struct vm_setup *s, struct err *err)
+static int build(const struct vm_setup *s, struct err *err)
 {
 	_cleanup_(pieces_done) struct pieces p = {};
 	_close_ int root = -EBADF;
@@ -199,4 +199,14 @@ int jail_enter(const struct vm_setup *s, struct err *err)
 		return err_errno(err, errno, "jail: directories");
 	r = make_share(err);
 	return r < 0 ? r : enter_root(err);
+}
+
+int jail_enter(const struct vm_setup *s, struct err *err)
+{
+	/* QEMU reads it with a uid of its own. */
+	mode_t saved = umask(022);
+	int r = build(s, err);
+
+	umask(saved);
+	return r;
 }
