@@ -63,7 +63,7 @@ AR := $(if $(filter fuzz,$(VARIANT)),ar,gcc-ar)
 ARCH := $(shell uname -m)
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wundef \
-	-Wformat=2 -Wno-unused-parameter
+	-Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif

@@ -94,7 +94,7 @@ static const struct {
 	{ "\"\\uDC0", "lexical error" },
 	{ "\"\\u12\"", "lexical error" },
 	{ "\"\\x41\"", "lexical error" },
-	{ "\"\\", "EOF" },
+	{ "\"\\", "lexical error" },
 	{ "\"\n\"", "lexical error" },
 	{ "\"\x01\"", "lexical error" },
 	{ "\"abc", "EOF" },
