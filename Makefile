@@ -212,16 +212,16 @@ check: unit-tests ## build and run the unit tests (T="test_json ..." for some)
 	$(Q)tests/tools/run-unit.sh $(RUN_TESTS:%=$(B)/tests/unit/%)
 
 asan: ## unit tests under AddressSanitizer, UBSan and LeakSanitizer
-	$(Q)ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) VARIANT=asan check
+	$(Q)ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory VARIANT=asan check
 
 cov: ## unit tests with line coverage by file
-	$(Q)find $(BUILD)/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) VARIANT=cov check
+	$(Q)find $(BUILD)/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) --no-print-directory VARIANT=cov check
 	$(Q)tests/tools/coverage.sh $(BUILD)/cov
 
 FUZZ_SECONDS ?= 10
 FUZZ ?= $(FUZZERS)
 fuzz: ## run each fuzz target for FUZZ_SECONDS=10 (FUZZ="fuzz_json ..." for some)
-	$(Q)$(MAKE) VARIANT=fuzz fuzzers
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/tools/run-fuzz.sh $(BUILD)/fuzz $(FUZZ)
 
 fuzzers: $(FUZZ:%=$(B)/tests/fuzz/%)
@@ -263,7 +263,7 @@ $(BUILD)/lint/%.tidy: %.c .clang-tidy $(filter %.h,$(wildcard $(MODULES:=/*.h) t
 	$(Q)touch $@
 
 analyze: ## gcc -fanalyzer over all folders
-	$(Q)$(MAKE) VARIANT=analyze WERROR=1 libs
+	$(Q)$(MAKE) --no-print-directory VARIANT=analyze WERROR=1 libs
 
 format: ## reformat with clang-format
 	clang-format -i $(C_FILES)

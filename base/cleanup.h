@@ -37,11 +37,11 @@ static inline void cleanup_close(const int *fd)
 #define _close_ _cleanup_(cleanup_close)
 
 /* Give a pointer or descriptor to a new owner; the variable is emptied. */
-#define take_ptr(p)                            \
-	({                                     \
+#define take_ptr(p)                                 \
+	({                                          \
 		__auto_type _take_##__LINE__ = (p); \
-		(p) = NULL;                    \
-		_take_##__LINE__;              \
+		(p) = NULL;                         \
+		_take_##__LINE__;                   \
 	})
 
 static inline int take_fd_(int *fd)

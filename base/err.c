@@ -33,7 +33,8 @@ static int normalise(int code)
 }
 
 /* Formats into size bytes; a cut message ends at a character's end. Returns its length. */
-static size_t format(char *buf, size_t size, const char *fmt, va_list ap)
+static size_t __attribute__((format(printf, 3, 0)))
+format(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(buf, size, fmt, ap);
 

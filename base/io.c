@@ -62,7 +62,8 @@ int io_read_all(int fd, void *data, size_t len)
 /* Like openat(), but never through a magic link such as /proc/PID/fd/N. */
 static int open_plain(int dirfd, const char *path, uint64_t flags)
 {
-	struct open_how how = { .flags = flags | O_CLOEXEC | O_NOCTTY, .resolve = RESOLVE_NO_MAGICLINKS };
+	struct open_how how = { .flags = flags | O_CLOEXEC | O_NOCTTY,
+				.resolve = RESOLVE_NO_MAGICLINKS };
 	long fd;
 
 	do {
@@ -79,7 +80,8 @@ static int read_to_end(int fd, size_t limit, off_t size_hint, char **ret, size_t
 	if (limit > SSIZE_MAX - 2)
 		limit = SSIZE_MAX - 2;
 	if (size_hint > 0 && (uintmax_t)size_hint <= limit)
-		cap = (size_t)size_hint + 2; /* one more than the content, to see its end, and the NUL */
+		cap = (size_t)size_hint +
+		      2; /* one more than the content, to see its end, and the NUL */
 	_free_ char *data = malloc(cap);
 	if (!data)
 		return -ENOMEM;
@@ -110,7 +112,8 @@ static int read_to_end(int fd, size_t limit, off_t size_hint, char **ret, size_t
 	return 0;
 }
 
-int io_read_file(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_len, struct err *err)
+int io_read_file(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_len,
+		 struct err *err)
 {
 	struct stat st;
 	size_t len = 0;
@@ -145,7 +148,8 @@ static int open_temporary(int dir, const char *base, char *tmp, size_t size)
 		/* Two characters, the number and the NUL have to fit NAME_MAX. */
 		snprintf(tmp, size, ".%.*s.%016llx", (int)str_cut(base, strnlen(base, 200)), base,
 			 (unsigned long long)rnd);
-		int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				0600);
 		if (fd >= 0)
 			return fd;
 		if (errno != EEXIST && errno != EINTR)
@@ -154,8 +158,8 @@ static int open_temporary(int dir, const char *base, char *tmp, size_t size)
 	return -EEXIST;
 }
 
-static int fill_and_rename(int dir, const char *tmp, int fd, const char *base, const void *data, size_t len,
-			   mode_t mode, bool durable)
+static int fill_and_rename(int dir, const char *tmp, int fd, const char *base, const void *data,
+			   size_t len, mode_t mode, bool durable)
 {
 	int r = io_write_all(fd, data, len);
 
@@ -170,7 +174,8 @@ static int fill_and_rename(int dir, const char *tmp, int fd, const char *base, c
 	return 0;
 }
 
-int io_write_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode, bool durable, struct err *err)
+int io_write_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		  bool durable, struct err *err)
 {
 	const char *slash = strrchr(name, '/');
 	const char *base = slash ? slash + 1 : name;
@@ -213,6 +218,7 @@ int io_write_string(int dirfd, const char *path, const char *s, struct err *err)
 	if (n < 0)
 		return err_errno(err, errno, "write '%s' to '%s'", s, path);
 	if ((size_t)n != len)
-		return err_set(err, EIO, "write '%s' to '%s': only %zd of %zu bytes were taken", s, path, n, len);
+		return err_set(err, EIO, "write '%s' to '%s': only %zd of %zu bytes were taken", s,
+			       path, n, len);
 	return 0;
 }

@@ -23,13 +23,15 @@ int io_read_all(int fd, void *data, size_t len);
  * -EFBIG past limit, -EINVAL if it is not a regular file (a FIFO never
  * blocks). Files under /proc and /sys, whose size is 0, are read to the end.
  */
-int io_read_file(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_len, struct err *err);
+int io_read_file(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_len,
+		 struct err *err);
 
 /*
  * Replaces dirfd/name atomically: unique O_EXCL temporary file beside it,
  * write, rename. durable also syncs file and directory.
  */
-int io_write_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode, bool durable, struct err *err);
+int io_write_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		  bool durable, struct err *err);
 
 /* Writes a string to an existing file (cgroup and proc files) with one write(2). */
 int io_write_string(int dirfd, const char *path, const char *s, struct err *err);

@@ -29,7 +29,8 @@ struct js_limits {
 };
 
 /* Parses one complete document. *ret is the caller's (json_decref). Errors name line and column. */
-int js_parse(const char *text, size_t len, const struct js_limits *limits, json_t **ret, struct err *err);
+int js_parse(const char *text, size_t len, const struct js_limits *limits, json_t **ret,
+	     struct err *err);
 /* Compact text, owned by the caller; NULL on ENOMEM. js_dump_pretty indents with indent spaces. */
 char *js_dump(const json_t *v);
 char *js_dump_pretty(const json_t *v, int indent);
@@ -55,7 +56,11 @@ bool js_get_bool(const json_t *obj, const char *key, bool fallback);
 enum js_type {
 	JS_STR, /* char *, owned copy */
 	JS_BOOL, /* bool */
-	JS_I64, JS_U64, JS_I32, JS_U32, JS_U16, /* intN_t of that size, range-checked */
+	JS_I64,
+	JS_U64,
+	JS_I32,
+	JS_U32,
+	JS_U16, /* intN_t of that size, range-checked */
 	JS_REAL, /* double; integers accepted */
 	JS_STRV, /* char **, NULL-terminated vector of owned strings */
 	JS_OBJ, /* a struct in place, decoded by .sub */
@@ -101,7 +106,8 @@ struct js_ctx {
  * Decodes obj into out (zeroed by the caller). path is the prefix for error
  * messages ("" at the top). On failure out may be half filled: js_free_fields().
  */
-int js_decode(const json_t *obj, const struct js_field *fields, void *out, const char *path, struct js_ctx *ctx);
+int js_decode(const json_t *obj, const struct js_field *fields, void *out, const char *path,
+	      struct js_ctx *ctx);
 /* Frees everything that decoding allocated and zeroes those members. */
 void js_free_fields(const struct js_field *fields, void *out);
 

@@ -158,7 +158,8 @@ static int add_integer(struct parser *p, const char *s, size_t len)
 	uint64_t v = 0;
 
 	for (size_t i = negative; i < len; i++) {
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(s[i] - '0'), &v))
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(s[i] - '0'), &v))
 			return fail(p, ERANGE, "integer is out of range");
 	}
 	if (!negative)
@@ -216,8 +217,8 @@ static int on_key(void *ctx, const unsigned char *s, size_t len)
 	if (!buf_ok(&p->key))
 		return fail(p, ENOMEM, "out of memory");
 	if (json_object_getn(p->stack[p->depth - 1], p->key.data, len)) {
-		p->code = err_set(p->err, EINVAL, "key \"%.*s\" occurs twice", (int)str_cut(p->key.data, len < 100 ? len : 100),
-				  p->key.data);
+		p->code = err_set(p->err, EINVAL, "key \"%.*s\" occurs twice",
+				  (int)str_cut(p->key.data, len < 100 ? len : 100), p->key.data);
 		return 0;
 	}
 	return 1;
@@ -272,14 +273,16 @@ static int check_escapes(struct parser *p)
 		if (s[-1] != 'u' || hex4(s, end, &v) < 0)
 			continue;
 		s += 4;
-		if (v >= 0xd800 && v <= 0xdbff && end - s >= 2 && s[0] == '\\' && s[1] == 'u' && hex4(s + 2, end, &low) == 0 &&
-		    low >= 0xdc00 && low <= 0xdfff) {
+		if (v >= 0xd800 && v <= 0xdbff && end - s >= 2 && s[0] == '\\' && s[1] == 'u' &&
+		    hex4(s + 2, end, &low) == 0 && low >= 0xdc00 && low <= 0xdfff) {
 			s += 6;
 			continue;
 		}
 		if (v == 0 || (v >= 0xd800 && v <= 0xdfff)) {
 			p->at = (size_t)(start - p->text) + 1;
-			fail(p, EINVAL, v == 0 ? "NUL character in a string" : "half a surrogate pair in a string");
+			fail(p, EINVAL,
+			     v == 0 ? "NUL character in a string" :
+				      "half a surrogate pair in a string");
 			return p->code;
 		}
 	}
@@ -316,7 +319,10 @@ static void run_yajl(struct parser *p)
 		.yajl_start_array = on_start_array,
 		.yajl_end_array = on_end,
 	};
-	yajl_alloc_funcs memory = { .malloc = y_malloc, .realloc = y_realloc, .free = y_free, .ctx = p };
+	yajl_alloc_funcs memory = { .malloc = y_malloc,
+				    .realloc = y_realloc,
+				    .free = y_free,
+				    .ctx = p };
 	yajl_handle h = yajl_alloc(&callbacks, &memory, p);
 	yajl_status status = yajl_parse(h, (const unsigned char *)p->text, p->len);
 
@@ -372,7 +378,8 @@ static void locate(struct parser *p)
 	err_wrap(p->err, "line %zu, column %zu", line, column);
 }
 
-int js_parse(const char *text, size_t len, const struct js_limits *limits, json_t **ret, struct err *err)
+int js_parse(const char *text, size_t len, const struct js_limits *limits, json_t **ret,
+	     struct err *err)
 {
 	static const struct js_limits defaults;
 	const struct js_limits *lim = limits ? limits : &defaults;
@@ -386,7 +393,8 @@ int js_parse(const char *text, size_t len, const struct js_limits *limits, json_
 	};
 
 	if (len > max_bytes)
-		return err_set(err, E2BIG, "JSON text of %zu bytes is larger than %zu", len, max_bytes);
+		return err_set(err, E2BIG, "JSON text of %zu bytes is larger than %zu", len,
+			       max_bytes);
 	if (p.max_depth > MAX_DEPTH)
 		p.max_depth = MAX_DEPTH;
 	int r = parse(&p);

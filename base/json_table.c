@@ -66,9 +66,11 @@ static const char *type_name(const json_t *v)
 	}
 }
 
-static int type_error(struct js_ctx *ctx, const struct place *at, const char *wanted, const json_t *v)
+static int type_error(struct js_ctx *ctx, const struct place *at, const char *wanted,
+		      const json_t *v)
 {
-	return err_set(ctx->err, EINVAL, "%s must be %s, not %s", path_text(at).s, wanted, type_name(v));
+	return err_set(ctx->err, EINVAL, "%s must be %s, not %s", path_text(at).s, wanted,
+		       type_name(v));
 }
 
 static int no_memory(struct js_ctx *ctx, const struct place *at)
@@ -105,8 +107,8 @@ static bool is_empty(const json_t *v)
 
 /* ---- one value ---- */
 
-static int decode_object(const json_t *obj, const struct js_field *fields, void *out, const struct place *at,
-			 struct js_ctx *ctx);
+static int decode_object(const json_t *obj, const struct js_field *fields, void *out,
+			 const struct place *at, struct js_ctx *ctx);
 
 static int decode_string(const json_t *v, char **ret, const struct place *at, struct js_ctx *ctx)
 {
@@ -116,8 +118,8 @@ static int decode_string(const json_t *v, char **ret, const struct place *at, st
 	return *ret ? 0 : no_memory(ctx, at);
 }
 
-static int decode_signed(const json_t *v, int64_t min, int64_t max, int64_t *ret, const struct place *at,
-			 struct js_ctx *ctx)
+static int decode_signed(const json_t *v, int64_t min, int64_t max, int64_t *ret,
+			 const struct place *at, struct js_ctx *ctx)
 {
 	int64_t n;
 	int r = js_i64(v, &n);
@@ -125,12 +127,14 @@ static int decode_signed(const json_t *v, int64_t min, int64_t max, int64_t *ret
 	if (r == -EINVAL)
 		return type_error(ctx, at, "an integer", v);
 	if (r < 0 || n < min || n > max)
-		return err_set(ctx->err, ERANGE, "%s must be from %" PRId64 " to %" PRId64, path_text(at).s, min, max);
+		return err_set(ctx->err, ERANGE, "%s must be from %" PRId64 " to %" PRId64,
+			       path_text(at).s, min, max);
 	*ret = n;
 	return 0;
 }
 
-static int decode_unsigned(const json_t *v, uint64_t max, uint64_t *ret, const struct place *at, struct js_ctx *ctx)
+static int decode_unsigned(const json_t *v, uint64_t max, uint64_t *ret, const struct place *at,
+			   struct js_ctx *ctx)
 {
 	uint64_t n;
 	int r = js_u64(v, &n);
@@ -138,13 +142,14 @@ static int decode_unsigned(const json_t *v, uint64_t max, uint64_t *ret, const s
 	if (r == -EINVAL)
 		return type_error(ctx, at, "an integer", v);
 	if (r < 0 || n > max)
-		return err_set(ctx->err, ERANGE, "%s must be from 0 to %" PRIu64, path_text(at).s, max);
+		return err_set(ctx->err, ERANGE, "%s must be from 0 to %" PRIu64, path_text(at).s,
+			       max);
 	*ret = n;
 	return 0;
 }
 
-static int decode_number(const json_t *v, const struct js_field *f, void *member, const struct place *at,
-			 struct js_ctx *ctx)
+static int decode_number(const json_t *v, const struct js_field *f, void *member,
+			 const struct place *at, struct js_ctx *ctx)
 {
 	int64_t i = 0;
 	uint64_t u = 0;
@@ -206,7 +211,8 @@ static int decode_strv(const json_t *v, char ***ret, const struct place *at, str
 	return 0;
 }
 
-static int decode_u32_array(const json_t *v, uint32_t **ret, size_t *ret_n, const struct place *at, struct js_ctx *ctx)
+static int decode_u32_array(const json_t *v, uint32_t **ret, size_t *ret_n, const struct place *at,
+			    struct js_ctx *ctx)
 {
 	struct place item = { .parent = at };
 
@@ -231,8 +237,8 @@ static int decode_u32_array(const json_t *v, uint32_t **ret, size_t *ret_n, cons
 	return 0;
 }
 
-static int decode_array(const json_t *v, const struct js_field *f, void **ret, size_t *ret_n, const struct place *at,
-			struct js_ctx *ctx)
+static int decode_array(const json_t *v, const struct js_field *f, void **ret, size_t *ret_n,
+			const struct place *at, struct js_ctx *ctx)
 {
 	struct place item = { .parent = at };
 
@@ -247,7 +253,8 @@ static int decode_array(const json_t *v, const struct js_field *f, void **ret, s
 	*ret = list; /* with all its elements: those not reached are zero, which can be freed */
 	*ret_n = n;
 	for (item.index = 0; item.index < n; item.index++) {
-		int r = decode_object(json_array_get(v, item.index), f->sub, list + item.index * f->size, &item, ctx);
+		int r = decode_object(json_array_get(v, item.index), f->sub,
+				      list + item.index * f->size, &item, ctx);
 
 		if (r < 0)
 			return r;
@@ -270,7 +277,8 @@ static int decode_map(json_t *v, json_t **ret, const struct place *at, struct js
 	return 0;
 }
 
-static int decode_value(json_t *v, const struct js_field *f, char *out, const struct place *at, struct js_ctx *ctx)
+static int decode_value(json_t *v, const struct js_field *f, char *out, const struct place *at,
+			struct js_ctx *ctx)
 {
 	void *member = out + f->offset;
 
@@ -311,24 +319,30 @@ static int decode_value(json_t *v, const struct js_field *f, char *out, const st
 		*(json_t **)member = json_incref(v);
 		return 0;
 	}
-	return err_set(ctx->err, EIO, "%s: unknown type %d in the field table", path_text(at).s, (int)f->type);
+	return err_set(ctx->err, EIO, "%s: unknown type %d in the field table", path_text(at).s,
+		       (int)f->type);
 }
 
 /* ---- one object ---- */
 
-static int decode_field(json_t *v, const struct js_field *f, char *out, const struct place *at, struct js_ctx *ctx)
+static int decode_field(json_t *v, const struct js_field *f, char *out, const struct place *at,
+			struct js_ctx *ctx)
 {
 	bool absent = !v || (json_is_null(v) && (f->flags & (JS_NULLABLE | JS_REFUSE)));
 	int r;
 
 	if (absent)
-		return f->flags & JS_REQUIRED ? err_set(ctx->err, EINVAL, "%s is required", path_text(at).s) : 0;
+		return f->flags & JS_REQUIRED ?
+			       err_set(ctx->err, EINVAL, "%s is required", path_text(at).s) :
+			       0;
 	if ((f->flags & JS_REFUSE) && !is_empty(v))
-		return err_set(ctx->err, ENOTSUP, "%s: %s", path_text(at).s, f->why ? f->why : "not supported");
+		return err_set(ctx->err, ENOTSUP, "%s: %s", path_text(at).s,
+			       f->why ? f->why : "not supported");
 	r = decode_value(v, f, out, at, ctx);
 	if (r < 0)
 		return r;
-	if ((f->flags & JS_NONEMPTY) && (json_is_string(v) || json_is_array(v) || json_is_object(v)) && is_empty(v))
+	if ((f->flags & JS_NONEMPTY) &&
+	    (json_is_string(v) || json_is_array(v) || json_is_object(v)) && is_empty(v))
 		return err_set(ctx->err, EINVAL, "%s must not be empty", path_text(at).s);
 	if (f->offset_set)
 		*(bool *)(out + f->offset_set - 1) = true;
@@ -342,7 +356,8 @@ static int decode_field(json_t *v, const struct js_field *f, char *out, const st
 	return 0;
 }
 
-static int check_unknown(const json_t *obj, const struct js_field *fields, const struct place *at, struct js_ctx *ctx)
+static int check_unknown(const json_t *obj, const struct js_field *fields, const struct place *at,
+			 struct js_ctx *ctx)
 {
 	struct place item = { .parent = at };
 	json_t *value;
@@ -363,8 +378,8 @@ static int check_unknown(const json_t *obj, const struct js_field *fields, const
 	return 0;
 }
 
-static int decode_object(const json_t *obj, const struct js_field *fields, void *out, const struct place *at,
-			 struct js_ctx *ctx)
+static int decode_object(const json_t *obj, const struct js_field *fields, void *out,
+			 const struct place *at, struct js_ctx *ctx)
 {
 	int r;
 
@@ -383,7 +398,8 @@ static int decode_object(const json_t *obj, const struct js_field *fields, void 
 	return 0;
 }
 
-int js_decode(const json_t *obj, const struct js_field *fields, void *out, const char *path, struct js_ctx *ctx)
+int js_decode(const json_t *obj, const struct js_field *fields, void *out, const char *path,
+	      struct js_ctx *ctx)
 {
 	struct place top = { .key = path ? path : "" };
 

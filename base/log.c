@@ -107,14 +107,16 @@ static size_t escape(char out[16], const char *s, size_t len, enum log_format fo
 		if (!json)
 			return (size_t)sprintf(out, "\\U%08x", c);
 		c -= 0x10000;
-		return (size_t)sprintf(out, "\\u%04x\\u%04x", 0xd800 + (c >> 10), 0xdc00 + (c & 0x3ff));
+		return (size_t)sprintf(out, "\\u%04x\\u%04x", 0xd800 + (c >> 10),
+				       0xdc00 + (c & 0x3ff));
 	}
 	if (c < 0x80 && !json)
 		return (size_t)sprintf(out, "\\x%02x", c);
 	return (size_t)sprintf(out, "\\u%04x", c);
 }
 
-size_t log_format_record(char *buf, size_t size, enum log_format format, enum log_level level, const char *msg)
+size_t log_format_record(char *buf, size_t size, enum log_format format, enum log_level level,
+			 const char *msg)
 {
 	bool json = format == LOG_FORMAT_JSON;
 	char when[32], head[96], tail[64];

@@ -32,7 +32,8 @@ void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(p
  * Invalid UTF-8 and control characters come out escaped. The message is cut
  * so that the record stays complete. Returns the length written (< size).
  */
-size_t log_format_record(char *buf, size_t size, enum log_format format, enum log_level level, const char *msg);
+size_t log_format_record(char *buf, size_t size, enum log_format format, enum log_level level,
+			 const char *msg);
 
 /* A sink that writes records to a descriptor; data points to the struct, which the caller keeps alive. */
 struct log_fd_sink {

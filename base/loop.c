@@ -83,7 +83,8 @@ void loop_free(struct loop *l)
 /* ---- sources ---- */
 
 /* Takes fd for the kinds that own theirs, also when it fails. */
-static struct loop_source *add(struct loop *l, enum kind kind, int fd, uint32_t events, void *data, struct err *err)
+static struct loop_source *add(struct loop *l, enum kind kind, int fd, uint32_t events, void *data,
+			       struct err *err)
 {
 	struct loop_source *s = calloc(1, sizeof(*s));
 
@@ -144,7 +145,8 @@ int loop_fd(const struct loop_source *s)
 	return s->fd;
 }
 
-struct loop_source *loop_add_io(struct loop *l, int fd, uint32_t events, loop_io_fn fn, void *data, struct err *err)
+struct loop_source *loop_add_io(struct loop *l, int fd, uint32_t events, loop_io_fn fn, void *data,
+				struct err *err)
 {
 	struct loop_source *s = add(l, KIND_IO, fd, events, data, err);
 
@@ -183,7 +185,8 @@ int loop_set_timer(struct loop_source *s, int64_t ms)
 	return timerfd_settime(s->fd, 0, &t, NULL) < 0 ? -errno : 0;
 }
 
-struct loop_source *loop_add_timer(struct loop *l, int64_t ms, loop_timer_fn fn, void *data, struct err *err)
+struct loop_source *loop_add_timer(struct loop *l, int64_t ms, loop_timer_fn fn, void *data,
+				   struct err *err)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (fd < 0) {
@@ -202,7 +205,8 @@ struct loop_source *loop_add_timer(struct loop *l, int64_t ms, loop_timer_fn fn,
 	return s;
 }
 
-struct loop_source *loop_add_signal(struct loop *l, int sig, loop_signal_fn fn, void *data, struct err *err)
+struct loop_source *loop_add_signal(struct loop *l, int sig, loop_signal_fn fn, void *data,
+				    struct err *err)
 {
 	sigset_t set;
 

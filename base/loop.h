@@ -27,13 +27,17 @@ int loop_run(struct loop *l, struct err *err);
 void loop_quit(struct loop *l, int value);
 
 /* Watches a descriptor, which stays the caller's and must outlive the source. NULL on failure (err set). */
-struct loop_source *loop_add_io(struct loop *l, int fd, uint32_t events, loop_io_fn fn, void *data, struct err *err);
-int loop_set_events(struct loop_source *src, uint32_t events); /* 0: nothing but errors; no system call if unchanged */
+struct loop_source *loop_add_io(struct loop *l, int fd, uint32_t events, loop_io_fn fn, void *data,
+				struct err *err);
+int loop_set_events(struct loop_source *src,
+		    uint32_t events); /* 0: nothing but errors; no system call if unchanged */
 /* One-shot timer on CLOCK_MONOTONIC, re-armed by loop_set_timer(); ms < 0: created unarmed. */
-struct loop_source *loop_add_timer(struct loop *l, int64_t ms, loop_timer_fn fn, void *data, struct err *err);
+struct loop_source *loop_add_timer(struct loop *l, int64_t ms, loop_timer_fn fn, void *data,
+				   struct err *err);
 int loop_set_timer(struct loop_source *src, int64_t ms); /* < 0: disarm */
 /* Blocks the signal and delivers it as an event. One source a signal. */
-struct loop_source *loop_add_signal(struct loop *l, int sig, loop_signal_fn fn, void *data, struct err *err);
+struct loop_source *loop_add_signal(struct loop *l, int sig, loop_signal_fn fn, void *data,
+				    struct err *err);
 /* Removes and frees; NULL is fine; returns NULL for "s = loop_remove(s)". */
 struct loop_source *loop_remove(struct loop_source *src);
 int loop_fd(const struct loop_source *src);

@@ -54,7 +54,8 @@ static int mkdirs_in(int rootfd, const char *path, mode_t mode, int links);
  * exists: a symbolic link to a directory that is not there yet (/var/run ->
  * /run). Makes that directory, again inside the tree.
  */
-static int mkdir_link_target(int rootfd, int parent, const char *prefix, const char *name, mode_t mode, int links)
+static int mkdir_link_target(int rootfd, int parent, const char *prefix, const char *name,
+			     mode_t mode, int links)
 {
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(parent, name, target, sizeof(target) - 1);
@@ -65,9 +66,10 @@ static int mkdir_link_target(int rootfd, int parent, const char *prefix, const c
 	if (links >= MAX_LINKS)
 		return -ELOOP;
 	/* A relative target starts at the directory of the link; the kernel resolves its "..". */
-	_free_ char *path = target[0] == '/' ? strdup(target) :
-					       str_printf("%.*s/%s", (int)(strlen(prefix) - strlen(name)), prefix,
-							  target);
+	_free_ char *path = target[0] == '/' ?
+				    strdup(target) :
+				    str_printf("%.*s/%s", (int)(strlen(prefix) - strlen(name)),
+					       prefix, target);
 	if (!path)
 		return -ENOMEM;
 	_close_ int fd = mkdirs_in(rootfd, path, mode, links + 1);
@@ -75,7 +77,8 @@ static int mkdir_link_target(int rootfd, int parent, const char *prefix, const c
 }
 
 /* Opens prefix, whose last component is name and which is to be a directory below parent; makes it if missing. */
-static int open_or_mkdir(int rootfd, int parent, const char *prefix, const char *name, mode_t mode, int links)
+static int open_or_mkdir(int rootfd, int parent, const char *prefix, const char *name, mode_t mode,
+			 int links)
 {
 	const int flags = O_PATH | O_DIRECTORY;
 	int fd = path_open_in(rootfd, prefix, flags, 0);
@@ -151,12 +154,15 @@ static int touch_in(int rootfd, const char *path, mode_t mode)
 		_close_ int dir = mkdirs_in(rootfd, *parent ? parent : "/", 0755, 0);
 		if (dir < 0)
 			return dir;
-		_close_ int file = openat(dir, base, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, mode & 07777);
+		_close_ int file = openat(dir, base,
+					  O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY,
+					  mode & 07777);
 		if (file < 0 && errno != EEXIST)
 			return -errno;
 		if (file < 0) {
 			/* Here meanwhile, or a dangling link, whose target this makes. Never waits for a FIFO's peer. */
-			file = path_open_in(rootfd, path, O_RDONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, mode);
+			file = path_open_in(rootfd, path,
+					    O_RDONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, mode);
 			if (file < 0)
 				return file;
 		}

@@ -73,7 +73,8 @@ static int remove_entry(int dirfd, const char *name, int depth, struct err *err)
 	if (code != EISDIR && code != EPERM)
 		return err_errno(err, code, "remove '%s'", name);
 	if (depth > MAX_DEPTH)
-		return err_set(err, ELOOP, "remove '%s': more than %d directories deep", name, MAX_DEPTH);
+		return err_set(err, ELOOP, "remove '%s': more than %d directories deep", name,
+			       MAX_DEPTH);
 
 	for (int pass = 0;; pass++) {
 		int fd = open_subdir(dirfd, name);
@@ -83,7 +84,8 @@ static int remove_entry(int dirfd, const char *name, int depth, struct err *err)
 		if (fd == -EXDEV)
 			return err_set(err, EBUSY, "remove '%s': it is a mount point", name);
 		if (fd < 0) /* no directory after all: what unlink said */
-			return err_errno(err, fd == -ENOTDIR || fd == -ELOOP ? code : -fd, "remove '%s'", name);
+			return err_errno(err, fd == -ENOTDIR || fd == -ELOOP ? code : -fd,
+					 "remove '%s'", name);
 		int r = empty_dir(fd, name, depth, err);
 		if (r < 0)
 			return r;
@@ -112,7 +114,8 @@ int path_remove_tree(int dirfd, const char *name, struct err *err)
 
 	/* The way to it may cross mounts and links, what is removed may not. */
 	*slash = '\0';
-	_close_ int parent = openat(dirfd, slash == path ? "/" : path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int parent = openat(dirfd, slash == path ? "/" : path,
+				    O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (parent < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "remove '%s'", name);
 	return remove_entry(parent, base, 0, err);

@@ -23,15 +23,16 @@
 #include "base/fd.h"
 #include "base/proc.h"
 
-#define ALLOWED_CLONE_FLAGS                                                                               \
-	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP | \
-	 CLONE_NEWTIME)
+#define ALLOWED_CLONE_FLAGS                                                                        \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
+	 CLONE_NEWCGROUP | CLONE_NEWTIME)
 
 enum step { STEP_SETUP, STEP_SIGNALS, STEP_FDS, STEP_PARENT, STEP_PREPARE, STEP_EXEC };
 
 static const char *const step_names[] = {
-	[STEP_SETUP] = "set up",	   [STEP_SIGNALS] = "reset signals", [STEP_FDS] = "pass descriptors",
-	[STEP_PARENT] = "watch the parent", [STEP_PREPARE] = "prepare",	     [STEP_EXEC] = "exec",
+	[STEP_SETUP] = "set up",         [STEP_SIGNALS] = "reset signals",
+	[STEP_FDS] = "pass descriptors", [STEP_PARENT] = "watch the parent",
+	[STEP_PREPARE] = "prepare",      [STEP_EXEC] = "exec",
 };
 
 /* What the child sends when it cannot become the program. */
@@ -246,33 +247,22 @@ static void __attribute__((noreturn)) child_main(struct child *c)
 static int check(const struct spawn *s, struct err *err)
 {
 	if (s->clone_flags & ~(uint64_t)ALLOWED_CLONE_FLAGS)
-		return err_set(err, EINVAL, "start '%s': clone flags %#llx are not for spawn", s->path,
-			       (unsigned long long)s->clone_flags);
+		return err_set(err, EINVAL, "start '%s': clone flags %#llx are not for spawn",
+			       s->path, (unsigned long long)s->clone_flags);
 	for (size_t i = 0; i < s->n_fds; i++) {
 		const struct spawn_fd *f = &s->fds[i];
 
 		if (f->to < 0 || (f->from < 0 && f->from != -EBADF))
-			return err_set(err, EINVAL, "start '%s': cannot pass descriptor %d as %d", s->path, f->from,
-				       f->to);
+			return err_set(err, EINVAL, "start '%s': cannot pass descriptor %d as %d",
+				       s->path, f->from, f->to);
 		for (size_t j = 0; j < i; j++) {
 			if (s->fds[j].to == f->to)
-				return err_set(err, EINVAL, "start '%s': two descriptors are passed as %d", s->path,
-					       f->to);
+				return err_set(err, EINVAL,
+					       "start '%s': two descriptors are passed as %d",
+					       s->path, f->to);
 		}
 	}
 	return 0;
-}
-
-/* Like fork(), with namespaces and a pidfd. */
-static pid_t clone_child(uint64_t flags, int *pidfd)
-{
-	struct clone_args args = {
-		.flags = flags | CLONE_PIDFD,
-		.pidfd = (uintptr_t)pidfd,
-		.exit_signal = SIGCHLD,
-	};
-
-	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
 /* Waits for the exec (end of file) or for what went wrong. */
@@ -315,10 +305,16 @@ int spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *err
 	_close_ int wr = pipe_fds[1];
 	struct child c = { .s = s, .high = high, .err_wr = wr, .err_rd = rd, .exe_fd = s->exe_fd };
 
+	struct clone_args args = {
+		.flags = s->clone_flags | CLONE_PIDFD,
+		.pidfd = (uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+
 	/* Our handlers must not run in the child, which has our memory as of now. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &saved);
-	pid = clone_child(s->clone_flags, &pidfd);
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args)); /* like fork() */
 	if (pid == 0)
 		child_main(&c);
 	int code = errno;

@@ -35,7 +35,7 @@ static int run(const struct rt *rt, char **args, struct err *err)
 	if (dir < 0)
 		return err_errno(err, errno, "--bundle '%s'", opt.bundle);
 	if (faccessat(dir, "config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(err, EEXIST, "file config.json exists. Remove it first");
+		return err_set(err, EEXIST, "File config.json exists. Remove it first");
 	return io_write_file(dir, "config.json", line, strlen(line), 0666 & ~022, false, err);
 }
 

@@ -39,7 +39,6 @@ struct device {
 	};
 };
 
-const char *device_kind_name(const struct device *dev); /* "fs" */
 /* Closes the descriptor of a device: the hypervisor has its own now (virtiofsd ends when the last one is closed). */
 void device_close(struct device *dev);
 

@@ -43,12 +43,16 @@ static int fs_check(const struct devices *d, const struct device *dev, struct er
 	if (fs->socket < 0)
 		return err_set(err, EBADF, "virtio-fs device without a socket");
 	if (len == 0 || len == sizeof(fs->tag))
-		return err_set(err, EINVAL, "virtio-fs tag must have 1 to %zu bytes", sizeof(fs->tag) - 1);
+		return err_set(err, EINVAL, "virtio-fs tag must have 1 to %zu bytes",
+			       sizeof(fs->tag) - 1);
 	for (size_t i = 0; i < len; i++)
 		if (fs->tag[i] <= ' ' || fs->tag[i] > '~')
-			return err_set(err, EINVAL, "virtio-fs tag has a byte that is not printable ascii");
-	if (fs->queue_size < QUEUE_MIN || fs->queue_size > QUEUE_MAX || (fs->queue_size & (fs->queue_size - 1)))
-		return err_set(err, EINVAL, "virtio-fs queue size %u is not a power of two from %u to %u",
+			return err_set(err, EINVAL,
+				       "virtio-fs tag has a byte that is not printable ascii");
+	if (fs->queue_size < QUEUE_MIN || fs->queue_size > QUEUE_MAX ||
+	    (fs->queue_size & (fs->queue_size - 1)))
+		return err_set(err, EINVAL,
+			       "virtio-fs queue size %u is not a power of two from %u to %u",
 			       fs->queue_size, QUEUE_MIN, QUEUE_MAX);
 	for (const struct entry *e = d->list; e; e = e->next)
 		if (e->dev.kind == DEVICE_FS && strcmp(e->dev.fs.tag, fs->tag) == 0)
@@ -88,11 +92,6 @@ static const struct kind_ops *kind_of(const struct device *dev)
 	return (unsigned int)dev->kind < DEVICE_KINDS ? &kinds[dev->kind] : NULL;
 }
 
-const char *device_kind_name(const struct device *dev)
-{
-	return kind_of(dev)->name;
-}
-
 void device_close(struct device *dev)
 {
 	const struct kind_ops *k = kind_of(dev);
@@ -128,33 +127,18 @@ void devices_free(struct devices *d)
 	free(d);
 }
 
-static int add(struct devices *d, struct entry *e, struct err *err)
+static int check(const struct devices *d, const struct device *dev, struct err *err)
 {
-	const struct kind_ops *k = kind_of(&e->dev);
-	struct entry **p;
-	int r;
+	const struct kind_ops *k = kind_of(dev);
 
-	if (!k)
-		return err_set(err, EINVAL, "unknown kind of device");
-	r = k->check(d, &e->dev, err);
-	if (r < 0)
-		return r;
-	r = ports_take(&d->ports, e, err);
-	if (r < 0)
-		return err_wrap(err, "cannot add a %s device", k->name);
-	e->dev.port = r;
-	/* A number is never given twice: a late event about a removed device must not hit another one. */
-	snprintf(e->dev.id, sizeof(e->dev.id), "%s%u", k->name, d->next_number[e->dev.kind]++);
-	for (p = &d->list; *p; p = &(*p)->next)
-		;
-	*p = e;
-	return 0;
+	return k ? k->check(d, dev, err) : err_set(err, EINVAL, "unknown kind of device");
 }
 
 int devices_add(struct devices *d, const struct device *dev, struct device **ret, struct err *err)
 {
 	struct device copy = *dev;
 	struct entry *e = calloc(1, sizeof(*e));
+	const char *kind;
 	int r;
 
 	if (!e) {
@@ -162,15 +146,26 @@ int devices_add(struct devices *d, const struct device *dev, struct device **ret
 		return err_set(err, ENOMEM, "out of memory");
 	}
 	e->dev = copy;
-	e->dev.port = -1;
-	r = add(d, e, err);
+	r = check(d, &e->dev, err);
+	if (r < 0)
+		goto fail;
+	kind = kinds[e->dev.kind].name;
+	r = ports_take(&d->ports, e, err);
 	if (r < 0) {
-		device_close(&e->dev);
-		free(e);
-		return r;
+		err_wrap(err, "cannot add a %s device", kind);
+		goto fail;
 	}
+	e->dev.port = r;
+	/* A number is never given twice: a late event about a removed device must not hit another one. */
+	snprintf(e->dev.id, sizeof(e->dev.id), "%s%u", kind, d->next_number[e->dev.kind]++);
+	e->next = d->list;
+	d->list = e;
 	*ret = &e->dev;
 	return 0;
+fail:
+	device_close(&e->dev);
+	free(e);
+	return r;
 }
 
 void devices_remove(struct devices *d, struct device *dev)

@@ -79,10 +79,12 @@ static int check_vm(const struct accel_probe *p, int kvm, struct err *err)
 	if (r < 0)
 		return err_errno(err, -r, "'%s': KVM_GET_API_VERSION", p->kvm);
 	if (r != KVM_API_VERSION)
-		return err_set(err, ENOTSUP, "'%s' has api version %d instead of %d", p->kvm, r, KVM_API_VERSION);
+		return err_set(err, ENOTSUP, "'%s' has api version %d instead of %d", p->kvm, r,
+			       KVM_API_VERSION);
 	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
 		if (p->ioctl(kvm, KVM_CHECK_EXTENSION, required[i].cap) <= 0)
-			return err_set(err, ENOTSUP, "'%s' lacks an extension: %s", p->kvm, required[i].name);
+			return err_set(err, ENOTSUP, "'%s' lacks an extension: %s", p->kvm,
+				       required[i].name);
 	do {
 		vm = p->ioctl(kvm, KVM_CREATE_VM, 0);
 	} while (vm == -EINTR);
@@ -111,8 +113,8 @@ const char *accel_name(enum accel a)
 	return a == ACCEL_KVM ? "kvm" : "tcg";
 }
 
-int accel_choose_with(const struct accel_probe *probe, const char *wanted, enum accel *ret, char *why, size_t size,
-		      struct err *err)
+int accel_choose_with(const struct accel_probe *probe, const char *wanted, enum accel *ret,
+		      char *why, size_t size, struct err *err)
 {
 	struct err reason = { 0 };
 	bool automatic = !wanted || strcmp(wanted, "auto") == 0;
@@ -124,7 +126,8 @@ int accel_choose_with(const struct accel_probe *probe, const char *wanted, enum 
 		return 0;
 	}
 	if (!automatic && strcmp(wanted, "kvm") != 0)
-		return err_set(err, EINVAL, "accelerator '%s' is not one of auto, kvm, tcg", wanted);
+		return err_set(err, EINVAL, "accelerator '%s' is not one of auto, kvm, tcg",
+			       wanted);
 	if (check_kvm(probe, &reason) < 0) {
 		if (!automatic)
 			return err_set(err, reason.code, "kvm does not work here: %s", reason.msg);

@@ -26,7 +26,7 @@ struct accel_probe {
 	const char *cpuinfo, *kvm; /* paths */
 	int (*ioctl)(int fd, unsigned long request, long arg);
 };
-int accel_choose_with(const struct accel_probe *probe, const char *wanted, enum accel *ret, char *why, size_t size,
-		      struct err *err);
+int accel_choose_with(const struct accel_probe *probe, const char *wanted, enum accel *ret,
+		      char *why, size_t size, struct err *err);
 
 #endif

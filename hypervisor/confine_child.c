@@ -61,7 +61,8 @@ static int own_namespaces(bool lenient)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
 	/* ENOENT, EINVAL: there is none (no jail around us: tests). */
-	if (umount2(CONFINE_SHARE, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != ENOENT && errno != EINVAL)
+	if (umount2(CONFINE_SHARE, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != ENOENT &&
+	    errno != EINVAL)
 		return -errno;
 	return 0;
 }
@@ -84,7 +85,8 @@ static int set_ids(const struct confine_child *c)
 	if (c->uid == 0)
 		return 0;
 	if (syscall(SYS_setgroups, c->n_groups, c->groups) < 0 ||
-	    syscall(SYS_setresgid, c->gid, c->gid, c->gid) < 0 || syscall(SYS_setresuid, c->uid, c->uid, c->uid) < 0)
+	    syscall(SYS_setresgid, c->gid, c->gid, c->gid) < 0 ||
+	    syscall(SYS_setresuid, c->uid, c->uid, c->uid) < 0)
 		return -errno;
 	return 0;
 }

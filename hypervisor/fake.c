@@ -105,7 +105,8 @@ static void execute(struct fake *f, const struct op *op, struct err *err)
 		break;
 	case OP_RESUME:
 		if (!f->agent)
-			fake_agent_new(f->loop, take_fd(f->agent_fd), on_agent_shutdown, f, &f->agent, err);
+			fake_agent_new(f->loop, take_fd(f->agent_fd), on_agent_shutdown, f,
+				       &f->agent, err);
 		break;
 	}
 }
@@ -152,8 +153,8 @@ static void on_turn(struct loop_source *src, void *data)
 		release(f);
 }
 
-static int create(const struct hv_config *cfg, struct loop *loop, hv_event_fn on_event, void *data, struct hv **ret,
-		  struct err *err)
+static int create(const struct hv_config *cfg, struct loop *loop, hv_event_fn on_event, void *data,
+		  struct hv **ret, struct err *err)
 {
 	struct fake *f = calloc(1, sizeof(*f));
 	int r;
@@ -178,7 +179,8 @@ static int create(const struct hv_config *cfg, struct loop *loop, hv_event_fn on
 	return 0;
 }
 
-static int submit(struct fake *f, enum op_kind kind, struct device *dev, hv_done_fn done, void *data, struct err *err)
+static int submit(struct fake *f, enum op_kind kind, struct device *dev, hv_done_fn done,
+		  void *data, struct err *err)
 {
 	struct op *op, **p;
 

@@ -96,7 +96,8 @@ static int add_process(struct fake_agent *a, const char *id, const char *exec, c
 	struct fake_process *p;
 	int r;
 
-	if (stream < 0 || stream > UINT32_MAX || stream % 4 != 0 || find_stream(a, (uint32_t)stream))
+	if (stream < 0 || stream > UINT32_MAX || stream % 4 != 0 ||
+	    find_stream(a, (uint32_t)stream))
 		return err_set(err, EINVAL, "bad stream");
 	if (find_process(a, id, exec))
 		return err_set(err, EEXIST, "process '%s' exists", exec);
@@ -153,7 +154,8 @@ static int do_create(struct fake_agent *a, const json_t *params, json_t **ret, s
 		free(c);
 		return err_set(err, ENOMEM, "out of memory");
 	}
-	r = add_process(a, id, "", params, json_object_get(json_object_get(params, "config"), "process"), false, ret,
+	r = add_process(a, id, "", params,
+			json_object_get(json_object_get(params, "config"), "process"), false, ret,
 			err);
 	if (r < 0) {
 		free(c->id);
@@ -173,7 +175,8 @@ static int do_start(struct fake_agent *a, const json_t *params, json_t **ret, st
 	if (!c)
 		return -ENOENT;
 	if (c->started || !p)
-		return err_set(err, EINVAL, "cannot start a container that has %s", p ? "started" : "stopped");
+		return err_set(err, EINVAL, "cannot start a container that has %s",
+			       p ? "started" : "stopped");
 	c->started = true;
 	p->running = true;
 	return 0;
@@ -245,7 +248,8 @@ static int do_exec(struct fake_agent *a, const json_t *params, json_t **ret, str
 		return err_set(err, EINVAL, "exec is missing");
 	if (!c->started || !find_process(a, c->id, ""))
 		return err_set(err, ESRCH, "cannot exec in a container that is not running");
-	return add_process(a, c->id, exec, params, json_object_get(params, "process"), true, ret, err);
+	return add_process(a, c->id, exec, params, json_object_get(params, "process"), true, ret,
+			   err);
 }
 
 static int do_kill(struct fake_agent *a, const json_t *params, json_t **ret, struct err *err)
@@ -273,7 +277,9 @@ static int do_resize(struct fake_agent *a, const json_t *params, json_t **ret, s
 
 	if (!c)
 		return -ENOENT;
-	return find_process(a, c->id, exec ? exec : "") ? 0 : err_set(err, ESRCH, "process is not running");
+	return find_process(a, c->id, exec ? exec : "") ?
+		       0 :
+		       err_set(err, ESRCH, "process is not running");
 }
 
 static int do_shutdown(struct fake_agent *a, const json_t *params, json_t **ret, struct err *err)
@@ -286,16 +292,11 @@ static const struct {
 	const char *name;
 	int (*run)(struct fake_agent *a, const json_t *params, json_t **ret, struct err *err);
 } methods[] = {
-	{ "sandbox.setup", do_nothing },
-	{ "sandbox.shutdown", do_shutdown },
-	{ "container.create", do_create },
-	{ "container.start", do_start },
-	{ "container.delete", do_delete },
-	{ "container.pause", do_pause },
-	{ "container.resume", do_resume },
-	{ "container.processes", do_processes },
-	{ "process.exec", do_exec },
-	{ "process.kill", do_kill },
+	{ "sandbox.setup", do_nothing },   { "sandbox.shutdown", do_shutdown },
+	{ "container.create", do_create }, { "container.start", do_start },
+	{ "container.delete", do_delete }, { "container.pause", do_pause },
+	{ "container.resume", do_resume }, { "container.processes", do_processes },
+	{ "process.exec", do_exec },       { "process.kill", do_kill },
 	{ "process.resize", do_resize },
 };
 
@@ -313,7 +314,8 @@ static int on_request(struct fake_agent *a, const struct wire_frame *f, struct e
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
 		if (strcmp(methods[i].name, method) == 0)
 			r = methods[i].run(a, params, &result, &e);
-	return r < 0 ? wire_send_error(a->conn, f->id, &e) : wire_send_result(a->conn, f->id, result);
+	return r < 0 ? wire_send_error(a->conn, f->id, &e) :
+		       wire_send_result(a->conn, f->id, result);
 }
 
 /* ---- connection ---- */
@@ -329,8 +331,8 @@ static int on_hello(struct fake_agent *a, const struct wire_frame *f, struct err
 	if (r < 0)
 		return r;
 	session = js_get_str(hello, "session");
-	answer = json_pack("{s:i, s:s, s:s, s:s}", "version", WIRE_VERSION, "session", session ? session : "", "agent",
-			   "fake", "kernel", "0.0.0-fake");
+	answer = json_pack("{s:i, s:s, s:s, s:s}", "version", WIRE_VERSION, "session",
+			   session ? session : "", "agent", "fake", "kernel", "0.0.0-fake");
 	text = js_dump(answer);
 	return text ? wire_send(a->conn, WIRE_HELLO, 0, text, strlen(text)) : -ENOMEM;
 }
@@ -371,8 +373,8 @@ static void on_closed(struct wire_conn *c, const struct err *err, void *data)
 	a->on_shutdown(a->data);
 }
 
-int fake_agent_new(struct loop *loop, int fd, void (*on_shutdown)(void *data), void *data, struct fake_agent **ret,
-		   struct err *err)
+int fake_agent_new(struct loop *loop, int fd, void (*on_shutdown)(void *data), void *data,
+		   struct fake_agent **ret, struct err *err)
 {
 	static const struct wire_options options = { .accept_requests = true };
 	static const struct wire_handler handler = { .on_frame = on_frame, .on_closed = on_closed };

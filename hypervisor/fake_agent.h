@@ -13,8 +13,8 @@
 struct fake_agent;
 
 /* Takes fd, the guest's end of the channel. on_shutdown: sandbox.shutdown was answered, or the host hung up. */
-int fake_agent_new(struct loop *loop, int fd, void (*on_shutdown)(void *data), void *data, struct fake_agent **ret,
-		   struct err *err);
+int fake_agent_new(struct loop *loop, int fd, void (*on_shutdown)(void *data), void *data,
+		   struct fake_agent **ret, struct err *err);
 void fake_agent_free(struct fake_agent *a);
 
 #endif

@@ -17,7 +17,8 @@ static int parse_program(struct fake_process *p, const json_t *process, struct e
 	if (!name)
 		return err_set(err, EINVAL, "process.args is empty");
 	if (strcmp(name, "missing") == 0)
-		return err_set(err, ENOENT, "exec: \"missing\": executable file not found in $PATH");
+		return err_set(err, ENOENT,
+			       "exec: \"missing\": executable file not found in $PATH");
 	if (strcmp(name, "cat") == 0)
 		p->program = FAKE_CAT;
 	if (strcmp(name, "exit") == 0) {
@@ -28,8 +29,8 @@ static int parse_program(struct fake_process *p, const json_t *process, struct e
 	return 0;
 }
 
-int fake_process_new(const char *id, const char *exec, uint32_t stream, const json_t *process, struct fake_process **ret,
-		     struct err *err)
+int fake_process_new(const char *id, const char *exec, uint32_t stream, const json_t *process,
+		     struct fake_process **ret, struct err *err)
 {
 	static int next_pid = 100;
 	struct fake_process *p = calloc(1, sizeof(*p));
@@ -43,7 +44,8 @@ int fake_process_new(const char *id, const char *exec, uint32_t stream, const js
 	p->terminal = js_get_bool(process, "terminal", false);
 	wire_window_init(&p->in);
 	wire_window_init(&p->out);
-	r = p->id && p->exec ? parse_program(p, process, err) : err_set(err, ENOMEM, "out of memory");
+	r = p->id && p->exec ? parse_program(p, process, err) :
+			       err_set(err, ENOMEM, "out of memory");
 	if (r < 0) {
 		fake_process_free(p);
 		return r;
@@ -63,7 +65,8 @@ void fake_process_free(struct fake_process *p)
 	free(p);
 }
 
-int fake_process_frame(struct fake_process *p, struct wire_conn *c, const struct wire_frame *f, struct err *err)
+int fake_process_frame(struct fake_process *p, struct wire_conn *c, const struct wire_frame *f,
+		       struct err *err)
 {
 	uint32_t which = f->id - p->stream;
 
@@ -79,7 +82,8 @@ int fake_process_frame(struct fake_process *p, struct wire_conn *c, const struct
 		p->in_eof = true;
 		return 0;
 	case WIRE_CREDIT:
-		if (which == 0 || (which == 1 && !wire_window_give(&p->out, wire_get_u32(f->payload))))
+		if (which == 0 ||
+		    (which == 1 && !wire_window_give(&p->out, wire_get_u32(f->payload))))
 			return err_set(err, EPROTO, "bad credit on stream %u", f->id);
 		return 0;
 	case WIRE_CLOSE:

@@ -31,11 +31,12 @@ struct fake_process {
 };
 
 /* From an OCI process object. */
-int fake_process_new(const char *id, const char *exec, uint32_t stream, const json_t *process, struct fake_process **ret,
-		     struct err *err);
+int fake_process_new(const char *id, const char *exec, uint32_t stream, const json_t *process,
+		     struct fake_process **ret, struct err *err);
 void fake_process_free(struct fake_process *p);
 /* A frame of one of its streams. */
-int fake_process_frame(struct fake_process *p, struct wire_conn *c, const struct wire_frame *f, struct err *err);
+int fake_process_frame(struct fake_process *p, struct wire_conn *c, const struct wire_frame *f,
+		       struct err *err);
 /* Echoes what may be echoed. True when the program has ended by itself (with p->code). */
 bool fake_process_run(struct fake_process *p, struct wire_conn *c);
 /* End of output and the exit event; by signal unless that is 0. */

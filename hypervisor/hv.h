@@ -2,8 +2,11 @@
 /*
  * The hypervisor behind a small interface. One struct hv is one VM. Everything is
  * asynchronous in the owner's event loop: each operation calls its `done` exactly once,
- * never from inside the call itself, with err->code 0 on success. Operations may be queued;
- * they run in order. After HV_EVENT_EXITED every pending operation fails and nothing else happens.
+ * never from inside the call itself, with err->code 0 on success; one that returns an error
+ * calls nothing. Operations may be queued; they run in order. When the VM ends, pending
+ * operations fail with how it ended, then HV_EVENT_EXITED is the last thing that happens.
+ * destroy() may be used in any callback; what is pending is then dropped silently.
+ * The backend reaps its own process: the owner waits for the pids that it knows, never for any child.
  *
  * All sizes are MiB unless named otherwise. Descriptors in structs are borrowed
  * unless a comment says "taken".
@@ -42,12 +45,12 @@ struct hv_config {
 	const char *cpu; /* CPU model; NULL: the backend's choice for the accelerator */
 	const char *kernel, *initrd; /* paths as seen in the jail */
 	const char *cmdline; /* kernel command line, complete */
-	const char *firmware; /* NULL: the backend's choice */
+	const char *firmware; /* absolute path; NULL: the backend's choice */
 	uint32_t memory; /* MiB */
 	uint32_t vcpus;
 	bool shared_memory; /* memory mapped shared: wanted by virtio-fs and vhost-user */
 	bool hugepages;
-	uint32_t vsock_cid; /* 0: agent channel over virtio-serial */
+	uint32_t vsock_cid; /* 0: agent channel over virtio-serial; else attach a DEVICE_VSOCK */
 	uint32_t ports; /* PCIe root ports for devices, each holds one */
 	bool debug;
 	uid_t uid; /* of the VM process; 0: keep (only for tests) */
@@ -63,16 +66,24 @@ struct hv_ops {
 	const char *name; /* "qemu", "fake" */
 	unsigned int caps;
 	/* Allocates and stores a copy of everything in cfg. Starts nothing. */
-	int (*create)(const struct hv_config *cfg, struct loop *loop, hv_event_fn on_event, void *data, struct hv **ret,
-		      struct err *err);
+	int (*create)(const struct hv_config *cfg, struct loop *loop, hv_event_fn on_event,
+		      void *data, struct hv **ret, struct err *err);
 	/* Starts the VM process; done: it answers and the VM is paused before its first instruction. */
 	int (*start)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
-	/* Attaches one device, before or after resume: the same steps. The device keeps its port until detached. */
-	int (*attach)(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err);
-	int (*detach)(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err);
+	/*
+	 * Attaches one device, before or after resume: the same steps, undone if one fails. The device
+	 * keeps its port until detached, and must live until done. On success its descriptor is closed here.
+	 */
+	int (*attach)(struct hv *hv, struct device *dev, hv_done_fn done, void *data,
+		      struct err *err);
+	int (*detach)(struct hv *hv, struct device *dev, hv_done_fn done, void *data,
+		      struct err *err);
 	int (*resume)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
 	int (*pause)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
-	/* Asks the VM process to end now, without the guest; HV_EVENT_EXITED follows. */
+	/*
+	 * Asks the VM process to end now, without the guest, ahead of pending operations; HV_EVENT_EXITED follows.
+	 * One that does not is killed after 5 s, which needs an owner that still may kill its uid.
+	 */
 	int (*quit)(struct hv *hv, struct err *err);
 	/* The host's end of the agent channel (taken by the caller), valid after start's done; -EBADF for vsock. */
 	int (*channel)(struct hv *hv);
@@ -80,7 +91,7 @@ struct hv_ops {
 	int (*console)(struct hv *hv);
 	/* What would be started: {"argv": [...]} and the like, for --dry-run and the log. Fresh reference. */
 	json_t *(*describe)(const struct hv *hv);
-	pid_t (*pid)(const struct hv *hv); /* 0 when not running */
+	pid_t (*pid)(const struct hv *hv); /* 0 when not running; always 0 for the fake */
 	/* Kills (SIGKILL) and reaps what is left, frees everything. NULL is fine. */
 	void (*destroy)(struct hv *hv);
 };

@@ -8,9 +8,11 @@
 #include "base/cleanup.h"
 
 static const size_t strings[] = {
-	offsetof(struct hv_config, id),	   offsetof(struct hv_config, path),   offsetof(struct hv_config, machine),
-	offsetof(struct hv_config, accel), offsetof(struct hv_config, cpu),    offsetof(struct hv_config, kernel),
-	offsetof(struct hv_config, initrd), offsetof(struct hv_config, cmdline), offsetof(struct hv_config, firmware),
+	offsetof(struct hv_config, id),       offsetof(struct hv_config, path),
+	offsetof(struct hv_config, machine),  offsetof(struct hv_config, accel),
+	offsetof(struct hv_config, cpu),      offsetof(struct hv_config, kernel),
+	offsetof(struct hv_config, initrd),   offsetof(struct hv_config, cmdline),
+	offsetof(struct hv_config, firmware),
 };
 
 static char **string_at(struct hv_config *cfg, size_t i)

@@ -63,8 +63,8 @@ static void destroy(struct hv *hv)
 		release(q);
 }
 
-static int create(const struct hv_config *cfg, struct loop *loop, hv_event_fn on_event, void *data, struct hv **ret,
-		  struct err *err)
+static int create(const struct hv_config *cfg, struct loop *loop, hv_event_fn on_event, void *data,
+		  struct hv **ret, struct err *err)
 {
 	struct qemu *q = calloc(1, sizeof(*q));
 	int r;
@@ -148,12 +148,15 @@ const struct qmp_handler qemu_qmp_handler = { on_ready, on_event, on_closed };
 /* ---- operations ---- */
 
 static const struct qemu_step no_steps[] = { { 0 } };
-static const struct qemu_step cont_steps[] = { { .command = "cont", .timeout_ms = CALL_MS }, { 0 } };
-static const struct qemu_step stop_steps[] = { { .command = "stop", .timeout_ms = CALL_MS }, { 0 } };
+static const struct qemu_step cont_steps[] = { { .command = "cont", .timeout_ms = CALL_MS },
+					       { 0 } };
+static const struct qemu_step stop_steps[] = { { .command = "stop", .timeout_ms = CALL_MS },
+					       { 0 } };
 
 static int check_running(const struct qemu *q, struct err *err)
 {
-	return q->pid != 0 && q->qmp ? 0 : err_set(err, ESRCH, "the virtual machine is not running");
+	return q->pid != 0 && q->qmp ? 0 :
+				       err_set(err, ESRCH, "the virtual machine is not running");
 }
 
 static int start(struct hv *hv, hv_done_fn done, void *data, struct err *err)
@@ -190,7 +193,9 @@ static int attach(struct hv *hv, struct device *dev, hv_done_fn done, void *data
 {
 	int r = check_device(of(hv), dev, err);
 
-	return r < 0 ? r : qemu_submit(of(hv), qemu_attach_steps(dev), dev, device_close, done, data, err);
+	return r < 0 ? r :
+		       qemu_submit(of(hv), qemu_attach_steps(dev), dev, device_close, done, data,
+				   err);
 }
 
 static int detach(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err)
@@ -259,8 +264,9 @@ static json_t *describe(const struct hv *hv)
 	fds = json_pack("{s:s, s:s}", "3", "qmp", "4", "console");
 	if (fds && q->cfg.vsock_cid == 0)
 		json_object_set_new(fds, "5", json_string("agent"));
-	return json_pack("{s:s, s:O, s:o, s:I, s:I}", "hypervisor", "qemu", "argv", argv, "descriptors", fds, "uid",
-			 (json_int_t)q->cfg.uid, "gid", (json_int_t)q->cfg.gid);
+	return json_pack("{s:s, s:O, s:o, s:I, s:I}", "hypervisor", "qemu", "argv", argv,
+			 "descriptors", fds, "uid", (json_int_t)q->cfg.uid, "gid",
+			 (json_int_t)q->cfg.gid);
 }
 
 const struct hv_ops hv_qemu_ops = {

@@ -48,8 +48,9 @@ static json_t *fs_chardev_args(const struct device *dev)
 	char chr[40];
 
 	chardev_name(dev, chr);
-	return json_pack("{s:s, s:{s:s, s:{s:{s:s, s:{s:s}}, s:b}}}", "id", chr, "backend", "type", "socket", "data",
-			 "addr", "type", "fd", "data", "str", dev->id, "server", 0);
+	return json_pack("{s:s, s:{s:s, s:{s:{s:s, s:{s:s}}, s:b}}}", "id", chr, "backend", "type",
+			 "socket", "data", "addr", "type", "fd", "data", "str", dev->id, "server",
+			 0);
 }
 
 static json_t *fs_chardev_id(const struct device *dev)
@@ -66,8 +67,9 @@ static json_t *fs_args(const struct device *dev)
 
 	chardev_name(dev, chr);
 	port_name(dev, port);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "driver", "vhost-user-fs-pci", "id", dev->id, "bus", port,
-			 "chardev", chr, "tag", dev->fs.tag, "queue-size", (json_int_t)dev->fs.queue_size);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "driver", "vhost-user-fs-pci", "id",
+			 dev->id, "bus", port, "chardev", chr, "tag", dev->fs.tag, "queue-size",
+			 (json_int_t)dev->fs.queue_size);
 }
 
 static int vsock_fd(const struct device *dev)
@@ -80,20 +82,23 @@ static json_t *vsock_args(const struct device *dev)
 	char port[16];
 
 	port_name(dev, port);
-	return json_pack("{s:s, s:s, s:s, s:I, s:s}", "driver", "vhost-vsock-pci", "id", dev->id, "bus", port,
-			 "guest-cid", (json_int_t)dev->vsock.cid, "vhostfd", dev->id);
+	return json_pack("{s:s, s:s, s:s, s:I, s:s}", "driver", "vhost-vsock-pci", "id", dev->id,
+			 "bus", port, "guest-cid", (json_int_t)dev->vsock.cid, "vhostfd", dev->id);
 }
 
-#define GETFD(fd_fn) \
-	{ .command = "getfd", .timeout_ms = CALL_MS, .args = fd_args, .fd = (fd_fn), .undo = "closefd", .undo_args = fd_args }
-#define DEVICE_ADD(args_fn)                                                           \
-	{                                                                             \
-		.command = "device_add", .timeout_ms = ADD_MS, .args = (args_fn)      \
+#define GETFD(fd_fn)                                                                       \
+	{                                                                                  \
+		.command = "getfd", .timeout_ms = CALL_MS, .args = fd_args, .fd = (fd_fn), \
+		.undo = "closefd", .undo_args = fd_args                                    \
 	}
-#define DEVICE_DEL                                                                                  \
-	{                                                                                           \
-		.command = "device_del", .timeout_ms = CALL_MS, .args = id_args, .deleted_ms = UNPLUG_MS, \
-		.gone_is_fine = true                                                                \
+#define DEVICE_ADD(args_fn)                                                      \
+	{                                                                        \
+		.command = "device_add", .timeout_ms = ADD_MS, .args = (args_fn) \
+	}
+#define DEVICE_DEL                                                               \
+	{                                                                        \
+		.command = "device_del", .timeout_ms = CALL_MS, .args = id_args, \
+		.deleted_ms = UNPLUG_MS, .gone_is_fine = true                    \
 	}
 
 static const struct qemu_step fs_attach[] = {

@@ -53,7 +53,8 @@ static bool undo_step(struct qemu *q)
 
 		if (!s->undo)
 			continue;
-		if (qmp_call(q->qmp, s->undo, s->undo_args(op->dev), -EBADF, UNDO_MS, on_undone, q, &err) < 0)
+		if (qmp_call(q->qmp, s->undo, s->undo_args(op->dev), -EBADF, UNDO_MS, on_undone, q,
+			     &err) < 0)
 			continue;
 		return true;
 	}
@@ -112,7 +113,8 @@ static int run_step(struct qemu *q, struct err *err)
 		if (!args)
 			return err_set(err, ENOMEM, "%s: out of memory", s->command);
 	}
-	return qmp_call(q->qmp, s->command, args, s->fd ? s->fd(op->dev) : -EBADF, s->timeout_ms, on_replied, q, err);
+	return qmp_call(q->qmp, s->command, args, s->fd ? s->fd(op->dev) : -EBADF, s->timeout_ms,
+			on_replied, q, err);
 }
 
 /* The running operation's next command, forwards or backwards, or its end. */
@@ -141,8 +143,8 @@ void qemu_run_ops(struct qemu *q)
 	go_on(q);
 }
 
-int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev, void (*finish_fn)(struct device *dev),
-		hv_done_fn done, void *data, struct err *err)
+int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev,
+		void (*finish_fn)(struct device *dev), hv_done_fn done, void *data, struct err *err)
 {
 	struct qemu_op *op, **p;
 	int r;

@@ -22,7 +22,8 @@ static void add(struct plan *p, const char *option, const char *value)
 		p->failed = true;
 }
 
-static void __attribute__((format(printf, 3, 4))) addf(struct plan *p, const char *option, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+addf(struct plan *p, const char *option, const char *fmt, ...)
 {
 	_free_ char *value = NULL;
 	va_list ap;
@@ -72,9 +73,11 @@ static int check_numbers(const struct hv_config *cfg, struct err *err)
 	if (cfg->memory == 0)
 		return err_set(err, EINVAL, "qemu: memory is 0 MiB");
 	if (cfg->vcpus == 0 || cfg->vcpus > QEMU_MAX_VCPUS)
-		return err_set(err, EINVAL, "qemu: %u vcpus are not 1 to %u", cfg->vcpus, QEMU_MAX_VCPUS);
+		return err_set(err, EINVAL, "qemu: %u vcpus are not 1 to %u", cfg->vcpus,
+			       QEMU_MAX_VCPUS);
 	if (cfg->ports > QEMU_MAX_PORTS)
-		return err_set(err, EINVAL, "qemu: %u pcie root ports are more than %u", cfg->ports, QEMU_MAX_PORTS);
+		return err_set(err, EINVAL, "qemu: %u pcie root ports are more than %u", cfg->ports,
+			       QEMU_MAX_PORTS);
 	return 0;
 }
 
@@ -100,7 +103,8 @@ static int check(const struct hv_config *cfg, struct err *err)
 	if (cfg->cmdline && has_control(cfg->cmdline))
 		return err_set(err, EINVAL, "qemu: control character in the kernel command line");
 	if (cfg->cmdline && strlen(cfg->cmdline) > QEMU_MAX_CMDLINE)
-		return err_set(err, EINVAL, "qemu: kernel command line of %zu bytes is longer than %u",
+		return err_set(err, EINVAL,
+			       "qemu: kernel command line of %zu bytes is longer than %u",
 			       strlen(cfg->cmdline), QEMU_MAX_CMDLINE);
 	return check_numbers(cfg, err);
 }
@@ -115,12 +119,14 @@ static void add_machine(struct plan *p, const struct hv_config *cfg)
 	bool tcg = strcmp(cfg->accel, "tcg") == 0;
 
 	if (strcmp(cfg->machine, "microvm") == 0)
-		add(p, "-machine", "microvm,pcie=on,usb=off,graphics=off,dump-guest-core=off,mem-merge=off,"
-				   "memory-backend=m0");
+		add(p, "-machine",
+		    "microvm,pcie=on,usb=off,graphics=off,dump-guest-core=off,mem-merge=off,"
+		    "memory-backend=m0");
 	else
 		/* Each of these only removes a device that nobody uses; none costs or saves time. */
-		add(p, "-machine", "q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,"
-				   "dump-guest-core=off,mem-merge=off,memory-backend=m0");
+		add(p, "-machine",
+		    "q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,"
+		    "dump-guest-core=off,mem-merge=off,memory-backend=m0");
 	/* tb-size in MiB: translated code is most of QEMU's own memory. */
 	add(p, "-accel", tcg ? "tcg,thread=multi,tb-size=64" : "kvm");
 	add(p, "-cpu", cfg->cpu ? cfg->cpu : tcg ? "max" : "host");
@@ -161,7 +167,8 @@ static void add_channels(struct plan *p, const struct hv_config *cfg)
 	/* Port 0 is kept for a console by the driver, the agent's is 1: two ports are enough. */
 	add(p, "-device", "virtio-serial-pci,id=serial0,max_ports=2,disable-legacy=on");
 	addf(p, "-chardev", "socket,id=agent,fd=%d", QEMU_FD_AGENT);
-	add(p, "-device", "virtserialport,bus=serial0.0,nr=1,chardev=agent,id=agent,name=moat.agent");
+	add(p, "-device",
+	    "virtserialport,bus=serial0.0,nr=1,chardev=agent,id=agent,name=moat.agent");
 }
 
 static void add_ports(struct plan *p, const struct hv_config *cfg)
@@ -171,8 +178,8 @@ static void add_ports(struct plan *p, const struct hv_config *cfg)
 	 * Fixed addresses: what sits on port i is at PCI path <QEMU_PORT_SLOT + i>/00 whatever else there is.
 	 */
 	for (uint32_t i = 0; i < cfg->ports; i++)
-		addf(p, "-device", "pcie-root-port,id=rp%u,bus=pcie.0,addr=0x%x,chassis=%u,slot=%u", i,
-		     QEMU_PORT_SLOT + i, i + 1, i + 1);
+		addf(p, "-device", "pcie-root-port,id=rp%u,bus=pcie.0,addr=0x%x,chassis=%u,slot=%u",
+		     i, QEMU_PORT_SLOT + i, i + 1, i + 1);
 }
 
 int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err)
@@ -194,7 +201,8 @@ int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err)
 	add(&p, "-display", "none");
 	/* Paused before the first instruction, until `cont`. */
 	add(&p, "-S", NULL);
-	add(&p, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+	add(&p, "-sandbox",
+	    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	add_machine(&p, cfg);
 	add_boot(&p, cfg);
 	add_channels(&p, cfg);

@@ -33,7 +33,9 @@ static void log_lines(struct qemu *q, const char *data, size_t len)
 		size_t n = nl ? (size_t)(nl - data) : len;
 
 		if (n > 0)
-			log_info("qemu: %.*s", (int)n, data);
+			log_info("%s%.*s",
+				 n > 4 && memcmp(data, "qemu", 4) == 0 ? "" : "qemu: ", (int)n,
+				 data);
 		n += nl ? 1 : 0;
 		q->logged += n;
 		data += n;
@@ -117,10 +119,13 @@ static void describe_end(struct qemu *q, const siginfo_t *si, bool known, char *
 	last_line(q, line, sizeof(line));
 	if (!known)
 		snprintf(ret, size, "it ended%s%s", *line ? ": " : "", line);
+	else if (si->si_code == CLD_EXITED && si->si_status == 0)
+		snprintf(ret, size, "exit status 0");
 	else if (si->si_code == CLD_EXITED)
 		snprintf(ret, size, "exit status %d%s%s", si->si_status, *line ? ": " : "", line);
 	else
-		snprintf(ret, size, "killed by signal %d%s%s", si->si_status, *line ? ": " : "", line);
+		snprintf(ret, size, "killed by signal %d%s%s", si->si_status, *line ? ": " : "",
+			 line);
 }
 
 static void forget_process(struct qemu *q)
@@ -193,7 +198,8 @@ void qemu_expect_end(struct qemu *q, int ms)
 
 void qemu_kill(struct qemu *q)
 {
-	if (q->pid != 0 && proc_signal(q->pidfd, SIGKILL) != -EPERM && proc_wait_end(q->pidfd, REAP_MS) == 0) {
+	if (q->pid != 0 && proc_signal(q->pidfd, SIGKILL) != -EPERM &&
+	    proc_wait_end(q->pidfd, REAP_MS) == 0) {
 		siginfo_t si;
 
 		while (waitid(P_PIDFD, (id_t)q->pidfd, &si, WEXITED) < 0 && errno == EINTR)
@@ -287,7 +293,10 @@ static int watch(struct qemu *q, struct err *err)
 
 int qemu_spawn(struct qemu *q, struct err *err)
 {
-	struct pipes p = { { -EBADF, -EBADF }, { -EBADF, -EBADF }, { -EBADF, -EBADF }, { -EBADF, -EBADF } };
+	struct pipes p = { { -EBADF, -EBADF },
+			   { -EBADF, -EBADF },
+			   { -EBADF, -EBADF },
+			   { -EBADF, -EBADF } };
 	int r;
 
 	r = pipes_init(&p, q->cfg.vsock_cid == 0, err);

@@ -376,8 +376,8 @@ static char *command_text(uint64_t id, const char *command, json_t *args, size_t
 	return buf_steal(&b);
 }
 
-int qmp_call(struct qmp *q, const char *command, json_t *args, int fd, int timeout_ms, qmp_reply_fn fn, void *data,
-	     struct err *err)
+int qmp_call(struct qmp *q, const char *command, json_t *args, int fd, int timeout_ms,
+	     qmp_reply_fn fn, void *data, struct err *err)
 {
 	_json_ json_t *owned = args;
 	struct call *c, **p;
@@ -406,7 +406,8 @@ int qmp_call(struct qmp *q, const char *command, json_t *args, int fd, int timeo
 	return 0;
 }
 
-int qmp_new(struct loop *loop, int fd, const struct qmp_handler *h, void *data, struct qmp **ret, struct err *err)
+int qmp_new(struct loop *loop, int fd, const struct qmp_handler *h, void *data, struct qmp **ret,
+	    struct err *err)
 {
 	struct qmp *q;
 	int r;

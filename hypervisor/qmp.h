@@ -33,15 +33,16 @@ struct qmp_handler {
 };
 
 /* Takes fd over (a connected socket), also on failure. */
-int qmp_new(struct loop *loop, int fd, const struct qmp_handler *h, void *data, struct qmp **ret, struct err *err);
+int qmp_new(struct loop *loop, int fd, const struct qmp_handler *h, void *data, struct qmp **ret,
+	    struct err *err);
 void qmp_free(struct qmp *q);
 
 /*
  * Executes a command. args is taken (also on failure) and may be NULL. fd >= 0 travels with the
  * command (getfd); it must stay open until the callback. On failure nothing was sent and fn is not called.
  */
-int qmp_call(struct qmp *q, const char *command, json_t *args, int fd, int timeout_ms, qmp_reply_fn fn, void *data,
-	     struct err *err);
+int qmp_call(struct qmp *q, const char *command, json_t *args, int fd, int timeout_ms,
+	     qmp_reply_fn fn, void *data, struct err *err);
 
 /* Handles what can be read now: for when the process is known to have ended. */
 void qmp_drain(struct qmp *q);

@@ -9,7 +9,9 @@
 /* Past this much handed-out data the rest is moved to the front. */
 #define COMPACT (64u * 1024)
 
-static const struct js_limits limits = { .max_bytes = QMP_MAX_LINE, .max_depth = 32, .max_values = 50000 };
+static const struct js_limits limits = { .max_bytes = QMP_MAX_LINE,
+					 .max_depth = 32,
+					 .max_values = 50000 };
 
 void qmp_lines_done(struct qmp_lines *l)
 {
@@ -128,7 +130,8 @@ int qmp_parse(const char *line, size_t len, struct qmp_message *ret, struct err 
 
 	r = js_parse(line, len, &limits, &m.doc, &why);
 	if (r < 0)
-		return err_set(err, r == -ENOMEM ? ENOMEM : EPROTO, "malformed qmp line: %s", why.msg);
+		return err_set(err, r == -ENOMEM ? ENOMEM : EPROTO, "malformed qmp line: %s",
+			       why.msg);
 	r = parse(&m, err);
 	if (r < 0) {
 		qmp_message_done(&m);

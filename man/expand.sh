@@ -20,6 +20,7 @@ die()
 (($# == 2)) || die "usage: expand.sh MOAT PAGE.in"
 moat=$1
 page=$2
+[ -x "$moat" ] || die "cannot execute $moat"
 [ -r "$page" ] || die "cannot read $page"
 
 # generated WHAT...: from the program, without blanks at the ends of lines

@@ -82,7 +82,7 @@ size_t journal_tail(const struct journal *j, char *out, size_t size)
 	if (!j || size == 0)
 		return 0;
 	/* Whatever does not fit is cut from the front: the last words say why a guest died. */
-	start = j->len > size / 2 ? j->len - size / 2 : 0;
+	start = j->len > size - size / 4 ? j->len - (size - size / 4) : 0;
 	for (i = start; i < j->len && o + 4 < size; i++) {
 		char c = j->tail[(j->head + JOURNAL_TAIL - j->len + i) % JOURNAL_TAIL];
 

@@ -13,7 +13,7 @@
 struct journal;
 
 #define JOURNAL_FILE_MAX (1024u * 1024) /* bytes of one file */
-#define JOURNAL_TAIL 2048u /* bytes kept in memory */
+#define JOURNAL_TAIL 4096u /* bytes kept in memory */
 
 /* Creates dirfd/name (0600). */
 int journal_open(int dirfd, const char *name, struct journal **ret, struct err *err);

@@ -70,7 +70,8 @@ struct monitor {
 	struct device *boot_devices[2]; /* file system, vsock */
 	unsigned int n_boot_devices, n_attached;
 	struct vsock_connect *vsock;
-	struct loop_source *boot_timer, *end_timer;
+	struct err lost; /* how the agent's channel ended, until the hypervisor says more */
+	struct loop_source *boot_timer, *end_timer, *lost_timer;
 	bool quitting; /* the hypervisor was told to */
 	pid_t virtiofsd_pid;
 	int virtiofsd_pidfd;

@@ -224,7 +224,8 @@ static int do_kill(struct client *c, uint32_t id, json_t *params, struct err *er
 		vm_end_now(c->m);
 		return DONE;
 	}
-	return forward(c, id, "container.kill", k, json_incref(params), CONTAINER_CREATING, err);
+	json_object_set_new(params, "exec", json_string(""));
+	return forward(c, id, "process.kill", k, json_incref(params), CONTAINER_CREATING, err);
 }
 
 static int do_pause(struct client *c, uint32_t id, json_t *params, struct err *err)

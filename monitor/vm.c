@@ -31,6 +31,7 @@
 
 #define SETUP_TIMEOUT_MS 20000
 #define SHUTDOWN_TIMEOUT_MS 2000 /* for the guest to write back */
+#define LOST_TIMEOUT_MS 1000 /* from the end of the agent's channel to the hypervisor's report why */
 #define QUIT_TIMEOUT_MS 2000 /* for the hypervisor to end by itself */
 #define ENTROPY_BYTES 64
 #define VSOCK_DEVICE "/dev/vhost-vsock"
@@ -57,6 +58,7 @@ static void vm_ended(struct monitor *m)
 	m->phase = VM_ENDED;
 	m->boot_timer = loop_remove(m->boot_timer);
 	m->end_timer = loop_remove(m->end_timer);
+	m->lost_timer = loop_remove(m->lost_timer);
 	if (!err.code)
 		err_set(&err, ESRCH, "the virtual machine has ended");
 	vsock_connect_free(m->vsock);
@@ -137,6 +139,20 @@ void vm_fail(struct monitor *m, const struct err *err)
 
 /* ---- events ---- */
 
+/* Why there is no machine (any more): what happened, with which files, and the guest's last words. */
+static void vm_down(const struct monitor *m, const char *what, struct err *err)
+{
+	char tail[2048] = "";
+
+	journal_tail(m->console, tail, sizeof(tail));
+	err_set(err, EIO, "%s%s%s", what ? what : "the virtual machine has ended", *tail ? "; its console says: " : "", tail);
+	if (m->phase == VM_BOOTING)
+		err_wrap(err, "the virtual machine did not come up (hypervisor '%s', kernel '%s', initrd '%s')", m->setup.path,
+			 m->setup.kernel, m->setup.initrd);
+	else
+		err_wrap(err, "the virtual machine ended unexpectedly");
+}
+
 static void on_hv_event(void *data, enum hv_event ev, const char *text)
 {
 	struct monitor *m = data;
@@ -145,11 +161,7 @@ static void on_hv_event(void *data, enum hv_event ev, const char *text)
 	log_info("vm: %s", text ? text : "event");
 	if (ev == HV_EVENT_EXITED) {
 		if (m->phase < VM_ENDING) {
-			char tail[512] = "";
-
-			journal_tail(m->console, tail, sizeof(tail));
-			err_set(&err, EIO, "the virtual machine ended unexpectedly: %s%s%s", text ? text : "?",
-				*tail ? "; its console says: " : "", tail);
+			vm_down(m, text, &err);
 			vm_fail(m, &err);
 		}
 		vm_ended(m);
@@ -192,6 +204,28 @@ static void on_virtiofsd_output(struct loop_source *src, uint32_t revents, void 
 	loop_remove(src);
 }
 
+static void on_lost_timeout(struct loop_source *src, void *data)
+{
+	struct monitor *m = data;
+
+	(void)src;
+	vm_fail(m, &m->lost);
+}
+
+/*
+ * Something ended that also ends when the hypervisor does, whose own report says more and is then on the
+ * way: only if none comes is this the reason.
+ */
+static void vm_suspect(struct monitor *m, const struct err *err)
+{
+	if (m->phase >= VM_ENDING || m->lost_timer)
+		return;
+	m->lost = *err;
+	m->lost_timer = loop_add_timer(m->loop, LOST_TIMEOUT_MS, on_lost_timeout, m, NULL);
+	if (!m->lost_timer)
+		vm_fail(m, err);
+}
+
 static void on_virtiofsd_exit(struct loop_source *src, uint32_t revents, void *data)
 {
 	struct monitor *m = data;
@@ -207,19 +241,21 @@ static void on_virtiofsd_exit(struct loop_source *src, uint32_t revents, void *d
 	/* Without its files the guest only hangs. */
 	err_set(&err, EIO, "virtiofsd ended unexpectedly (%s %d)", WIFSIGNALED(status) ? "signal" : "exit status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	vm_fail(m, &err);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		vm_suspect(m, &err);
+	else
+		vm_fail(m, &err);
 }
 
 static void on_boot_timeout(struct loop_source *src, void *data)
 {
 	struct monitor *m = data;
-	char tail[1024] = "";
 	struct err err = {};
+	char what[64];
 
 	(void)src;
-	journal_tail(m->console, tail, sizeof(tail));
-	err_set(&err, ETIMEDOUT, "the virtual machine did not come up in %u s (kernel '%s', initrd '%s'); its console says: %s",
-		m->setup.boot_timeout, m->setup.kernel, m->setup.initrd, *tail ? tail : "nothing");
+	snprintf(what, sizeof(what), "no answer from the agent in %u s", m->setup.boot_timeout);
+	vm_down(m, what, &err);
 	vm_fail(m, &err);
 }
 
@@ -263,9 +299,13 @@ static void on_agent_ready(struct monitor *m)
 		vm_fail(m, &err);
 }
 
+/* A guest that breaks the protocol is ended at once; a channel that merely ends may be the hypervisor's end. */
 static void on_agent_lost(struct monitor *m, const struct err *err)
 {
-	vm_fail(m, err);
+	if (err->code == EPIPE || err->code == ECONNRESET)
+		vm_suspect(m, err);
+	else
+		vm_fail(m, err);
 }
 
 static const struct agent_events agent_events = {.ready = on_agent_ready, .lost = on_agent_lost};
@@ -314,6 +354,8 @@ static void on_paused_before_start(void *data, const struct err *err)
 
 	if (m->phase != VM_BOOTING)
 		return;
+	if (e.code)
+		vm_down(m, err->msg, &e);
 	if (!e.code) {
 		log_debug("virtual machine is there, paused");
 		/* Everything that needs privilege has been started. */

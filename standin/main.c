@@ -4,8 +4,6 @@
  * with spawn(): arguments are the container's (shown by ps, never read),
  * descriptors 0-2 its streams, 3 the set-up socket, 4 the connection to the monitor.
  */
-#include <malloc.h>
-
 #include "base/fd.h"
 #include "standin/lockdown.h"
 #include "standin/session.h"
@@ -56,7 +54,6 @@ int main(void)
 	else
 		setup_reply(SETUP_SOCK, NULL, &err, NULL);
 	setup_done(&setup);
-	malloc_trim(0);
 	if (r == 0)
 		code = session_run(session, SETUP_SOCK, &sig);
 	session_free(session);

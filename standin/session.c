@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "standin/memory.h"
 #include "standin/relay.h"
 #include "standin/setup.h"
 #include "standin/signals.h"
@@ -178,6 +179,7 @@ static void start(struct session *s)
 	s->winsize_due = s->terminal;
 	update_terminal(s);
 	relay_start(&s->relay);
+	memory_shrink();
 }
 
 static void on_setup_sock(struct loop_source *src, uint32_t revents, void *data)

@@ -24,7 +24,8 @@ static void take_lines(struct qmp_lines *l)
 				abort();
 			continue;
 		}
-		if (!json_is_object(m.doc) || strlen(m.text) > len || (m.kind != QMP_EVENT && !m.body))
+		if (!json_is_object(m.doc) || strlen(m.text) > len ||
+		    (m.kind != QMP_EVENT && !m.body))
 			abort();
 		qmp_message_done(&m);
 	}

@@ -121,7 +121,7 @@ static void on_closed(struct wire_conn *conn, const struct err *err, void *data)
 	struct client *c = data;
 
 	c->closed = true;
-	snprintf(c->closed_msg, sizeof(c->closed_msg), "%s", err->msg);
+	snprintf(c->closed_msg, sizeof(c->closed_msg), "%.200s", err->msg);
 	loop_quit(c->loop, 0);
 }
 

@@ -54,7 +54,7 @@ static void make_share(void)
 		die("mkdtemp");
 	snprintf(share, sizeof(share), "%s/share", dir);
 	if (run("set -e; umask 022; mkdir -p %s/root/bin %s/root/etc %s/root/tmp %s/root/proc %s/root/sys %s/root/dev;"
-		"cd %s/root; cp /bin/busybox bin/; for a in $(bin/busybox --list); do ln -f bin/busybox bin/$a; done;"
+		"cd %s/root; cp /bin/busybox bin/; for a in $(bin/busybox --list); do [ -e bin/$a ] || ln bin/busybox bin/$a; done;"
 		"echo root:x:0:0::/root:/bin/sh >etc/passwd; echo user:x:1000:1000::/home/user:/bin/sh >>etc/passwd;"
 		"mkdir root; chmod 1777 tmp; echo secret >etc/secret",
 		share, share, share, share, share, share, share))

@@ -41,13 +41,15 @@ static const char *with_flags(const char *flags)
 	snprintf(cpuinfo, sizeof(cpuinfo), "%s/cpuinfo", dir);
 	f = fopen(cpuinfo, "we");
 	ck_assert_ptr_nonnull(f);
-	fprintf(f, "processor\t: 0\nmodel name\t: not svm, nor vmx\nflags\t\t: %s\nbugs\t\t: vmx svm\n", flags);
+	fprintf(f,
+		"processor\t: 0\nmodel name\t: not svm, nor vmx\nflags\t\t: %s\nbugs\t\t: vmx svm\n",
+		flags);
 	fclose(f);
 	return cpuinfo;
 }
 
-static int choose(const char *wanted, const char *flags, const char *kvm, enum accel *ret, char why[256],
-		  struct err *err)
+static int choose(const char *wanted, const char *flags, const char *kvm, enum accel *ret,
+		  char why[256], struct err *err)
 {
 	struct accel_probe p = { with_flags(flags), kvm, fake_ioctl };
 	int before = unit_count_fds(), r;
@@ -59,7 +61,8 @@ static int choose(const char *wanted, const char *flags, const char *kvm, enum a
 	return r;
 }
 
-static void gives(const char *wanted, const char *flags, const char *kvm, enum accel want, const char *text)
+static void gives(const char *wanted, const char *flags, const char *kvm, enum accel want,
+		  const char *text)
 {
 	enum accel a = (enum accel)9;
 	char why[256];
@@ -70,7 +73,8 @@ static void gives(const char *wanted, const char *flags, const char *kvm, enum a
 	ck_assert_msg(strstr(why, text) != NULL, "\"%s\" lacks \"%s\"", why, text);
 }
 
-static void fails(const char *wanted, const char *flags, const char *kvm, int code, const char *text)
+static void fails(const char *wanted, const char *flags, const char *kvm, int code,
+		  const char *text)
 {
 	enum accel a = (enum accel)9;
 	char why[256];
@@ -107,7 +111,8 @@ START_TEST(no_flag)
 	/* A paravirtual KVM: opens, creates VMs, and cannot run one. Flags that only look alike do not count. */
 	gives("auto", "fpu lm", "/dev/null", ACCEL_TCG, "neither vmx nor svm");
 	gives("auto", "vmxx svm_lock xvmx avx", "/dev/null", ACCEL_TCG, "neither vmx nor svm");
-	fails("kvm", "fpu lm", "/dev/null", ENOTSUP, "kvm does not work here: the cpu has neither vmx nor svm");
+	fails("kvm", "fpu lm", "/dev/null", ENOTSUP,
+	      "kvm does not work here: the cpu has neither vmx nor svm");
 	ck_assert_int_eq(created, 0);
 }
 END_TEST
@@ -115,7 +120,8 @@ END_TEST
 
 START_TEST(no_device)
 {
-	gives("auto", "vmx svm", "/nonexistent/kvm", ACCEL_TCG, "open '/nonexistent/kvm': no such file");
+	gives("auto", "vmx svm", "/nonexistent/kvm", ACCEL_TCG,
+	      "open '/nonexistent/kvm': no such file");
 	fails("kvm", "vmx svm", "/nonexistent/kvm", ENOENT, "open '/nonexistent/kvm'");
 }
 END_TEST

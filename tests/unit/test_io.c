@@ -100,9 +100,11 @@ START_TEST(read_file)
 	unit_ok(io_read_file(dfd, "f", SIZE_MAX, &text, NULL, &err), &err);
 	free(text);
 	text = (char *)"untouched";
-	unit_fails(io_read_file(dfd, "f", 3, &text, &len, &err), EFBIG, &err, "'f' is larger than 3 bytes");
+	unit_fails(io_read_file(dfd, "f", 3, &text, &len, &err), EFBIG, &err,
+		   "'f' is larger than 3 bytes");
 	unit_fails(io_read_file(dfd, "f", 0, &text, &len, &err), EFBIG, &err, "larger");
-	unit_fails(io_read_file(dfd, "none", 9, &text, &len, &err), ENOENT, &err, "open 'none': no such file");
+	unit_fails(io_read_file(dfd, "none", 9, &text, &len, &err), ENOENT, &err,
+		   "open 'none': no such file");
 	unit_fails(io_read_file(dfd, ".", 9, &text, &len, &err), EINVAL, &err, "not a regular file");
 	ck_assert_str_eq(text, "untouched");
 	ck_assert_uint_eq(len, 4);
@@ -148,13 +150,16 @@ START_TEST(read_oddities)
 
 	/* Nobody ever opens the other end: this must not wait. */
 	ck_assert_int_eq(mkfifoat(dfd, "fifo", 0600), 0);
-	unit_fails(io_read_file(dfd, "fifo", 9, &text, &len, &err), EINVAL, &err, "not a regular file");
-	unit_fails(io_read_file(AT_FDCWD, "/dev/zero", 9, &text, &len, &err), EINVAL, &err, "not a regular file");
+	unit_fails(io_read_file(dfd, "fifo", 9, &text, &len, &err), EINVAL, &err,
+		   "not a regular file");
+	unit_fails(io_read_file(AT_FDCWD, "/dev/zero", 9, &text, &len, &err), EINVAL, &err,
+		   "not a regular file");
 	/* Size 0 according to stat */
 	unit_ok(io_read_file(AT_FDCWD, "/proc/self/status", 1 << 20, &text, &len, &err), &err);
 	ck_assert_ptr_nonnull(strstr(text, "Threads:"));
 	free(text);
-	unit_fails(io_read_file(AT_FDCWD, "/proc/self/status", 10, &text, &len, &err), EFBIG, &err, "larger");
+	unit_fails(io_read_file(AT_FDCWD, "/proc/self/status", 10, &text, &len, &err), EFBIG, &err,
+		   "larger");
 	/* Magic links are not followed, ordinary ones are. */
 	unit_ok(io_write_file(dfd, "f", "x", 1, 0600, false, &err), &err);
 	int fd = openat(dfd, "f", O_RDONLY | O_CLOEXEC);
@@ -221,13 +226,18 @@ START_TEST(write_file_fails_cleanly)
 	int dfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fds = unit_count_fds();
 
-	unit_fails(io_write_file(dfd, "no/f", "x", 1, 0600, false, &err), ENOENT, &err, "write 'no/f'");
-	unit_fails(io_write_file(dfd, "", "x", 1, 0600, false, &err), EINVAL, &err, "not a file name");
-	unit_fails(io_write_file(dfd, "a/", "x", 1, 0600, false, &err), EINVAL, &err, "not a file name");
-	unit_fails(io_write_file(dfd, "..", "x", 1, 0600, false, &err), EINVAL, &err, "not a file name");
+	unit_fails(io_write_file(dfd, "no/f", "x", 1, 0600, false, &err), ENOENT, &err,
+		   "write 'no/f'");
+	unit_fails(io_write_file(dfd, "", "x", 1, 0600, false, &err), EINVAL, &err,
+		   "not a file name");
+	unit_fails(io_write_file(dfd, "a/", "x", 1, 0600, false, &err), EINVAL, &err,
+		   "not a file name");
+	unit_fails(io_write_file(dfd, "..", "x", 1, 0600, false, &err), EINVAL, &err,
+		   "not a file name");
 	/* The rename fails: no temporary file stays. */
 	ck_assert_int_eq(mkdirat(dfd, "d", 0700), 0);
-	unit_fails(io_write_file(dfd, "d", "x", 1, 0600, false, &err), EISDIR, &err, "is a directory");
+	unit_fails(io_write_file(dfd, "d", "x", 1, 0600, false, &err), EISDIR, &err,
+		   "is a directory");
 	ck_assert_int_eq(count_entries(dir), 1);
 	ck_assert_int_eq(unit_count_fds(), fds);
 	close(dfd);
@@ -242,18 +252,22 @@ START_TEST(write_string)
 	int dfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *text;
 
-	unit_fails(io_write_string(dfd, "f", "x", &err), ENOENT, &err, "open 'f'"); /* never creates */
+	unit_fails(io_write_string(dfd, "f", "x", &err), ENOENT, &err,
+		   "open 'f'"); /* never creates */
 	unit_ok(io_write_file(dfd, "f", "old", 3, 0600, false, &err), &err);
 	unit_ok(io_write_string(dfd, "f", "new", &err), &err);
 	unit_ok(io_read_file(dfd, "f", 9, &text, NULL, &err), &err);
 	ck_assert_str_eq(text, "new");
 	free(text);
-	unit_fails(io_write_string(AT_FDCWD, "/dev/full", "x", &err), ENOSPC, &err, "write 'x' to '/dev/full'");
-	unit_fails(io_write_string(AT_FDCWD, "/proc/self/oom_score_adj", "junk", &err), EINVAL, &err, "junk");
+	unit_fails(io_write_string(AT_FDCWD, "/dev/full", "x", &err), ENOSPC, &err,
+		   "write 'x' to '/dev/full'");
+	unit_fails(io_write_string(AT_FDCWD, "/proc/self/oom_score_adj", "junk", &err), EINVAL,
+		   &err, "junk");
 	close(dfd);
 	unit_rmdir(dir);
 }
 END_TEST
 
-UNIT_MAIN("io", whole_transfers_despite_signals, short_read_is_enodata, no_sigpipe_on_sockets, read_file,
-	  read_big_file, read_oddities, write_file, write_file_fails_cleanly, write_string)
+UNIT_MAIN("io", whole_transfers_despite_signals, short_read_is_enodata, no_sigpipe_on_sockets,
+	  read_file, read_big_file, read_oddities, write_file, write_file_fails_cleanly,
+	  write_string)

@@ -47,7 +47,8 @@ static const struct js_field item_fields[] = {
 
 static const struct js_field sub_fields[] = {
 	{ "s", JS_STR, AT(sub, s), .flags = JS_NONEMPTY },
-	{ "items", JS_ARR, AT(sub, items), AT(sub, n_items), .sub = item_fields, .size = sizeof(struct item) },
+	{ "items", JS_ARR, AT(sub, items), AT(sub, n_items), .sub = item_fields,
+	  .size = sizeof(struct item) },
 	{ 0 },
 };
 
@@ -63,7 +64,8 @@ static const struct js_field fields[] = {
 	{ "strv", JS_STRV, AT(all, strv) },
 	{ "obj", JS_OBJ, AT(all, obj), .sub = sub_fields },
 	{ "objp", JS_OBJP, AT(all, objp), .sub = sub_fields, .size = sizeof(struct sub) },
-	{ "arr", JS_ARR, AT(all, arr), AT(all, n_arr), .sub = item_fields, .size = sizeof(struct item) },
+	{ "arr", JS_ARR, AT(all, arr), AT(all, n_arr), .sub = item_fields,
+	  .size = sizeof(struct item) },
 	{ "u32arr", JS_U32ARR, AT(all, u32arr), AT(all, n_u32arr) },
 	{ "map", JS_MAP, AT(all, map) },
 	{ "any", JS_ANY, AT(all, any) },
@@ -117,7 +119,8 @@ START_TEST(every_type)
 		&err);
 	ck_assert_str_eq(a.str, "x");
 	ck_assert(!a.flag && a.flag_set);
-	ck_assert(a.i64 == INT64_MIN && a.u64 == UINT64_MAX && a.i32 == INT32_MIN && a.u32 == UINT32_MAX);
+	ck_assert(a.i64 == INT64_MIN && a.u64 == UINT64_MAX && a.i32 == INT32_MIN &&
+		  a.u32 == UINT32_MAX);
 	ck_assert(a.u16 == UINT16_MAX && a.real == 1.5);
 	ck_assert_uint_eq(strv_len(a.strv), 2);
 	ck_assert_str_eq(a.strv[0], "a");
@@ -171,7 +174,8 @@ START_TEST(type_errors)
 	fails("{\"flag\":\"true\"}", EINVAL, "flag must be a boolean, not a string");
 	fails("{\"flag\":0}", EINVAL, "flag must be a boolean, not an integer");
 	fails("{\"i64\":true}", EINVAL, "i64 must be an integer, not a boolean");
-	fails("{\"i64\":1.0}", EINVAL, "i64 must be an integer, not a number with a fraction or exponent");
+	fails("{\"i64\":1.0}", EINVAL,
+	      "i64 must be an integer, not a number with a fraction or exponent");
 	fails("{\"u64\":{}}", EINVAL, "u64 must be an integer, not an object");
 	fails("{\"real\":\"1\"}", EINVAL, "real must be a number, not a string");
 	fails("{\"strv\":\"a\"}", EINVAL, "strv must be an array of strings, not a string");
@@ -180,7 +184,8 @@ START_TEST(type_errors)
 	fails("{\"obj\":18446744073709551615}", EINVAL, "obj must be an object, not an integer");
 	fails("{\"obj\":{\"s\":5}}", EINVAL, "obj.s must be a string, not an integer");
 	fails("{\"objp\":18446744073709551615}", EINVAL, "objp must be an object, not an integer");
-	fails("{\"objp\":{\"s\":\"x\",\"items\":{}}}", EINVAL, "objp.items must be an array of objects, not an object");
+	fails("{\"objp\":{\"s\":\"x\",\"items\":{}}}", EINVAL,
+	      "objp.items must be an array of objects, not an object");
 	fails("{\"arr\":{}}", EINVAL, "arr must be an array of objects, not an object");
 	fails("{\"arr\":[{\"name\":\"a\"},null]}", EINVAL, "arr[1] must be an object, not null");
 	fails("{\"arr\":[{\"name\":\"a\"},{\"name\":\"b\",\"n\":\"\"},{}]}", EINVAL,
@@ -188,10 +193,11 @@ START_TEST(type_errors)
 	fails("{\"u32arr\":7}", EINVAL, "u32arr must be an array of integers, not an integer");
 	fails("{\"u32arr\":[1,\"2\"]}", EINVAL, "u32arr[1] must be an integer, not a string");
 	fails("{\"map\":[]}", EINVAL, "map must be an object of strings, not an array");
-	fails("{\"map\":18446744073709551615}", EINVAL, "map must be an object of strings, not an integer");
+	fails("{\"map\":18446744073709551615}", EINVAL,
+	      "map must be an object of strings, not an integer");
 	fails("{\"map\":{\"a\":\"x\",\"b\":1}}", EINVAL, "map.b must be a string, not an integer");
-	fails("{\"str\":\"s\",\"obj\":{\"items\":[{\"name\":\"x\"},{\"name\":\"y\"},{\"name\":5}]}}", EINVAL,
-	      "obj.items[2].name must be a string, not an integer");
+	fails("{\"str\":\"s\",\"obj\":{\"items\":[{\"name\":\"x\"},{\"name\":\"y\"},{\"name\":5}]}}",
+	      EINVAL, "obj.items[2].name must be a string, not an integer");
 }
 END_TEST
 
@@ -202,7 +208,8 @@ START_TEST(ranges)
 	fails("{\"u64\":-1}", ERANGE, "u64 must be from 0 to 18446744073709551615");
 	fails("{\"i32\":2147483648}", ERANGE, "i32 must be from -2147483648 to 2147483647");
 	fails("{\"i32\":-2147483649}", ERANGE, "i32 must be from -2147483648 to 2147483647");
-	fails("{\"i32\":18446744073709551615}", ERANGE, "i32 must be from -2147483648 to 2147483647");
+	fails("{\"i32\":18446744073709551615}", ERANGE,
+	      "i32 must be from -2147483648 to 2147483647");
 	fails("{\"u32\":4294967296}", ERANGE, "u32 must be from 0 to 4294967295");
 	fails("{\"u16\":65536}", ERANGE, "u16 must be from 0 to 65535");
 	fails("{\"u16\":-1}", ERANGE, "u16 must be from 0 to 65535");
@@ -231,9 +238,11 @@ static const struct js_field flagged_fields[] = {
 	{ "nonempty", JS_STR, AT(flagged, nonempty), .flags = JS_NONEMPTY },
 	{ "list", JS_STRV, AT(flagged, list), .flags = JS_NONEMPTY | JS_NULLABLE },
 	{ "map", JS_MAP, AT(flagged, map), .flags = JS_NULLABLE },
-	{ "nullable", JS_STR, AT(flagged, nullable), .flags = JS_NULLABLE, .offset_set = AT(flagged, nullable_set) + 1 },
+	{ "nullable", JS_STR, AT(flagged, nullable), .flags = JS_NULLABLE,
+	  .offset_set = AT(flagged, nullable_set) + 1 },
 	{ "warn", JS_STR, AT(flagged, warn), .flags = JS_WARN, .why = "is the kernel's business" },
-	{ "refused", JS_ANY, AT(flagged, refused), .flags = JS_REFUSE, .why = "there is no such thing in a VM" },
+	{ "refused", JS_ANY, AT(flagged, refused), .flags = JS_REFUSE,
+	  .why = "there is no such thing in a VM" },
 	{ "plain", JS_ANY, AT(flagged, refused), .flags = JS_REFUSE },
 	{ "number", JS_I32, AT(flagged, number), .check = check_number },
 	{ 0 },
@@ -257,8 +266,8 @@ START_TEST(flags)
 	flagged_fails("{\"req\":\"\",\"nonempty\":\"\"}", EINVAL, "top.nonempty must not be empty");
 	flagged_fails("{\"req\":\"\",\"list\":[]}", EINVAL, "top.list must not be empty");
 	flagged_fails("{\"req\":\"\",\"number\":13}", EDOM, "top.number brings bad luck");
-	unit_ok(decode("{\"req\":\"\",\"list\":null,\"map\":null,\"nullable\":null,\"number\":12}", flagged_fields, &f,
-		       "top"),
+	unit_ok(decode("{\"req\":\"\",\"list\":null,\"map\":null,\"nullable\":null,\"number\":12}",
+		       flagged_fields, &f, "top"),
 		&err);
 	ck_assert_ptr_null(f.list);
 	ck_assert_ptr_null(f.map);
@@ -273,7 +282,8 @@ END_TEST
 START_TEST(refusal)
 {
 	static const char *const empty[] = { "null", "\"\"", "[]", "{}", "false", "0", "0.0" };
-	static const char *const given[] = { "\"x\"", "[null]", "{\"a\":0}", "true", "1", "0.5", "18446744073709551615" };
+	static const char *const given[] = { "\"x\"", "[null]", "{\"a\":0}",           "true",
+					     "1",     "0.5",    "18446744073709551615" };
 	char text[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(empty); i++) {
@@ -321,7 +331,8 @@ START_TEST(callbacks)
 	ck_assert_str_eq(f.warn, "x");
 	js_free_fields(flagged_fields, &f);
 	/* The type is checked all the same. */
-	flagged_fails("{\"req\":\"\",\"warn\":1}", EINVAL, "top.warn must be a string, not an integer");
+	flagged_fails("{\"req\":\"\",\"warn\":1}", EINVAL,
+		      "top.warn must be a string, not an integer");
 	ck_assert_int_eq(n_warnings, 1);
 	unit_ok(decode("{\"arr\":[{\"name\":\"x\",\"extra\":{\"y\":1}}]}", fields, &a, ""), &err);
 	ck_assert_int_eq(n_unknown, 1);
@@ -368,4 +379,5 @@ START_TEST(paths)
 }
 END_TEST
 
-UNIT_MAIN("json_table", every_type, absent_and_lenient, type_errors, ranges, flags, refusal, callbacks, paths)
+UNIT_MAIN("json_table", every_type, absent_and_lenient, type_errors, ranges, flags, refusal,
+	  callbacks, paths)

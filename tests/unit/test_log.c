@@ -87,7 +87,8 @@ START_TEST(text_format)
 	ck_assert_str_eq(text("\xff\xe2\x82"), "\"\\xff\\xe2\\x82\"");
 	ck_assert_str_eq(text("\xe2\x82\xac\xf0\x9f\x98\x80"), "\"\xe2\x82\xac\xf0\x9f\x98\x80\"");
 	/* C1 control, right-to-left override, a tag character */
-	ck_assert_str_eq(text("\xc2\x9b \xe2\x80\xae \xf3\xa0\x81\x81"), "\"\\u009b \\u202e \\U000e0041\"");
+	ck_assert_str_eq(text("\xc2\x9b \xe2\x80\xae \xf3\xa0\x81\x81"),
+			 "\"\\u009b \\u202e \\U000e0041\"");
 }
 END_TEST
 
@@ -101,7 +102,8 @@ START_TEST(levels)
 		snprintf(want, sizeof(want), "level=%s msg=", names[i]);
 		ck_assert_ptr_nonnull(strstr(buf, want));
 		log_format_record(buf, sizeof(buf), LOG_FORMAT_JSON, (enum log_level)i, "m");
-		snprintf(want, sizeof(want), "{\"level\":\"%s\",\"msg\":\"m\",\"time\":\"2", names[i]);
+		snprintf(want, sizeof(want), "{\"level\":\"%s\",\"msg\":\"m\",\"time\":\"2",
+			 names[i]);
 		ck_assert(str_has_prefix(buf, want));
 	}
 }
@@ -130,12 +132,14 @@ END_TEST
 /* Whatever the size, a record is complete or absent. */
 START_TEST(record_is_complete_when_cut)
 {
-	const char *msg = "a\xff\n\"\xe2\x82\xac\xf3\xa0\x81\x81 and a good deal more text to fill the rest of it";
+	const char *msg =
+		"a\xff\n\"\xe2\x82\xac\xf3\xa0\x81\x81 and a good deal more text to fill the rest of it";
 
 	for (size_t size = 0; size < 200; size++) {
 		for (int f = 0; f < 2; f++) {
 			char *buf = malloc(size + 1);
-			size_t n = log_format_record(buf, size, (enum log_format)f, LOG_LEVEL_INFO, msg);
+			size_t n = log_format_record(buf, size, (enum log_format)f, LOG_LEVEL_INFO,
+						     msg);
 
 			ck_assert(n < size || (n == 0 && size == 0));
 			if (n > 0) {
@@ -179,5 +183,5 @@ START_TEST(to_fd)
 }
 END_TEST
 
-UNIT_MAIN("log", sink_and_level, long_message_is_cut, text_format, levels, json_format, record_is_complete_when_cut,
-	  to_fd)
+UNIT_MAIN("log", sink_and_level, long_message_is_cut, text_format, levels, json_format,
+	  record_is_complete_when_cut, to_fd)

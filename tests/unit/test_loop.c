@@ -192,7 +192,8 @@ static void on_replace(struct loop_source *src, uint32_t revents, void *data)
 	unit_ok(sock_pair(pairs[next], &err), &err);
 	if (calls[i] < 20)
 		ck_assert_int_eq(write(pairs[next][1], "x", 1), 1);
-	all[next] = loop_add_io(loop, pairs[next][0], EPOLLIN, on_replace, (void *)(intptr_t)next, &err);
+	all[next] = loop_add_io(loop, pairs[next][0], EPOLLIN, on_replace, (void *)(intptr_t)next,
+				&err);
 	ck_assert_ptr_nonnull(all[next]);
 }
 
@@ -202,7 +203,8 @@ START_TEST(replace_in_handler)
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		unit_ok(sock_pair(pairs[i], &err), &err);
 		ck_assert_int_eq(write(pairs[i][1], "x", 1), 1);
-		all[i] = loop_add_io(loop, pairs[i][0], EPOLLIN, on_replace, (void *)(intptr_t)i, &err);
+		all[i] = loop_add_io(loop, pairs[i][0], EPOLLIN, on_replace, (void *)(intptr_t)i,
+				     &err);
 	}
 	watchdog(300);
 	ck_assert_int_eq(loop_run(loop, &err), -1);
@@ -398,5 +400,6 @@ START_TEST(interrupted)
 }
 END_TEST
 
-UNIT_MAIN("loop", io, add_failures, quit_before_run_and_again, set_events_within_a_batch, remove_all_in_handler,
-	  replace_in_handler, quit_ends_the_batch, timers, disarm_within_a_batch, signals, children, interrupted)
+UNIT_MAIN("loop", io, add_failures, quit_before_run_and_again, set_events_within_a_batch,
+	  remove_all_in_handler, replace_in_handler, quit_ends_the_batch, timers,
+	  disarm_within_a_batch, signals, children, interrupted)

@@ -7,7 +7,8 @@
 #include "tests/unit/unit.h"
 
 static const char *const malformed[] = {
-	"", " ", " 1", "1 ", "1\n", "+1", "--1", "-", "0x10", "1e3", "1.0", "1_000", "one", "\xd9\xa1", "1-", "-+1",
+	"",     " ",   " 1",  "1 ",    "1\n", "+1",       "--1", "-",
+	"0x10", "1e3", "1.0", "1_000", "one", "\xd9\xa1", "1-",  "-+1",
 };
 
 START_TEST(malformed_is_einval)
@@ -18,8 +19,10 @@ START_TEST(malformed_is_einval)
 		uint32_t w = 7;
 		int n = 7;
 
-		ck_assert_msg(num_u64(malformed[i], 0, UINT64_MAX, &u) == -EINVAL, "'%s'", malformed[i]);
-		ck_assert_msg(num_i64(malformed[i], INT64_MIN, INT64_MAX, &s) == -EINVAL, "'%s'", malformed[i]);
+		ck_assert_msg(num_u64(malformed[i], 0, UINT64_MAX, &u) == -EINVAL, "'%s'",
+			      malformed[i]);
+		ck_assert_msg(num_i64(malformed[i], INT64_MIN, INT64_MAX, &s) == -EINVAL, "'%s'",
+			      malformed[i]);
 		ck_assert_int_eq(num_u32(malformed[i], 0, UINT32_MAX, &w), -EINVAL);
 		ck_assert_int_eq(num_int(malformed[i], INT_MIN, INT_MAX, &n), -EINVAL);
 		ck_assert(u == 7 && s == 7 && w == 7 && n == 7);

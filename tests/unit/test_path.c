@@ -40,7 +40,8 @@ static bool same(int fd, int dirfd, const char *name)
 {
 	struct stat a, b;
 
-	return fstat(fd, &a) == 0 && fstatat(dirfd, name, &b, 0) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return fstat(fd, &a) == 0 && fstatat(dirfd, name, &b, 0) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 START_TEST(open_in_stays_inside)
@@ -236,7 +237,8 @@ START_TEST(touch_in)
 	unit_ok(fd, &err);
 	ck_assert(same(fd, root, "new"));
 	close(fd);
-	unit_fails(path_touch_in(root, "etc", 0644, &err), EISDIR, &err, "make file 'etc': is a directory");
+	unit_fails(path_touch_in(root, "etc", 0644, &err), EISDIR, &err,
+		   "make file 'etc': is a directory");
 	unit_fails(path_touch_in(root, "/", 0644, &err), EISDIR, &err, "is a directory");
 	unit_fails(path_touch_in(root, "none/", 0644, &err), EINVAL, &err, "make file 'none/'");
 	unit_fails(path_touch_in(root, "none/..", 0644, &err), EINVAL, &err, "make file");
@@ -248,9 +250,10 @@ START_TEST(touch_in)
 END_TEST
 
 static const char *const joined[][3] = {
-	{ "a", "b", "a/b" },	{ "a/", "b", "a/b" },	  { "a//", "//b", "a/b" }, { "/", "b", "/b" },
-	{ "//", "/b", "/b" },	{ "", "b", "b" },	  { "", "/b", "/b" },	   { "a", "", "a" },
-	{ "/", "", "/" },	{ "/a/", "", "/a" },	  { "", "", "" },	   { "/x", "y/", "/x/y/" },
+	{ "a", "b", "a/b" }, { "a/", "b", "a/b" }, { "a//", "//b", "a/b" },
+	{ "/", "b", "/b" },  { "//", "/b", "/b" }, { "", "b", "b" },
+	{ "", "/b", "/b" },  { "a", "", "a" },     { "/", "", "/" },
+	{ "/a/", "", "/a" }, { "", "", "" },       { "/x", "y/", "/x/y/" },
 };
 
 START_TEST(join)
@@ -265,12 +268,30 @@ END_TEST
 
 /* As Go's path.Clean. */
 static const char *const cleaned[][2] = {
-	{ "", "." },		 { ".", "." },		{ "/", "/" },		  { "//", "/" },
-	{ "/..", "/" },		 { "/../../a", "/a" },	{ "..", ".." },		  { "../..", "../.." },
-	{ "../../a", "../../a" }, { "a/..", "." },	{ "a/../..", ".." },	  { "a/../../b", "../b" },
-	{ "//a/./b/../c", "/a/c" }, { "a//b/", "a/b" },	{ "./a", "a" },		  { "a/./.", "a" },
-	{ "/a/b/../..", "/" },	 { "a/b/../../..", ".." }, { "...", "..." },	  { "/..a/.b", "/..a/.b" },
-	{ "../a/../b", "../b" }, { "ab/cd/../ef", "ab/ef" }, { "/a/../b/../c", "/c" }, { "x/../x/../x", "x" },
+	{ "", "." },
+	{ ".", "." },
+	{ "/", "/" },
+	{ "//", "/" },
+	{ "/..", "/" },
+	{ "/../../a", "/a" },
+	{ "..", ".." },
+	{ "../..", "../.." },
+	{ "../../a", "../../a" },
+	{ "a/..", "." },
+	{ "a/../..", ".." },
+	{ "a/../../b", "../b" },
+	{ "//a/./b/../c", "/a/c" },
+	{ "a//b/", "a/b" },
+	{ "./a", "a" },
+	{ "a/./.", "a" },
+	{ "/a/b/../..", "/" },
+	{ "a/b/../../..", ".." },
+	{ "...", "..." },
+	{ "/..a/.b", "/..a/.b" },
+	{ "../a/../b", "../b" },
+	{ "ab/cd/../ef", "ab/ef" },
+	{ "/a/../b/../c", "/c" },
+	{ "x/../x/../x", "x" },
 };
 
 START_TEST(clean)
@@ -278,7 +299,8 @@ START_TEST(clean)
 	for (size_t i = 0; i < ARRAY_SIZE(cleaned); i++) {
 		_free_ char *s = path_clean(cleaned[i][0]);
 
-		ck_assert_msg(strcmp(s, cleaned[i][1]) == 0, "%s: %s, not %s", cleaned[i][0], s, cleaned[i][1]);
+		ck_assert_msg(strcmp(s, cleaned[i][1]) == 0, "%s: %s, not %s", cleaned[i][0], s,
+			      cleaned[i][1]);
 	}
 }
 END_TEST
@@ -397,6 +419,6 @@ START_TEST(fd_path)
 }
 END_TEST
 
-UNIT_MAIN("path", open_in_stays_inside, open_in_creates_and_refuses_magic, open_in_under_attack, mkdirs_in,
-	  mkdirs_in_links, touch_in, join, clean, mkdirs, remove_tree, remove_tree_depth, remove_tree_stops_at_mounts,
-	  fd_path)
+UNIT_MAIN("path", open_in_stays_inside, open_in_creates_and_refuses_magic, open_in_under_attack,
+	  mkdirs_in, mkdirs_in_links, touch_in, join, clean, mkdirs, remove_tree, remove_tree_depth,
+	  remove_tree_stops_at_mounts, fd_path)

@@ -46,7 +46,9 @@ static void mock_say(const char *fmt, ...)
 
 static void mock_event(const char *name, const char *data)
 {
-	mock_say("{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"%s\", \"data\": {%s}}\r\n", name, data);
+	mock_say(
+		"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"%s\", \"data\": {%s}}\r\n",
+		name, data);
 }
 
 static bool is(const char *what)
@@ -58,7 +60,8 @@ static bool is(const char *what)
 static void mock_special(const char *command)
 {
 	if (is("die-in-add") && strcmp(command, "device_add") == 0) {
-		fprintf(stderr, "qemu-system-x86_64: first line\nqemu-system-x86_64: vhost: it broke\n");
+		fprintf(stderr,
+			"qemu-system-x86_64: first line\nqemu-system-x86_64: vhost: it broke\n");
 		_exit(1);
 	}
 	if (is("killed-in-add") && strcmp(command, "device_add") == 0)
@@ -82,7 +85,9 @@ static void mock_special(const char *command)
 		mock_event("GUEST_PANICKED", "\"action\": \"pause\"");
 	if (is("chatty") && strcmp(command, "cont") == 0) {
 		for (int i = 0; i < 20000; i++)
-			fprintf(stderr, "qemu-system-x86_64: message %d of a guest that has found something\n", i);
+			fprintf(stderr,
+				"qemu-system-x86_64: message %d of a guest that has found something\n",
+				i);
 		fprintf(stderr, "qemu: \033[1mthe last\nqemu: \033[1mword\r\n\n");
 		_exit(3);
 	}
@@ -92,8 +97,9 @@ static void mock_reply(const char *command, const char *id)
 {
 	mock_special(command);
 	if (is(command)) {
-		mock_say("{\"id\": %s, \"error\": {\"class\": \"%s\", \"desc\": \"%s is refused\"}}\r\n", id,
-			 is("not-there") ? "DeviceNotFound" : "GenericError", command);
+		mock_say(
+			"{\"id\": %s, \"error\": {\"class\": \"%s\", \"desc\": \"%s is refused\"}}\r\n",
+			id, is("not-there") ? "DeviceNotFound" : "GenericError", command);
 		return;
 	}
 	if (strcmp(command, "device_del") == 0 && is("early"))
@@ -102,9 +108,11 @@ static void mock_reply(const char *command, const char *id)
 	if (strcmp(command, "device_del") == 0 && is("kept"))
 		mock_event("DEVICE_UNPLUG_GUEST_ERROR", "\"device\": \"fs0\", \"path\": \"x\"");
 	else if (strcmp(command, "device_del") == 0 && !is("early")) {
-		mock_event("DEVICE_DELETED", "\"path\": \"/machine/peripheral/fs0/virtio-backend\"");
+		mock_event("DEVICE_DELETED",
+			   "\"path\": \"/machine/peripheral/fs0/virtio-backend\"");
 		mock_event("DEVICE_DELETED", "\"device\": \"fs9\"");
-		mock_event("DEVICE_DELETED", "\"device\": \"fs0\", \"path\": \"/machine/peripheral/fs0\"");
+		mock_event("DEVICE_DELETED",
+			   "\"device\": \"fs0\", \"path\": \"/machine/peripheral/fs0\"");
 	}
 	if (strcmp(command, "quit") == 0 && !is("stays")) {
 		mock_event("SHUTDOWN", "\"guest\": false, \"reason\": \"host-qmp-quit\"");
@@ -137,11 +145,12 @@ static void mock_status(void)
 	getrlimit(RLIMIT_NOFILE, &nofile);
 	getrlimit(RLIMIT_FSIZE, &fsize);
 	getrlimit(RLIMIT_CORE, &core);
-	dprintf(QEMU_FD_CONSOLE, "limits %ld %ld %ld\n", (long)nofile.rlim_max, (long)fsize.rlim_max,
-		(long)core.rlim_max);
+	dprintf(QEMU_FD_CONSOLE, "limits %ld %ld %ld\n", (long)nofile.rlim_max,
+		(long)fsize.rlim_max, (long)core.rlim_max);
 	while (f && fgets(line, sizeof(line), f))
-		if (strncmp(line, "Uid", 3) == 0 || strncmp(line, "Gid", 3) == 0 || strncmp(line, "Groups", 6) == 0 ||
-		    strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNew", 5) == 0)
+		if (strncmp(line, "Uid", 3) == 0 || strncmp(line, "Gid", 3) == 0 ||
+		    strncmp(line, "Groups", 6) == 0 || strncmp(line, "Cap", 3) == 0 ||
+		    strncmp(line, "NoNew", 5) == 0)
 			dprintf(QEMU_FD_CONSOLE, "%s", line);
 	if (f)
 		fclose(f);
@@ -328,7 +337,9 @@ static void teardown(void)
 
 static struct device *an_fs(const char *tag)
 {
-	struct device dev = { .kind = DEVICE_FS, .fs = { .socket = open("/dev/null", O_RDWR | O_CLOEXEC), .queue_size = 128 } };
+	struct device dev = { .kind = DEVICE_FS,
+			      .fs = { .socket = open("/dev/null", O_RDWR | O_CLOEXEC),
+				      .queue_size = 128 } };
 	struct device *ret = NULL;
 	struct err err = { 0 };
 
@@ -382,18 +393,21 @@ START_TEST(attach_detach)
 	saw("attach: ok\nresume: ok\n");
 	/* Else virtiofsd would not notice the end of the VM. */
 	ck_assert_int_lt(dev->fs.socket, 0);
-	ck_assert_str_eq(told(),
-			 "{\"execute\":\"getfd\",\"id\":2,\"arguments\":{\"fdname\":\"fs0\"}}\n"
-			 "{\"execute\":\"chardev-add\",\"id\":3,\"arguments\":{\"id\":\"fs0-chr\",\"backend\":{\"type\":\"socket\","
-			 "\"data\":{\"addr\":{\"type\":\"fd\",\"data\":{\"str\":\"fs0\"}},\"server\":false}}}}\n"
-			 "{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"driver\":\"vhost-user-fs-pci\",\"id\":\"fs0\","
-			 "\"bus\":\"rp0\",\"chardev\":\"fs0-chr\",\"tag\":\"moat\",\"queue-size\":128}}\n"
-			 "{\"execute\":\"cont\",\"id\":5}\n");
+	ck_assert_str_eq(
+		told(),
+		"{\"execute\":\"getfd\",\"id\":2,\"arguments\":{\"fdname\":\"fs0\"}}\n"
+		"{\"execute\":\"chardev-add\",\"id\":3,\"arguments\":{\"id\":\"fs0-chr\",\"backend\":{\"type\":\"socket\","
+		"\"data\":{\"addr\":{\"type\":\"fd\",\"data\":{\"str\":\"fs0\"}},\"server\":false}}}}\n"
+		"{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"driver\":\"vhost-user-fs-pci\",\"id\":\"fs0\","
+		"\"bus\":\"rp0\",\"chardev\":\"fs0-chr\",\"tag\":\"moat\",\"queue-size\":128}}\n"
+		"{\"execute\":\"cont\",\"id\":5}\n");
 	detach(dev);
 	until("detach");
 	saw("detach: ok\n");
-	ck_assert_str_eq(told(), "{\"execute\":\"device_del\",\"id\":6,\"arguments\":{\"id\":\"fs0\"}}\n"
-				 "{\"execute\":\"chardev-remove\",\"id\":7,\"arguments\":{\"id\":\"fs0-chr\"}}\n");
+	ck_assert_str_eq(
+		told(),
+		"{\"execute\":\"device_del\",\"id\":6,\"arguments\":{\"id\":\"fs0\"}}\n"
+		"{\"execute\":\"chardev-remove\",\"id\":7,\"arguments\":{\"id\":\"fs0-chr\"}}\n");
 	teardown();
 }
 END_TEST
@@ -411,9 +425,11 @@ START_TEST(vsock)
 	attach(dev);
 	until("attach");
 	saw("attach: ok\n");
-	ck_assert_str_eq(told(), "{\"execute\":\"getfd\",\"id\":2,\"arguments\":{\"fdname\":\"vsock0\"}}\n"
-				 "{\"execute\":\"device_add\",\"id\":3,\"arguments\":{\"driver\":\"vhost-vsock-pci\","
-				 "\"id\":\"vsock0\",\"bus\":\"rp0\",\"guest-cid\":7,\"vhostfd\":\"vsock0\"}}\n");
+	ck_assert_str_eq(
+		told(),
+		"{\"execute\":\"getfd\",\"id\":2,\"arguments\":{\"fdname\":\"vsock0\"}}\n"
+		"{\"execute\":\"device_add\",\"id\":3,\"arguments\":{\"driver\":\"vhost-vsock-pci\","
+		"\"id\":\"vsock0\",\"bus\":\"rp0\",\"guest-cid\":7,\"vhostfd\":\"vsock0\"}}\n");
 	teardown();
 }
 END_TEST
@@ -424,9 +440,11 @@ static const struct {
 } undo_cases[] = {
 	{ "getfd", "attach: getfd: getfd is refused\n", "\"getfd\"" },
 	{ "chardev-add", "attach: chardev-add: chardev-add is refused\n", "\"closefd\"" },
-	{ "device_add", "attach: device_add: device_add is refused\n", "\"chardev-remove\" \"closefd\"" },
+	{ "device_add", "attach: device_add: device_add is refused\n",
+	  "\"chardev-remove\" \"closefd\"" },
 	/* Undoing fails, too: the first error counts and the rest is still undone. */
-	{ "device_add,chardev-remove", "attach: device_add: device_add is refused\n", "\"chardev-remove\" \"closefd\"" },
+	{ "device_add,chardev-remove", "attach: device_add: device_add is refused\n",
+	  "\"chardev-remove\" \"closefd\"" },
 };
 
 START_TEST(undo)
@@ -496,16 +514,20 @@ START_TEST(bad_requests)
 	unit_fails(hv->ops->quit(hv, &err), ESRCH, &err, "is not running");
 	ck_assert_int_eq(hv->ops->quit(hv, NULL), -ESRCH);
 	unit_ok(hv->ops->start(hv, on_done, (void *)"start", &err), &err);
-	unit_fails(hv->ops->start(hv, on_done, (void *)"start", &err), EALREADY, &err, "already started");
+	unit_fails(hv->ops->start(hv, on_done, (void *)"start", &err), EALREADY, &err,
+		   "already started");
 	copy = *dev;
 	copy.port = 4;
-	unit_fails(hv->ops->attach(hv, &copy, on_done, NULL, &err), EINVAL, &err, "no pcie root port");
+	unit_fails(hv->ops->attach(hv, &copy, on_done, NULL, &err), EINVAL, &err,
+		   "no pcie root port");
 	copy.port = -1;
-	unit_fails(hv->ops->detach(hv, &copy, on_done, NULL, &err), EINVAL, &err, "no pcie root port");
+	unit_fails(hv->ops->detach(hv, &copy, on_done, NULL, &err), EINVAL, &err,
+		   "no pcie root port");
 	cfg.shared_memory = false;
 	unit_ok(hv_qemu_ops.create(&cfg, loop, on_event, NULL, &other, &err), &err);
 	unit_ok(other->ops->start(other, on_done, (void *)"start", &err), &err);
-	unit_fails(other->ops->attach(other, dev, on_done, NULL, &err), EINVAL, &err, "needs shared memory");
+	unit_fails(other->ops->attach(other, dev, on_done, NULL, &err), EINVAL, &err,
+		   "needs shared memory");
 	other->ops->destroy(other);
 	teardown();
 }
@@ -521,7 +543,8 @@ START_TEST(no_such_program)
 	unit_ok(devices_new(4, &devices, &err), &err);
 	cfg.path = "/nonexistent/qemu";
 	unit_ok(hv_qemu_ops.create(&cfg, loop, on_event, NULL, &hv, &err), &err);
-	unit_fails(hv->ops->start(hv, on_done, (void *)"start", &err), ENOENT, &err, "/nonexistent/qemu");
+	unit_fails(hv->ops->start(hv, on_done, (void *)"start", &err), ENOENT, &err,
+		   "/nonexistent/qemu");
 	ck_assert_int_eq(hv->ops->pid(hv), 0);
 	ck_assert_int_lt(hv->ops->channel(hv), 0);
 	saw("");
@@ -547,7 +570,8 @@ static const struct {
 	{ "panics", "resume", "start: ok\nattach: ok\npanic: guest-panic\nresume: ok\n" },
 	{ "chatty", "exited",
 	  "start: ok\nattach: ok\nresume: qemu: exit status 3:  [1mword\nexited: exit status 3:  [1mword\n" },
-	{ "qmp_capabilities", "exited", "start: qemu: qmp_capabilities: qmp_capabilities is refused\nexited: exit status 7\n" },
+	{ "qmp_capabilities", "exited",
+	  "start: qemu: qmp_capabilities: qmp_capabilities is refused\nexited: exit status 7\n" },
 	{ "nonsense", "exited",
 	  "start: ok\nattach: qemu: qmp line is not an object\nresume: qemu: qmp line is not an object\n"
 	  "exited: killed by signal 9\n" },
@@ -676,7 +700,10 @@ static void check_status(const char *text, bool root)
 	ck_assert_msg(strstr(text, "CapAmb:\t0000000000000000\n") != NULL, "%s", text);
 	if (root) {
 		ck_assert_msg(strstr(text, "CapBnd:\t0000000000000000\n") != NULL, "%s", text);
-		ck_assert_msg(strstr(text, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n") != NULL, "%s", text);
+		ck_assert_msg(strstr(text,
+				     "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n") !=
+				      NULL,
+			      "%s", text);
 		for (size_t i = 0; i < ARRAY_SIZE(ns); i++) {
 			char path[64], line[80];
 
@@ -712,8 +739,10 @@ START_TEST(confinement_with_uid)
 	until("start");
 	text = told();
 	check_status(text, true);
-	ck_assert_ptr_nonnull(strstr(text, "Uid:\t1879040003\t1879040003\t1879040003\t1879040003\n"));
-	ck_assert_ptr_nonnull(strstr(text, "Gid:\t1879040004\t1879040004\t1879040004\t1879040004\n"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "Uid:\t1879040003\t1879040003\t1879040003\t1879040003\n"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "Gid:\t1879040004\t1879040004\t1879040004\t1879040004\n"));
 	ck_assert_ptr_nonnull(strstr(text, "Groups:\t1879040001 1879040002"));
 	teardown();
 }
@@ -775,9 +804,10 @@ int main(int argc, char **argv)
 
 	Suite *suite = suite_create("qemu");
 	TCase *tcase = tcase_create("qemu");
-	const TTest *const tests[] = { attach_detach,	   vsock,	 bad_requests,		 no_such_program,
-				       quitting,	   quitting_when_deaf, destroyed_while_working, confinement,
-				       confinement_with_uid, share_is_hidden };
+	const TTest *const tests[] = { attach_detach,           vsock,       bad_requests,
+				       no_such_program,         quitting,    quitting_when_deaf,
+				       destroyed_while_working, confinement, confinement_with_uid,
+				       share_is_hidden };
 
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_test(tcase, tests[i]);

@@ -69,31 +69,55 @@ START_TEST(complete)
 {
 	static const char *const want[] = {
 		"/usr/bin/qemu-system-x86_64",
-		"-name", "guest=c1",
-		"-nodefaults", "-no-user-config", "-no-reboot",
-		"-display", "none",
+		"-name",
+		"guest=c1",
+		"-nodefaults",
+		"-no-user-config",
+		"-no-reboot",
+		"-display",
+		"none",
 		"-S",
-		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-		"-machine", "q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,dump-guest-core=off,"
-			    "mem-merge=off,memory-backend=m0",
-		"-accel", "tcg,thread=multi,tb-size=64",
-		"-cpu", "max",
-		"-smp", "2",
-		"-m", "256M",
-		"-object", "memory-backend-memfd,id=m0,size=256M,share=on",
-		"-bios", "/fw.rom",
-		"-kernel", "/vm/kernel",
-		"-initrd", "/vm/initrd",
-		"-append", "console=ttyS0 quiet",
-		"-chardev", "socket,id=qmp,fd=3",
-		"-mon", "chardev=qmp,mode=control",
-		"-chardev", "socket,id=console,fd=4",
-		"-serial", "chardev:console",
-		"-device", "virtio-serial-pci,id=serial0,max_ports=2,disable-legacy=on",
-		"-chardev", "socket,id=agent,fd=5",
-		"-device", "virtserialport,bus=serial0.0,nr=1,chardev=agent,id=agent,name=moat.agent",
-		"-device", "pcie-root-port,id=rp0,bus=pcie.0,addr=0x4,chassis=1,slot=1",
-		"-device", "pcie-root-port,id=rp1,bus=pcie.0,addr=0x5,chassis=2,slot=2",
+		"-sandbox",
+		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+		"-machine",
+		"q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,dump-guest-core=off,"
+		"mem-merge=off,memory-backend=m0",
+		"-accel",
+		"tcg,thread=multi,tb-size=64",
+		"-cpu",
+		"max",
+		"-smp",
+		"2",
+		"-m",
+		"256M",
+		"-object",
+		"memory-backend-memfd,id=m0,size=256M,share=on",
+		"-bios",
+		"/fw.rom",
+		"-kernel",
+		"/vm/kernel",
+		"-initrd",
+		"/vm/initrd",
+		"-append",
+		"console=ttyS0 quiet",
+		"-chardev",
+		"socket,id=qmp,fd=3",
+		"-mon",
+		"chardev=qmp,mode=control",
+		"-chardev",
+		"socket,id=console,fd=4",
+		"-serial",
+		"chardev:console",
+		"-device",
+		"virtio-serial-pci,id=serial0,max_ports=2,disable-legacy=on",
+		"-chardev",
+		"socket,id=agent,fd=5",
+		"-device",
+		"virtserialport,bus=serial0.0,nr=1,chardev=agent,id=agent,name=moat.agent",
+		"-device",
+		"pcie-root-port,id=rp0,bus=pcie.0,addr=0x4,chassis=1,slot=1",
+		"-device",
+		"pcie-root-port,id=rp1,bus=pcie.0,addr=0x5,chassis=2,slot=2",
 	};
 	struct hv_config cfg = base();
 	_strv_ char **argv = plan(&cfg);
@@ -132,13 +156,15 @@ START_TEST(variants)
 	argv = plan(&cfg);
 	ck_assert_str_eq(value(argv, "-cpu", 0), "EPYC,-avx2");
 	ck_assert_str_eq(value(argv, "-name", 0), "guest=c1,debug-threads=on");
-	ck_assert_str_eq(value(argv, "-object", 0), "memory-backend-memfd,id=m0,size=256M,share=on,hugetlb=on");
+	ck_assert_str_eq(value(argv, "-object", 0),
+			 "memory-backend-memfd,id=m0,size=256M,share=on,hugetlb=on");
 	ck_assert(qemu_uses_memfd(&cfg));
 	strv_free(argv);
 
 	cfg.shared_memory = false;
 	argv = plan(&cfg);
-	ck_assert_str_eq(value(argv, "-object", 0), "memory-backend-memfd,id=m0,size=256M,share=off,hugetlb=on");
+	ck_assert_str_eq(value(argv, "-object", 0),
+			 "memory-backend-memfd,id=m0,size=256M,share=off,hugetlb=on");
 	strv_free(argv);
 
 	cfg.hugepages = false;
@@ -194,7 +220,8 @@ START_TEST(ports_are_unique)
 	cfg.ports = QEMU_MAX_PORTS;
 	argv = plan(&cfg);
 	for (uint32_t i = 0; i < cfg.ports; i++) {
-		snprintf(want, sizeof(want), "pcie-root-port,id=rp%u,bus=pcie.0,addr=0x%x,chassis=%u,slot=%u", i, i + 4,
+		snprintf(want, sizeof(want),
+			 "pcie-root-port,id=rp%u,bus=pcie.0,addr=0x%x,chassis=%u,slot=%u", i, i + 4,
 			 i + 1, i + 1);
 		ck_assert_str_eq(value(argv, "-device", (int)i + 2), want);
 	}
@@ -211,12 +238,12 @@ static void refused(const struct hv_config *cfg, const char *text)
 	ck_assert_ptr_null(argv);
 }
 
-#define REFUSED(member, bad, text)                 \
-	do {                                       \
-		struct hv_config cfg_ = base();    \
-						   \
-		cfg_.member = (bad);               \
-		refused(&cfg_, text);              \
+#define REFUSED(member, bad, text)              \
+	do {                                    \
+		struct hv_config cfg_ = base(); \
+                                                \
+		cfg_.member = (bad);            \
+		refused(&cfg_, text);           \
 	} while (0)
 
 START_TEST(refusals)
@@ -276,8 +303,10 @@ START_TEST(describe)
 	unit_ok(loop_new(&loop, &err), &err);
 	unit_ok(hv_qemu_ops.create(&cfg, loop, NULL, NULL, &hv, &err), &err);
 	d = hv_qemu_ops.describe(hv);
-	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(d, "argv"), 0)), cfg.path);
-	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(d, "argv"), 2)), "guest=c1");
+	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(d, "argv"), 0)),
+			 cfg.path);
+	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(d, "argv"), 2)),
+			 "guest=c1");
 	ck_assert_str_eq(js_get_str(json_object_get(d, "descriptors"), "5"), "agent");
 	ck_assert_int_eq(js_get_int(d, "uid", 0), 1879048195);
 	ck_assert_int_eq(hv_qemu_ops.pid(hv), 0);
@@ -299,4 +328,5 @@ START_TEST(backends)
 }
 END_TEST
 
-UNIT_MAIN("qemu_plan", complete, variants, vsock, odd_names, ports_are_unique, refusals, machines, describe, backends)
+UNIT_MAIN("qemu_plan", complete, variants, vsock, odd_names, ports_are_unique, refusals, machines,
+	  describe, backends)

@@ -17,7 +17,7 @@
 #include "hypervisor/qmp.h"
 #include "hypervisor/qmp_message.h"
 
-#define GREETING                                                                                             \
+#define GREETING                                                                                                \
 	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": \"x\"}, " \
 	"\"capabilities\": [\"oob\"]}}\r\n"
 
@@ -162,7 +162,8 @@ static void call(const char *command, json_t *args, int timeout_ms)
 {
 	struct err err = { 0 };
 
-	unit_ok(qmp_call(qmp, command, args, -EBADF, timeout_ms, on_reply, (void *)command, &err), &err);
+	unit_ok(qmp_call(qmp, command, args, -EBADF, timeout_ms, on_reply, (void *)command, &err),
+		&err);
 }
 
 START_TEST(greeting_in_pieces)
@@ -200,7 +201,8 @@ START_TEST(early_calls)
 	ck_assert_str_eq(heard(), "(nothing)");
 	say("{\"return\": {}, \"id\": 1}\n");
 	ck_assert_str_eq(heard(), "{\"execute\":\"stop\",\"id\":2}");
-	ck_assert_str_eq(heard(), "{\"execute\":\"getfd\",\"id\":3,\"arguments\":{\"fdname\":\"fs0\"}}");
+	ck_assert_str_eq(heard(),
+			 "{\"execute\":\"getfd\",\"id\":3,\"arguments\":{\"fdname\":\"fs0\"}}");
 	say("{\"return\": {\"n\": 5}, \"id\": 2}\n{\"return\": {}, \"id\": 3}\n");
 	saw("ready\nstop = 5\ngetfd = -1\n");
 	teardown();
@@ -251,7 +253,8 @@ START_TEST(negotiation_refused)
 {
 	setup();
 	call("stop", NULL, 1000);
-	say(GREETING "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"too old\"}}\n");
+	say(GREETING
+	    "{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"too old\"}}\n");
 	saw("stop ! 104 stop: qmp_capabilities: too old\nclosed 5 qmp_capabilities: too old\n");
 	teardown();
 }
@@ -264,14 +267,16 @@ START_TEST(end_of_file)
 	setup_ready();
 	call("a", NULL, 1000);
 	call("b", NULL, 1000);
-	static const char last[] = "{\"return\": {}, \"id\": 2}\n{\"event\": \"SHUTDOWN\"}\n{\"half\": ";
+	static const char last[] =
+		"{\"return\": {}, \"id\": 2}\n{\"event\": \"SHUTDOWN\"}\n{\"half\": ";
 
 	say_n(last, sizeof(last) - 1);
 	srv = fd_close(srv);
 	spin(5);
 	saw("a = -1\nevent SHUTDOWN -\nb ! 104 b: qemu closed the qmp connection\n"
 	    "closed 104 qemu closed the qmp connection\n");
-	unit_fails(qmp_call(qmp, "c", json_object(), -EBADF, 1000, on_reply, (void *)"c", &err), EPIPE, &err, "c: no connection");
+	unit_fails(qmp_call(qmp, "c", json_object(), -EBADF, 1000, on_reply, (void *)"c", &err),
+		   EPIPE, &err, "c: no connection");
 	qmp_drain(qmp);
 	spin(5);
 	saw("");
@@ -285,7 +290,8 @@ static void on_reply_again(void *data, json_t *ret, const struct err *err)
 	struct err e = { 0 };
 
 	on_reply(data, ret, err);
-	ck_assert_int_lt(qmp_call(qmp, "again", NULL, -EBADF, 1000, on_reply, (void *)"again", &e), 0);
+	ck_assert_int_lt(qmp_call(qmp, "again", NULL, -EBADF, 1000, on_reply, (void *)"again", &e),
+			 0);
 }
 
 START_TEST(call_while_closing)
@@ -328,7 +334,8 @@ START_TEST(breach)
 {
 	setup_ready();
 	say(breaches[_i].line);
-	ck_assert_msg(strncmp(journal.data, breaches[_i].want, strlen(breaches[_i].want)) == 0, "%s", journal.data);
+	ck_assert_msg(strncmp(journal.data, breaches[_i].want, strlen(breaches[_i].want)) == 0,
+		      "%s", journal.data);
 	teardown();
 }
 END_TEST
@@ -420,7 +427,8 @@ START_TEST(descriptor)
 	setup_ready();
 	before = unit_count_fds();
 	ck_assert_int_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
-	unit_ok(qmp_call(qmp, "getfd", json_pack("{s:s}", "fdname", "fs0"), pipe_fds[0], 1000, on_reply, (void *)"getfd", &err),
+	unit_ok(qmp_call(qmp, "getfd", json_pack("{s:s}", "fdname", "fs0"), pipe_fds[0], 1000,
+			 on_reply, (void *)"getfd", &err),
 		&err);
 	n = 2;
 	r = sock_recv_fds(srv, text, sizeof(text), fds, &n);
@@ -450,7 +458,9 @@ START_TEST(full_socket)
 	setup_ready();
 	memset(big, 'x', 3000);
 	for (int i = 0; i < sent; i++)
-		unit_ok(qmp_call(qmp, "c", json_pack("{s:s}", "s", big), -EBADF, 60000, on_reply, (void *)"c", &err), &err);
+		unit_ok(qmp_call(qmp, "c", json_pack("{s:s}", "s", big), -EBADF, 60000, on_reply,
+				 (void *)"c", &err),
+			&err);
 	spin(20);
 	for (int i = 0; i < sent; i++) {
 		char want[80];
@@ -460,7 +470,8 @@ START_TEST(full_socket)
 			spin(2);
 			line = heard();
 		}
-		snprintf(want, sizeof(want), "{\"execute\":\"c\",\"id\":%d,\"arguments\":{\"s\":\"xxx", i + 2);
+		snprintf(want, sizeof(want),
+			 "{\"execute\":\"c\",\"id\":%d,\"arguments\":{\"s\":\"xxx", i + 2);
 		ck_assert_msg(strncmp(line, want, strlen(want)) == 0, "%d: %.100s", i, line);
 		ck_assert_uint_gt(strlen(line), 3000);
 		spin(1);
@@ -477,7 +488,9 @@ START_TEST(deadline_in_the_middle)
 
 	setup_ready();
 	memset(big, 'x', 1000000);
-	unit_ok(qmp_call(qmp, "big", json_pack("{s:s}", "s", big), -EBADF, 30, on_reply, (void *)"big", &err), &err);
+	unit_ok(qmp_call(qmp, "big", json_pack("{s:s}", "s", big), -EBADF, 30, on_reply,
+			 (void *)"big", &err),
+		&err);
 	call("next", NULL, 1000);
 	spin(60);
 	saw("big ! 104 big: qemu does not read its qmp socket\nnext ! 104 next: qemu does not read its qmp socket\n"
@@ -496,8 +509,9 @@ START_TEST(freed_in_callback)
 	call("b", NULL, 1000);
 	call("c", NULL, 40);
 	call("d", NULL, 1000);
-	say(GREETING "{\"return\": {}, \"id\": 1}\n{\"event\": \"E\"}\n{\"return\": {}, \"id\": 2}\n"
-		     "{\"error\": {\"desc\": \"x\", \"class\": \"y\"}, \"id\": 3}\n{\"event\": \"F\"}\n");
+	say(GREETING
+	    "{\"return\": {}, \"id\": 1}\n{\"event\": \"E\"}\n{\"return\": {}, \"id\": 2}\n"
+	    "{\"error\": {\"desc\": \"x\", \"class\": \"y\"}, \"id\": 3}\n{\"event\": \"F\"}\n");
 	spin(60);
 	srv = fd_close(srv);
 	spin(5);
@@ -539,7 +553,8 @@ START_TEST(drain)
 	say_n(all.data, all.len);
 	srv = fd_close(srv);
 	qmp_drain(qmp);
-	ck_assert_uint_eq(journal.len, 300 * 10 + strlen("closed 104 qemu closed the qmp connection\n"));
+	ck_assert_uint_eq(journal.len,
+			  300 * 10 + strlen("closed 104 qemu closed the qmp connection\n"));
 	teardown();
 }
 END_TEST
@@ -621,11 +636,24 @@ static int run(void)
 {
 	Suite *suite = suite_create("qmp");
 	TCase *tcase = tcase_create("qmp");
-	const TTest *const tests[] = { greeting_in_pieces, early_calls,	    matched_by_id,	   refusals,
-				       negotiation_refused, end_of_file,    call_while_closing,	   oversized_line,
-				       long_line,	    deadline,	    deadline_before_ready, descriptor,
-				       full_socket,	    deadline_in_the_middle, freed_with_open_calls, drain,
-				       framing,		    framing_bounds };
+	const TTest *const tests[] = { greeting_in_pieces,
+				       early_calls,
+				       matched_by_id,
+				       refusals,
+				       negotiation_refused,
+				       end_of_file,
+				       call_while_closing,
+				       oversized_line,
+				       long_line,
+				       deadline,
+				       deadline_before_ready,
+				       descriptor,
+				       full_socket,
+				       deadline_in_the_middle,
+				       freed_with_open_calls,
+				       drain,
+				       framing,
+				       framing_bounds };
 
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_test(tcase, tests[i]);

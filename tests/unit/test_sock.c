@@ -55,7 +55,8 @@ START_TEST(long_paths)
 	close(c);
 
 	/* Nothing is replaced. */
-	unit_fails(sock_listen_at(dfd, "s", &err), EADDRINUSE, &err, "bind 's': address already in use");
+	unit_fails(sock_listen_at(dfd, "s", &err), EADDRINUSE, &err,
+		   "bind 's': address already in use");
 	unit_fails(sock_listen_at(AT_FDCWD, path, &err), EADDRINUSE, &err, "already in use");
 	memset(name, 'n', 100);
 	name[100] = '\0';
@@ -141,7 +142,10 @@ START_TEST(flood_of_fds)
 	int s[2], got[2];
 	char c = 'x';
 	struct iovec iov = { &c, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
 	size_t n = 2;
 
 	unit_ok(sock_pair(s, &err), &err);

@@ -90,7 +90,11 @@ START_TEST(empty_environment)
 
 	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
 	struct spawn_fd fds[] = { { p[1], 1 } };
-	struct spawn s = { .path = "/usr/bin/env", .exe_fd = -EBADF, .argv = argv, .fds = fds, .n_fds = 1 };
+	struct spawn s = { .path = "/usr/bin/env",
+			   .exe_fd = -EBADF,
+			   .argv = argv,
+			   .fds = fds,
+			   .n_fds = 1 };
 	unit_ok(spawn(&s, &pid, &pidfd, &err), &err);
 	close(p[1]);
 	ck_assert_int_eq(finish(pid, pidfd, p[0]), 0);
@@ -252,7 +256,8 @@ START_TEST(failures)
 	pid_t pid = 77;
 	struct spawn s = { .path = "/nonexistent", .exe_fd = -EBADF, .argv = argv };
 
-	unit_fails(spawn(&s, &pid, &pidfd, &err), ENOENT, &err, "start '/nonexistent': exec: no such file");
+	unit_fails(spawn(&s, &pid, &pidfd, &err), ENOENT, &err,
+		   "start '/nonexistent': exec: no such file");
 	s.path = "/etc/passwd";
 	unit_fails(spawn(&s, &pid, &pidfd, &err), EACCES, &err, "exec: permission denied");
 	s.path = "/bin/true";
@@ -358,13 +363,15 @@ START_TEST(namespaces_and_prepare)
 	struct spawn s = {
 		.path = "/bin/sh",
 		.exe_fd = -EBADF,
-		.clone_flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS,
+		.clone_flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC |
+			       CLONE_NEWUTS,
 		.prepare = report_pid,
 		.pdeathsig = SIGKILL, /* works although the parent's pid reads 0 there */
 	};
 	int to = 1; /* prepare() runs with the child's descriptors */
 	s.data = &to;
-	ck_assert_int_eq(run(&s, "echo $$; while read l; do echo \"$l\"; done </proc/self/net/dev"), 0);
+	ck_assert_int_eq(run(&s, "echo $$; while read l; do echo \"$l\"; done </proc/self/net/dev"),
+			 0);
 	pid_t inside;
 	memcpy(&inside, out, sizeof(inside));
 	ck_assert_int_eq(inside, 1);
@@ -376,7 +383,10 @@ END_TEST
 START_TEST(parent_death)
 {
 	char *argv[] = { (char *)"sleep", (char *)"60", NULL };
-	struct spawn s = { .path = "/bin/sleep", .exe_fd = -EBADF, .argv = argv, .pdeathsig = SIGKILL };
+	struct spawn s = { .path = "/bin/sleep",
+			   .exe_fd = -EBADF,
+			   .argv = argv,
+			   .pdeathsig = SIGKILL };
 	int p[2];
 
 	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
@@ -424,8 +434,14 @@ START_TEST(parent_death_before_request)
 		struct spawn_fd fds[] = { { p[1], 7 }, { held[1], 8 } };
 		int to = 7;
 		/* A signal that does nothing: only the look at the error pipe can end it. */
-		struct spawn s = { .path = "/bin/sleep", .exe_fd = -EBADF, .argv = argv, .fds = fds, .n_fds = 2,
-				   .pdeathsig = SIGCHLD, .prepare = wait_for_orphanage, .data = &to };
+		struct spawn s = { .path = "/bin/sleep",
+				   .exe_fd = -EBADF,
+				   .argv = argv,
+				   .fds = fds,
+				   .n_fds = 2,
+				   .pdeathsig = SIGCHLD,
+				   .prepare = wait_for_orphanage,
+				   .data = &to };
 		signal(SIGALRM, SIG_DFL); /* Check's handler kills the whole group */
 		alarm(1); /* kills us inside of spawn() */
 		spawn(&s, NULL, NULL, &err);
@@ -478,6 +494,7 @@ START_TEST(signals_while_spawning)
 }
 END_TEST
 
-UNIT_MAIN("spawn", basics, empty_environment, nothing_leaks, map_cannot_clobber_itself, with_closed_stdio,
-	  signals_are_reset, failures, out_of_descriptors, program_by_descriptor, session, namespaces_and_prepare,
-	  parent_death, parent_death_before_request, signals_while_spawning)
+UNIT_MAIN("spawn", basics, empty_environment, nothing_leaks, map_cannot_clobber_itself,
+	  with_closed_stdio, signals_are_reset, failures, out_of_descriptors, program_by_descriptor,
+	  session, namespaces_and_prepare, parent_death, parent_death_before_request,
+	  signals_while_spawning)

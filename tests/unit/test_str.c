@@ -146,7 +146,9 @@ static const struct {
 	{ "\xc2", 1, false }, /* cut */
 	{ "\xe2\x82", 2, false },
 	{ "\xf0\x9f\x98", 3, false },
-	{ "\xc2" "a", 2, false },
+	{ "\xc2"
+	  "a",
+	  2, false },
 };
 
 START_TEST(utf8_table)
@@ -158,7 +160,10 @@ START_TEST(utf8_table)
 		memcpy(s, utf8[i].s, utf8[i].len);
 		ck_assert_msg(str_is_utf8(s, utf8[i].len) == utf8[i].ok, "row %zu", i);
 	}
-	ck_assert_uint_eq(str_utf8_prefix("ab\xff" "c", 4), 2);
+	ck_assert_uint_eq(str_utf8_prefix("ab\xff"
+					  "c",
+					  4),
+			  2);
 }
 END_TEST
 
@@ -194,7 +199,8 @@ END_TEST
 
 START_TEST(cutting)
 {
-	const char *s = "a\xe2\x82\xac" "b\xf0\x9f\x98\x80"; /* 1 + 3 + 1 + 4 */
+	const char *s = "a\xe2\x82\xac"
+			"b\xf0\x9f\x98\x80"; /* 1 + 3 + 1 + 4 */
 	static const size_t want[] = { 0, 1, 1, 1, 4, 5, 5, 5, 5, 9 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
@@ -213,5 +219,5 @@ START_TEST(printf_copy)
 }
 END_TEST
 
-UNIT_MAIN("str", buf_grows, buf_stealing, buf_failure_sticks, vectors, environment, affixes, utf8_table, utf8_all,
-	  cutting, printf_copy)
+UNIT_MAIN("str", buf_grows, buf_stealing, buf_failure_sticks, vectors, environment, affixes,
+	  utf8_table, utf8_all, cutting, printf_copy)

@@ -40,28 +40,30 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t n
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-#define UNIT_MAIN(name, ...)                                                   \
-	int main(void)                                                         \
-	{                                                                      \
-		const TTest *const tests[] = { __VA_ARGS__ };                  \
-                                                                               \
+#define UNIT_MAIN(name, ...)                                                    \
+	int main(void)                                                          \
+	{                                                                       \
+		const TTest *const tests[] = { __VA_ARGS__ };                   \
+                                                                                \
 		return unit_run(name, tests, sizeof(tests) / sizeof(tests[0])); \
 	}
 
 /* r is what a function with a struct err gave: fails with its message. */
-#define unit_ok(r, err)                                                        \
-	do {                                                                   \
-		long _r = (long)(r);                                           \
-		ck_assert_msg(_r >= 0, "%ld: %s", _r, (err)->msg);             \
+#define unit_ok(r, err)                                            \
+	do {                                                       \
+		long _r = (long)(r);                               \
+		ck_assert_msg(_r >= 0, "%ld: %s", _r, (err)->msg); \
 	} while (0)
 
 /* The code and a part of the message. */
-#define unit_fails(r, want, err, part)                                                                           \
-	do {                                                                                                     \
-		long _r = (long)(r);                                                                             \
-		ck_assert_msg(_r == -(long)(want), "got %ld (%s), not %ld", _r, (err)->msg, -(long)(want));      \
-		ck_assert_int_eq((err)->code, want);                                                             \
-		ck_assert_msg(strstr((err)->msg, part) != NULL, "\"%s\" lacks \"%s\"", (err)->msg, part);        \
+#define unit_fails(r, want, err, part)                                                             \
+	do {                                                                                       \
+		long _r = (long)(r);                                                               \
+		ck_assert_msg(_r == -(long)(want), "got %ld (%s), not %ld", _r, (err)->msg,        \
+			      -(long)(want));                                                      \
+		ck_assert_int_eq((err)->code, want);                                               \
+		ck_assert_msg(strstr((err)->msg, part) != NULL, "\"%s\" lacks \"%s\"", (err)->msg, \
+			      part);                                                               \
 	} while (0)
 
 /* Open descriptors of this process; compare before and after. */

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What the bats files share. In a test:
+#
+#	T ROOT B CT	its directory, its state directory, its bundle, the container id to use
+#	rt ARG...	runs the runtime under --root $ROOT; sets status, output, stderr
+#	ok, ko CODE	the same, and the exit code must be 0 or CODE
+#
+# At its end every container in $ROOT is deleted and nothing may be left on the host.
+# RUNTIME=runc runs the files against runc; what has the tag "moat" is left out then.
+
+bats_require_minimum_version 1.8.0
+
+TOP=$(cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd)
+BUILD=${BUILD:-build}
+[[ $BUILD == /* ]] || BUILD=$TOP/$BUILD
+RUNTIME=${RUNTIME:-moat}
+case $RUNTIME in
+moat) BIN=${MOAT:-$BUILD/release/moat} ;;
+*) BIN=$(command -v "$RUNTIME") ;;
+esac
+TOOLS=$BUILD/release/tests/tools
+export LC_ALL=C
+export TOP BUILD RUNTIME BIN TOOLS
+
+# ---- set-up and clean-up ----
+
+setup()
+{
+	begin
+	make_bundle
+}
+
+teardown()
+{
+	finish
+}
+
+# The variables of a test, and what the host looks like before it
+begin()
+{
+	exec </dev/null
+	T=$BATS_TEST_TMPDIR
+	ROOT=$T/root
+	CT=$SUITE-$BATS_SUITE_TEST_NUMBER
+	STARTED=()
+	host_things >"$T/host.before"
+}
+
+finish()
+{
+	local pid bad=0
+	for pid in "${STARTED[@]}"; do
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	delete_all "$ROOT" || bad=1
+	within 10 nothing_new "$T/host.before" || bad=1
+	return $bad
+}
+
+# delete_all ROOT: every container in it, and ROOT must be empty then
+delete_all()
+{
+	local dir
+	for dir in "$1"/*; do
+		[ -e "$dir" ] || continue
+		timeout 60 "$BIN" --root "$1" delete --force "${dir##*/}" 3>&- </dev/null || echo "delete --force ${dir##*/}: failed"
+	done
+	[ ! -d "$1" ] || [ -z "$(ls -A "$1")" ] || {
+		echo "left in the state directory:"
+		ls -lAR "$1"
+		return 1
+	}
+}
+
+# make_bundle [DIR]: a bundle that runs `true`; sets B. Its files are shared with other bundles: never write into one.
+make_bundle()
+{
+	B=${1:-$T/bundle}
+	mkdir -p "$B"
+	cp -al "$BASE/rootfs" "$B/rootfs"
+	cp "$BASE/config.json" "$B/config.json"
+}
+
+# edit [JQ OPTION...] FILTER [JQ ARGUMENT...]: changes config.json
+edit()
+{
+	jq "$@" <"$B/config.json" >"$B/config.json.new"
+	mv "$B/config.json.new" "$B/config.json"
+}
+
+# args WORD...: what the container runs
+args()
+{
+	edit '.process.args = $ARGS.positional' --args -- "$@"
+}
+
+# script TEXT: the container runs a shell script
+script()
+{
+	args sh -c "$1"
+}
+
+# bind SOURCE DESTINATION [OPTION...]: adds a bind mount
+bind()
+{
+	edit '.mounts += [{source: $ARGS.positional[0], destination: $ARGS.positional[1], type: "bind",
+		options: (["bind"] + $ARGS.positional[2:])}]' --args -- "$@"
+}
+
+# settings LINE...: a configuration file with more in [hypervisor.qemu], for this test
+settings()
+{
+	cp "$CONFIG" "$T/configuration.toml"
+	printf '%s\n' "$@" >>"$T/configuration.toml"
+	OPTIONS=(--config "$T/configuration.toml")
+}
+
+# shared_container SCRIPT [JQ FILTER]: one for all tests of a file, from setup_file; they find it as $CT in $ROOT
+shared_container()
+{
+	export SHARED=$SUITE-shared SHARED_ROOT=$BATS_FILE_TMPDIR/root
+	T=$BATS_FILE_TMPDIR ROOT=$SHARED_ROOT
+	make_bundle
+	script "$1"
+	[ $# -lt 2 ] || edit "$2"
+	ok run --detach --bundle "$B" "$SHARED" || { delete_all "$ROOT"; return 1; }
+}
+
+# setup() of such a file
+share()
+{
+	begin
+	ROOT=$SHARED_ROOT CT=$SHARED B=$BATS_FILE_TMPDIR/bundle
+}
+
+# teardown() of such a file: the container stays
+unshare_()
+{
+	ROOT=$T/root
+	finish
+}
+
+shared_delete()
+{
+	delete_all "$SHARED_ROOT"
+}
+
+# ---- running ----
+
+# rt ARG...: the runtime. Output goes to files, so that whoever inherits it cannot hold up the test.
+rt()
+{
+	try "$BIN" "${OPTIONS[@]}" --root "$ROOT" "$@"
+}
+
+# try COMMAND...: sets status, output and stderr and shows them; LIMIT seconds at most
+try()
+{
+	status=0
+	[ "$RUNTIME" != moat ] || [ ${#OPTIONS[@]} -gt 0 ] || OPTIONS=(--config "$CONFIG")
+	timeout --foreground -k 5 "${LIMIT:-120}" "$@" >"$T/stdout" 2>"$T/stderr" 3>&- || status=$?
+	output=$(tr -d '\0' <"$T/stdout")
+	stderr=$(tr -d '\0' <"$T/stderr")
+	echo "\$ ${*@Q}"
+	echo "status $status"
+	[ -z "$output" ] || head -c 10000 <<<"$output" | sed 's/^/out| /'
+	[ -z "$stderr" ] || head -c 10000 <<<"$stderr" | sed 's/^/err| /'
+}
+
+ok()
+{
+	rt "$@"
+	[ "$status" = 0 ]
+}
+
+ko()
+{
+	local want=$1
+	shift
+	rt "$@"
+	[ "$status" = "$want" ]
+}
+
+# background COMMAND...: sets PID; it is killed at the end of the test at the latest
+background()
+{
+	"$@" 3>&- &
+	PID=$!
+	STARTED+=("$PID")
+}
+
+# cli ARG...: the runtime as one process, for background
+cli()
+{
+	[ "$RUNTIME" != moat ] || [ ${#OPTIONS[@]} -gt 0 ] || OPTIONS=(--config "$CONFIG")
+	exec "$BIN" "${OPTIONS[@]}" --root "$ROOT" "$@"
+}
+
+# reaped PID: waits for it, sets status
+reaped()
+{
+	status=0
+	wait "$1" || status=$?
+	echo "process $1 ended with $status"
+}
+
+# within SECONDS COMMAND...: until it succeeds
+within()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >"$BATS_RUN_TMPDIR/within" 2>&1; do
+		if ((SECONDS >= end)); then
+			echo "not in time: $*"
+			cat "$BATS_RUN_TMPDIR/within"
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# ---- checking ----
+
+# is VALUE WANTED
+is()
+{
+	[ "$1" = "$2" ] && return 0
+	diff -u --label wanted --label got <(printf '%s\n' "$2") <(printf '%s\n' "$1") || return 1
+}
+
+# has TEXT PART...: all of them
+has()
+{
+	local text=$1
+	shift
+	for part; do
+		[[ $text == *"$part"* ]] || { printf 'not there: %s\nin: %s\n' "$part" "$text"; return 1; }
+	done
+}
+
+# lacks TEXT PART
+lacks()
+{
+	[[ $1 != *"$2"* ]] || { printf 'there: %s\nin: %s\n' "$2" "$1"; return 1; }
+}
+
+not()
+{
+	! "$@"
+}
+
+# message TEXT: the one error that the last command gave, as a record of a log on standard error
+message()
+{
+	local records
+	records=$(grep -c 'level=error' <<<"$stderr")
+	[ "$records" = 1 ] || { echo "$records errors instead of one"; return 1; }
+	is "$(sed -n 's/^time="[^"]*" level=error msg="\(.*\)"$/\1/p' <<<"$stderr")" "${1//\"/\\\"}"
+}
+
+# status_of [ID]
+status_of()
+{
+	"$BIN" --root "$ROOT" state "${1:-$CT}" 3>&- | jq -r .status
+}
+
+has_status()
+{
+	is "$(status_of "${2:-$CT}")" "$1"
+}
+
+# pid_of [ID]: the pid that state shows
+pid_of()
+{
+	"$BIN" --root "$ROOT" state "${1:-$CT}" 3>&- | jq .pid
+}
+
+# gone PID: it ended, though perhaps nobody has reaped it
+gone()
+{
+	local stat
+	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+	stat=${stat##*) }
+	[[ $stat == [ZX]* ]]
+}
+
+# requires WHAT...: skips the test if something is missing; in strict mode that is a failure
+requires()
+{
+	local what why
+	for what; do
+		why=
+		case $what in
+		kvm) [ -w /dev/kvm ] || why="no /dev/kvm" ;;
+		cgroup) [ -n "$SUITE_CGROUP" ] || why="no cgroup v2 to make a group in" ;;
+		*) command -v "$what" >/dev/null || why="no $what" ;;
+		esac
+		[ -n "$why" ] || continue
+		[ "${MOAT_TEST_STRICT:-0}" = 0 ] || { echo "strict: $why"; return 1; }
+		skip "$why"
+	done
+}
+
+# ---- the host ----
+
+# host_things: what must not grow. Processes are those in a container's cgroup, and runtimes' own in the suite's.
+host_things()
+{
+	{
+		find /proc -maxdepth 2 -name exe \( -lname '*/moat' -o -lname '*/moat-*' -o -lname '*/qemu-system*' -o \
+			-lname '*/virtiofsd' -o -lname '*/runc' \) -printf '%h\n' 2>/dev/null | while read -r proc; do
+			if [ -z "$SUITE_CGROUP" ] || grep -q "/$SUITE\(/\|$\)" "$proc/cgroup" 2>/dev/null; then
+				echo "process ${proc##*/}"
+			fi
+		done
+		[ -z "$SUITE_CGROUP" ] || find "$SUITE_CGROUP" -mindepth 2 -name cgroup.procs -exec cat {} + 2>/dev/null |
+			sed 's/^/process /'
+		find /sys/fs/cgroup -type d -name "$SUITE-*" -printf 'cgroup %p\n' 2>/dev/null
+		grep -F "$BATS_RUN_TMPDIR" /proc/self/mountinfo | sed 's/^/mount /'
+		awk -v dir="$BATS_RUN_TMPDIR" 'index($8, dir) == 1 || $8 ~ /^@.*(moat|qemu|virtiofs)/ { print "socket", $8 }' /proc/net/unix
+		find /dev/shm -mindepth 1 -printf 'shm %p\n'
+	} | sort -u
+}
+
+# nothing_new FILE: the host is as host_things once wrote to FILE
+nothing_new()
+{
+	local new
+	new=$(comm -13 "$1" <(host_things))
+	[ -z "$new" ] && return 0
+	echo "left behind:"
+	echo "$new"
+	sed -n 's/^process //p' <<<"$new" | while read -r pid; do
+		echo "$pid: $(readlink "/proc/$pid/exe") $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+	done
+	return 1
+}
+
+# ---- terminals ----
+
+# in_terminal COMMAND...: with a terminal of its own, whose input is standard input; sets status and output
+in_terminal()
+{
+	local input
+	input=$(cat)
+	status=0
+	# `script` ends the terminal's input with its own: it stays open until the command is done.
+	{
+		printf '%s\n' "$input"
+		within 60 test -e "$T/terminal.done"
+	} | {
+		timeout --foreground -k 5 "${LIMIT:-120}" script -qec "${*@Q}; code=\$?; touch ${T@Q}/terminal.done; exit \$code" /dev/null
+	} >"$T/stdout" 3>&- || status=$?
+	output=$(tr -d '\0' <"$T/stdout")
+	echo "\$ ${*@Q} (in a terminal)"
+	echo "status $status"
+	sed 's/^/out| /' <<<"$output"
+}
