@@ -82,7 +82,8 @@ void boot_guest(struct agent *a)
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
 		if (mkdir(mounts[i].target, 0755) < 0 && errno != EEXIST)
 			agent_fatal("mkdir %s: %s", mounts[i].target, err_str(errno));
-		if (mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags, mounts[i].data) < 0)
+		if (mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
+			  mounts[i].data) < 0)
 			agent_fatal("mount %s: %s", mounts[i].target, err_str(errno));
 	}
 	set_up_stdio();
@@ -105,7 +106,8 @@ void boot_cgroups(struct agent *a)
 {
 	struct err err;
 
-	if (mount("cgroup2", CGROUP_ROOT, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "nsdelegate") < 0)
+	if (mount("cgroup2", CGROUP_ROOT, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "nsdelegate") < 0)
 		agent_fatal("mount " CGROUP_ROOT ": %s", err_str(errno));
 	_close_ int top = open(CGROUP_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
@@ -118,7 +120,8 @@ void boot_cgroups(struct agent *a)
 	cgroup_enable_controllers(a->cgroup_fd);
 }
 
-int boot_test(struct agent *a, const char *share, const char *cgroup, const char *state_dir, struct err *err)
+int boot_test(struct agent *a, const char *share, const char *cgroup, const char *state_dir,
+	      struct err *err)
 {
 	_free_ char *root = path_join(state_dir, "root");
 	int r;

@@ -13,7 +13,8 @@ void boot_guest(struct agent *a);
 /* Cgroup part, which may come after the channel is open. */
 void boot_cgroups(struct agent *a);
 /* The same descriptors on a development machine. share and cgroup may be NULL. */
-int boot_test(struct agent *a, const char *share, const char *cgroup, const char *state_dir, struct err *err);
+int boot_test(struct agent *a, const char *share, const char *cgroup, const char *state_dir,
+	      struct err *err);
 /* The value of key=value on the kernel's command line; false if it is not there. */
 bool boot_param(const char *key, char *value, size_t size);
 

@@ -30,7 +30,8 @@ static uint64_t parse_set(char *const *names)
 
 		/* Names that nobody knows were already warned about with their path. */
 		if (n > caps_last())
-			log_warn("capability \"%s\" is unknown to this kernel and ignored", names[i]);
+			log_warn("capability \"%s\" is unknown to this kernel and ignored",
+				 names[i]);
 		else if (n >= 0)
 			set |= 1ULL << n;
 	}
@@ -55,7 +56,8 @@ int caps_apply_bounding(const struct caps *c, struct err *err)
 		if (c->bounding & (1ULL << i) || prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 0)
 			continue;
 		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-			return err_errno(err, errno, "drop %s from the bounding set", oci_cap_names[i]);
+			return err_errno(err, errno, "drop %s from the bounding set",
+					 oci_cap_names[i]);
 	}
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return err_errno(err, errno, "set keep caps");
@@ -80,8 +82,10 @@ int caps_apply(const struct caps *c, struct err *err)
 		return err_errno(err, errno, "clear the ambient set");
 	for (int i = 0; i <= caps_last(); i++) {
 		/* The kernel refuses what is not permitted and inheritable; runc's own template asks for that, and runc goes on. */
-		if (c->ambient & (1ULL << i) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0 && errno != EPERM)
-			return err_errno(err, errno, "raise %s in the ambient set", oci_cap_names[i]);
+		if (c->ambient & (1ULL << i) &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0 && errno != EPERM)
+			return err_errno(err, errno, "raise %s in the ambient set",
+					 oci_cap_names[i]);
 	}
 	return 0;
 }

@@ -82,7 +82,8 @@ int cgroup_create(int dirfd, const char *name, struct err *err)
 }
 
 /* Calls fn with the directory and each child group, and the same below it, children first. */
-static int each_child(int fd, int depth, int (*fn)(int dirfd, const char *name, int depth, void *data), void *data)
+static int each_child(int fd, int depth,
+		      int (*fn)(int dirfd, const char *name, int depth, void *data), void *data)
 {
 	char buf[2048] __attribute__((aligned(8)));
 	long n;

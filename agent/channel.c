@@ -75,7 +75,8 @@ static bool read_uevents(int fd)
 	ssize_t n;
 
 	/* "add@/devices/...\0KEY=value\0..."; an overrun (ENOBUFS) means look again as well. */
-	while ((n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT)) > 0 || (n < 0 && errno == ENOBUFS)) {
+	while ((n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT)) > 0 ||
+	       (n < 0 && errno == ENOBUFS)) {
 		if (n > 0)
 			buf[n] = '\0';
 		if (n < 0 || strstr(buf, "/virtio-ports/"))
@@ -101,7 +102,9 @@ int channel_open_port(int timeout_ms, struct err *err)
 		struct pollfd p = { .fd = events, .events = POLLIN };
 
 		if (left <= 0)
-			return err_set(err, ETIMEDOUT, "no virtio-serial port named " CHANNEL_PORT_NAME " after %d ms",
+			return err_set(err, ETIMEDOUT,
+				       "no virtio-serial port named " CHANNEL_PORT_NAME
+				       " after %d ms",
 				       timeout_ms);
 		do {
 			if (poll(&p, 1, (int)left) <= 0)
@@ -133,7 +136,8 @@ int channel_accept_vsock(int listener)
 	struct sockaddr_vm peer;
 	socklen_t len = sizeof(peer);
 
-	_close_ int fd = accept4(listener, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	_close_ int fd = accept4(listener, (struct sockaddr *)&peer, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	/* A container's process could connect to the guest's own address. */

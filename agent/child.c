@@ -69,7 +69,8 @@ static void reset_signals(void)
 
 void child_begin(struct child *ch, int more_fd)
 {
-	int keep[] = { ch->report, ch->stdio[0], ch->stdio[1], ch->stdio[2], ch->agent->proc_fd, more_fd };
+	int keep[] = { ch->report,   ch->stdio[0],       ch->stdio[1],
+		       ch->stdio[2], ch->agent->proc_fd, more_fd };
 
 	child_close_others(keep, ARRAY_SIZE(keep));
 	reset_signals();
@@ -150,15 +151,18 @@ static int check_cwd(struct err *err)
 	char path[PATH_MAX];
 
 	if (syscall(SYS_getcwd, path, sizeof(path)) < 0 || path[0] != '/')
-		return err_set(err, ENOENT, "current working directory is outside of container mount namespace root -- "
-			       "possible container breakout detected");
+		return err_set(
+			err, ENOENT,
+			"current working directory is outside of container mount namespace root -- "
+			"possible container breakout detected");
 	return 0;
 }
 
 static int set_user(const struct oci_process *p, struct err *err)
 {
 	const struct oci_user *u = &p->user;
-	_free_ gid_t *groups = calloc(u->n_additional_gids ? u->n_additional_gids : 1, sizeof(*groups));
+	_free_ gid_t *groups = calloc(u->n_additional_gids ? u->n_additional_gids : 1,
+				      sizeof(*groups));
 
 	if (!groups)
 		return err_errno(err, ENOMEM, "additional groups");
@@ -185,7 +189,8 @@ static int enter_cwd(const char *cwd, bool last, bool *done, struct err *err)
 	return 0;
 }
 
-int child_become(struct child *ch, int root, int tty, char **ret_program, char ***ret_env, struct err *err)
+int child_become(struct child *ch, int root, int tty, char **ret_program, char ***ret_env,
+		 struct err *err)
 {
 	const struct oci_process *p = ch->process;
 	char home[PATH_MAX];

@@ -43,7 +43,8 @@ int child_oom_score(const struct child *ch, struct err *err);
 /* Makes the terminal and sends it to the agent; the slave's descriptor. */
 int child_open_tty(const struct child *ch, int root, struct err *err);
 /* Standard streams, limits, user, capabilities; finds the program. root: the container's root. */
-int child_become(struct child *ch, int root, int tty, char **ret_program, char ***ret_env, struct err *err);
+int child_become(struct child *ch, int root, int tty, char **ret_program, char ***ret_env,
+		 struct err *err);
 /* Executes; returns only to fail. */
 int child_execve(const struct child *ch, const char *program, char *const *env, struct err *err);
 

@@ -21,7 +21,8 @@ static int set_names(const struct child *ch, struct err *err)
 		return 0;
 	if (c->hostname && *c->hostname && sethostname(c->hostname, strlen(c->hostname)) < 0)
 		return err_errno(err, errno, "sethostname");
-	if (c->domainname && *c->domainname && setdomainname(c->domainname, strlen(c->domainname)) < 0)
+	if (c->domainname && *c->domainname &&
+	    setdomainname(c->domainname, strlen(c->domainname)) < 0)
 		return err_errno(err, errno, "setdomainname");
 	return 0;
 }
@@ -34,7 +35,8 @@ static int enter_container(struct child *ch, int *ret_tty, struct err *err)
 
 	if (ch->namespaces & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
 		return err_errno(err, errno, "unshare cgroup namespace");
-	if ((rc = child_oom_score(ch, err)) < 0 || (rc = set_names(ch, err)) < 0 || (rc = rootfs_mount(r, err)) < 0)
+	if ((rc = child_oom_score(ch, err)) < 0 || (rc = set_names(ch, err)) < 0 ||
+	    (rc = rootfs_mount(r, err)) < 0)
 		return rc;
 	if (ch->process->terminal) {
 		tty = child_open_tty(ch, r->env.root, err);
@@ -61,8 +63,8 @@ static void die_on_signals(void)
 	struct sigaction die = { .sa_handler = on_signal };
 
 	for (int sig = 1; sig < NSIG; sig++) {
-		if (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH || sig == SIGTSTP ||
-		    sig == SIGTTIN || sig == SIGTTOU)
+		if (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH ||
+		    sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU)
 			continue;
 		sigaction(sig, &die, NULL);
 	}

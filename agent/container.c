@@ -3,7 +3,7 @@
 #include "agent/container.h"
 
 #include <errno.h>
-#include <malloc.h>
+
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 
 #include "agent/cgroup.h"
 #include "agent/server.h"
+#include "agent/trim.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -53,7 +54,10 @@ struct container *container_new(struct agent *a, const char *id)
 
 	if (!c)
 		return NULL;
-	*c = (struct container){ .agent = a, .cgroup = -EBADF, .events = -EBADF, .memory_events = -EBADF };
+	*c = (struct container){ .agent = a,
+				 .cgroup = -EBADF,
+				 .events = -EBADF,
+				 .memory_events = -EBADF };
 	c->next = a->containers;
 	a->containers = c;
 	c->id = strdup(id);
@@ -124,8 +128,9 @@ static void begin_end(struct container *c)
 
 static void send_exit(const struct process *p)
 {
-	json_t *event = json_pack("{s:s, s:s, s:s, s:i}", "event", "exit", "id", p->container->id, "exec", p->exec,
-				  p->wait_code == CLD_EXITED ? "code" : "signal", p->wait_status);
+	json_t *event = json_pack("{s:s, s:s, s:s, s:i}", "event", "exit", "id", p->container->id,
+				  "exec", p->exec, p->wait_code == CLD_EXITED ? "code" : "signal",
+				  p->wait_status);
 
 	server_event(p->agent, event);
 }
@@ -209,7 +214,7 @@ void container_on_ready(struct container *c)
 	c->state = CONTAINER_CREATED;
 	server_result(c->agent, &c->init->asked, json_pack("{s:i}", "pid", (int)c->init->pid));
 	/* The request, the configuration and their trees are gone by now; give their memory back. */
-	malloc_trim(0);
+	trim_memory();
 }
 
 void container_on_running(struct process *p)
@@ -235,7 +240,8 @@ void container_on_cgroup_event(struct container *c)
 
 /* ---- requests ---- */
 
-int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret, struct err *err)
+int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret,
+			   struct err *err)
 {
 	int r = server_u32(params, "stream", UINT32_MAX - 3, ret, err);
 
@@ -291,7 +297,8 @@ CONTAINER_REQUEST(container_delete)
 	return SERVER_LATER;
 }
 
-static int freeze(struct agent *a, const struct pending *asked, const json_t *params, bool on, struct err *err)
+static int freeze(struct agent *a, const struct pending *asked, const json_t *params, bool on,
+		  struct err *err)
 {
 	struct container *c = find_param(a, params, err);
 	int r;

@@ -26,7 +26,8 @@ struct container {
 	char *id;
 	enum container_state state;
 	uint64_t namespaces; /* CLONE_NEW* that it has for itself */
-	struct process *init, *processes; /* init is in the list too; NULL once its end was reported */
+	struct process *init,
+		*processes; /* init is in the list too; NULL once its end was reported */
 	char *cgroup_name;
 	int cgroup; /* directory; -EBADF: none */
 	int events, memory_events; /* cgroup.events, memory.events */
@@ -50,7 +51,8 @@ void container_kill_all(struct agent *a);
 void container_child_reaped(struct agent *a, pid_t pid, int code, int status);
 
 /* The parameter "stream" of a request: a multiple of 4 that is not in use. */
-int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret, struct err *err);
+int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret,
+			   struct err *err);
 
 /* container_cgroup.c */
 int container_make_cgroup(struct container *c, struct err *err);
@@ -61,9 +63,9 @@ bool container_is_empty(const struct container *c);
 void container_on_cgroup_event(struct container *c); /* container.c: something changed */
 
 /* Requests; see server.h. */
-#define CONTAINER_REQUEST(name)                                                                                \
-	int name(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result, \
-		 struct err *err)
+#define CONTAINER_REQUEST(name)                                                      \
+	int name(struct agent *a, const struct pending *asked, const json_t *params, \
+		 json_t **ret_result, struct err *err)
 CONTAINER_REQUEST(container_create);
 CONTAINER_REQUEST(container_start);
 CONTAINER_REQUEST(container_delete);

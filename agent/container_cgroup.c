@@ -37,8 +37,9 @@ int container_make_cgroup(struct container *c, struct err *err)
 
 	if (a->cgroup_fd < 0)
 		return 0;
-	c->cgroup_name = strlen(c->id) <= NAME_MAX_ID ? strdup(c->id) :
-							str_printf("%.*s+%u", NAME_MAX_ID, c->id, ++serial);
+	c->cgroup_name = strlen(c->id) <= NAME_MAX_ID ?
+				 strdup(c->id) :
+				 str_printf("%.*s+%u", NAME_MAX_ID, c->id, ++serial);
 	if (!c->cgroup_name)
 		return err_errno(err, ENOMEM, "cgroup");
 	c->cgroup = cgroup_create(a->cgroup_fd, c->cgroup_name, err);
@@ -53,7 +54,8 @@ int container_make_cgroup(struct container *c, struct err *err)
 	/* Only where there is a memory controller. */
 	c->memory_events = openat(c->cgroup, "memory.events", O_RDONLY | O_CLOEXEC);
 	if (c->memory_events >= 0)
-		c->memory_src = loop_add_io(a->loop, c->memory_events, EPOLLPRI, on_memory_events, c, NULL);
+		c->memory_src = loop_add_io(a->loop, c->memory_events, EPOLLPRI, on_memory_events,
+					    c, NULL);
 	return 0;
 }
 

@@ -54,7 +54,8 @@ static void creation_done(struct creation *cr)
 	oci_config_free(cr->config);
 }
 
-static int creation_parse(struct agent *a, const json_t *params, struct creation *cr, struct err *err)
+static int creation_parse(struct agent *a, const json_t *params, struct creation *cr,
+			  struct err *err)
 {
 	json_t *config = json_object_get(params, "config");
 	int r;
@@ -82,7 +83,9 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 	if (!cr->config->process)
 		return err_set(err, EINVAL, "config: process is required");
 	r = mount_plan_build(cr->config, cr->mounts, &cr->plan, err);
-	return r < 0 ? err_wrap(err, "unable to start container process: error during container init") : 0;
+	return r < 0 ? err_wrap(err,
+				"unable to start container process: error during container init") :
+		       0;
 }
 
 static int spawn_init(struct container *c, struct creation *cr, struct err *err)
@@ -110,8 +113,8 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 	if (!attach || (c->cgroup >= 0 && !cgroup))
 		return err_errno(err, ENOMEM, "new container");
 	/* The cgroup namespace is made by the child: it is to begin at the group that it is born into. */
-	return process_spawn(a, c, "", cr->stream, &ch, child_init, c->namespaces & ~(uint64_t)CLONE_NEWCGROUP,
-			     c->cgroup, &c->init, err);
+	return process_spawn(a, c, "", cr->stream, &ch, child_init,
+			     c->namespaces & ~(uint64_t)CLONE_NEWCGROUP, c->cgroup, &c->init, err);
 }
 
 CONTAINER_REQUEST(container_create)

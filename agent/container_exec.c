@@ -17,15 +17,18 @@
  * Where the process is born. A container that has groups of its own may not
  * have processes in the one above them; then it is the group of its init.
  */
-static int spawn_exec(struct container *c, const char *exec, uint32_t stream, const struct oci_process *process,
-		      struct process **ret, struct err *err)
+static int spawn_exec(struct container *c, const char *exec, uint32_t stream,
+		      const struct oci_process *process, struct process **ret, struct err *err)
 {
-	struct child ch = { .process = process, .namespaces = c->namespaces, .init_pidfd = c->init->pidfd };
+	struct child ch = { .process = process,
+			    .namespaces = c->namespaces,
+			    .init_pidfd = c->init->pidfd };
 	int r = process_spawn(c->agent, c, exec, stream, &ch, child_exec, 0, c->cgroup, ret, err);
 
 	if (r != -EBUSY)
 		return r;
-	_close_ int group = cgroup_of_process(c->agent->proc_fd, c->init->pid, c->cgroup, c->cgroup_name);
+	_close_ int group = cgroup_of_process(c->agent->proc_fd, c->init->pid, c->cgroup,
+					      c->cgroup_name);
 	if (group < 0)
 		return r;
 	return process_spawn(c->agent, c, exec, stream, &ch, child_exec, 0, group, ret, err);
@@ -44,7 +47,8 @@ static int check_can_exec(const struct container *c, struct err *err)
 	if (c->state == CONTAINER_STOPPED || c->deleting)
 		return err_set(err, ESRCH, "cannot exec in a stopped container");
 	if (c->paused)
-		return err_set(err, EBUSY, "cannot exec in a paused container (use --ignore-paused to override)");
+		return err_set(err, EBUSY,
+			       "cannot exec in a paused container (use --ignore-paused to override)");
 	if (c->state == CONTAINER_CREATING)
 		return err_set(err, EBUSY, "container is being created");
 	return 0;
@@ -65,7 +69,8 @@ CONTAINER_REQUEST(container_exec)
 		return -err->code;
 	if (!c)
 		return err_set(err, ENOENT, "container does not exist");
-	if ((r = check_can_exec(c, err)) < 0 || (r = container_stream_param(a, params, &stream, err)) < 0)
+	if ((r = check_can_exec(c, err)) < 0 ||
+	    (r = container_stream_param(a, params, &stream, err)) < 0)
 		return r;
 	if (find_process(c, exec))
 		return err_set(err, EEXIST, "exec: \"%s\" is in use", exec);
@@ -82,8 +87,8 @@ CONTAINER_REQUEST(container_exec)
 
 /* ---- process.kill and process.resize ---- */
 
-static int find_target(const struct agent *a, const json_t *params, struct container **ret_c, struct process **ret_p,
-		       struct err *err)
+static int find_target(const struct agent *a, const json_t *params, struct container **ret_c,
+		       struct process **ret_p, struct err *err)
 {
 	const char *id = server_name(params, "id", false, err);
 	const char *exec = id ? server_name(params, "exec", true, err) : NULL;
@@ -125,9 +130,12 @@ CONTAINER_REQUEST(container_kill)
 	if (p && sig == SIGKILL)
 		process_set_killed(p);
 	if (!p || p->state == PROCESS_EXITED)
-		return err_set(err, ESRCH, p && p != c->init ? "os: process already finished" : "container not running");
+		return err_set(err, ESRCH,
+			       p && p != c->init ? "os: process already finished" :
+						   "container not running");
 	/* Not reaped yet, so the number is still its own. */
-	return kill(p->pid, (int)sig) < 0 ? err_errno(err, errno, "signal process %d", (int)p->pid) : 0;
+	return kill(p->pid, (int)sig) < 0 ? err_errno(err, errno, "signal process %d", (int)p->pid) :
+					    0;
 }
 
 CONTAINER_REQUEST(container_resize)

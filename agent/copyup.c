@@ -22,7 +22,8 @@ static int copy_attributes(int fd, const struct stat *st)
 {
 	struct timespec times[2] = { st->st_atim, st->st_mtim };
 
-	if (fchown(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0 || futimens(fd, times) < 0)
+	if (fchown(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0 ||
+	    futimens(fd, times) < 0)
 		return -errno;
 	return 0;
 }
@@ -32,14 +33,16 @@ static int copy_file(int from, int to, const char *name)
 	struct stat st;
 	ssize_t n;
 
-	_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_close_ int in = openat(from, name,
+				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (in < 0)
 		return -errno;
 	if (fstat(in, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	_close_ int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	_close_ int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				 0600);
 	if (out < 0)
 		return -errno;
 	while ((n = sendfile(out, in, NULL, 1 << 20)) != 0)
@@ -56,7 +59,8 @@ static int copy_link(int from, int to, const char *name, const struct stat *st)
 	if (n < 0)
 		return -errno;
 	target[n] = '\0';
-	if (symlinkat(target, to, name) < 0 || fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (symlinkat(target, to, name) < 0 ||
+	    fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return 0;
 }

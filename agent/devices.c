@@ -17,7 +17,7 @@ static const struct {
 	const char *name;
 	unsigned int major, minor;
 } devices[] = {
-	{ "null", 1, 3 }, { "zero", 1, 5 },    { "full", 1, 7 },
+	{ "null", 1, 3 }, { "zero", 1, 5 },   { "full", 1, 7 },
 	{ "tty", 5, 0 },  { "random", 1, 8 }, { "urandom", 1, 9 },
 };
 
@@ -39,7 +39,8 @@ static int bind_device(int dev, const char *name)
 	_close_ int from = open(path, O_PATH | O_CLOEXEC);
 	if (from < 0)
 		return -errno;
-	_close_ int file = openat(dev, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	_close_ int file = openat(dev, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				  0644);
 	if (file < 0)
 		return -errno;
 	_close_ int mnt = mount_clone(from, false);
@@ -50,8 +51,10 @@ static int make_device(int dev, size_t i)
 {
 	int r;
 
-	if (mknodat(dev, devices[i].name, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) < 0) {
-		r = errno == EPERM || errno == EOPNOTSUPP ? bind_device(dev, devices[i].name) : -errno;
+	if (mknodat(dev, devices[i].name, S_IFCHR | 0666,
+		    makedev(devices[i].major, devices[i].minor)) < 0) {
+		r = errno == EPERM || errno == EOPNOTSUPP ? bind_device(dev, devices[i].name) :
+							    -errno;
 		return r == -EEXIST ? 0 : r;
 	}
 	return 0;
@@ -91,8 +94,10 @@ int devices_make(int root, struct err *err)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		if (symlinkat(links[i].target, dev, links[i].name) < 0 && errno != EEXIST)
-			return err_errno(err, errno, "symlink %s /dev/%s", links[i].target, links[i].name);
-	if (access("/proc/kcore", F_OK) == 0 && symlinkat("/proc/kcore", dev, "core") < 0 && errno != EEXIST)
+			return err_errno(err, errno, "symlink %s /dev/%s", links[i].target,
+					 links[i].name);
+	if (access("/proc/kcore", F_OK) == 0 && symlinkat("/proc/kcore", dev, "core") < 0 &&
+	    errno != EEXIST)
 		return err_errno(err, errno, "symlink /proc/kcore /dev/core");
 	return link_ptmx(dev, err);
 }

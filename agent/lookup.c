@@ -38,8 +38,10 @@ static int lookup_path(const char *name, const char *path, char **ret, struct er
 			return err_errno(err, ENOMEM, "exec: \"%s\"", name);
 		if (check_executable(file, &gone) == 0) {
 			if (*file != '/')
-				return err_set(err, EACCES, "exec: \"%s\": cannot run executable found relative to "
-					       "current directory", name);
+				return err_set(err, EACCES,
+					       "exec: \"%s\": cannot run executable found relative to "
+					       "current directory",
+					       name);
 			*ret = take_ptr(file);
 			return 0;
 		}

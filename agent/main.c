@@ -18,6 +18,7 @@
 #include "agent/container.h"
 #include "agent/reaper.h"
 #include "agent/server.h"
+#include "agent/trim.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/num.h"
@@ -53,7 +54,8 @@ static void listen_vsock(struct agent *a)
 
 	listener.agent = a;
 	listener.fd = channel_listen_vsock(&err);
-	if (listener.fd < 0 || !loop_add_io(a->loop, listener.fd, EPOLLIN, on_connection, &listener, &err))
+	if (listener.fd < 0 ||
+	    !loop_add_io(a->loop, listener.fd, EPOLLIN, on_connection, &listener, &err))
 		agent_fatal("channel: %s", err.msg);
 }
 
@@ -85,16 +87,20 @@ struct test_options {
 static bool parse_options(int argc, char **argv, struct test_options *t)
 {
 	static const struct option options[] = {
-		{ "test-fd", required_argument, NULL, 't' }, { "share", required_argument, NULL, 's' },
-		{ "cgroup", required_argument, NULL, 'c' },  { "state", required_argument, NULL, 'd' },
-		{ "version", no_argument, NULL, 'v' },	     { NULL, 0, NULL, 0 },
+		{ "test-fd", required_argument, NULL, 't' },
+		{ "share", required_argument, NULL, 's' },
+		{ "cgroup", required_argument, NULL, 'c' },
+		{ "state", required_argument, NULL, 'd' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int opt;
 
 	*t = (struct test_options){ .fd = -EBADF };
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (opt == 'v') {
-			io_write_all(STDOUT_FILENO, "moat-agent " MOAT_VERSION "\n", strlen("moat-agent " MOAT_VERSION "\n"));
+			io_write_all(STDOUT_FILENO, "moat-agent " MOAT_VERSION "\n",
+				     strlen("moat-agent " MOAT_VERSION "\n"));
 			_exit(0);
 		}
 		if (opt == 't' && num_int(optarg, 0, 65535, &t->fd) < 0)
@@ -119,10 +125,12 @@ static void start_test(struct agent *a, int argc, char **argv)
 	a->test = true;
 	agent_set_test();
 	if (!parse_options(argc, argv, &t))
-		agent_fatal("this program is PID 1 of a guest (tests: --test-fd N --state DIR [--share DIR] [--cgroup DIR])");
+		agent_fatal(
+			"this program is PID 1 of a guest (tests: --test-fd N --state DIR [--share DIR] [--cgroup DIR])");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	fd_set_cloexec(t.fd, true);
-	if (boot_test(a, t.share, t.cgroup, t.state, &err) < 0 || server_attach(a, t.fd, false, &err) < 0)
+	if (boot_test(a, t.share, t.cgroup, t.state, &err) < 0 ||
+	    server_attach(a, t.fd, false, &err) < 0)
 		agent_fatal("%s", err.msg);
 }
 
@@ -150,6 +158,7 @@ int main(int argc, char **argv)
 	} else {
 		start_test(a, argc, argv);
 	}
+	trim_memory();
 	loop_run(a->loop, &err);
 	agent_fatal("%s", err.msg);
 }

@@ -24,7 +24,8 @@ static void load_one(int dirfd, const char *name)
 
 	if (fd < 0)
 		log_warn("module %s: %s", name, err_str(errno));
-	else if (syscall(SYS_finit_module, fd, "", str_has_suffix(name, ".ko") ? 0 : INIT_COMPRESSED_FILE) < 0 &&
+	else if (syscall(SYS_finit_module, fd, "",
+			 str_has_suffix(name, ".ko") ? 0 : INIT_COMPRESSED_FILE) < 0 &&
 		 errno != EEXIST)
 		log_warn("load module %s: %s", name, err_str(errno));
 }
@@ -45,6 +46,7 @@ void modules_load(const char *group)
 		log_warn("modules: %s", err.msg);
 		return;
 	}
-	for (char *save, *name = strtok_r(list, "\n", &save); name; name = strtok_r(NULL, "\n", &save))
+	for (char *save, *name = strtok_r(list, "\n", &save); name;
+	     name = strtok_r(NULL, "\n", &save))
 		load_one(dirfd, name);
 }

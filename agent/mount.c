@@ -21,8 +21,10 @@
 
 static uint64_t attrs_of(unsigned long flags)
 {
-	return (flags & MS_RDONLY ? MOUNT_ATTR_RDONLY : 0) | (flags & MS_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
-	       (flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0) | (flags & MS_NOEXEC ? MOUNT_ATTR_NOEXEC : 0) |
+	return (flags & MS_RDONLY ? MOUNT_ATTR_RDONLY : 0) |
+	       (flags & MS_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
+	       (flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0) |
+	       (flags & MS_NOEXEC ? MOUNT_ATTR_NOEXEC : 0) |
 	       (flags & MS_NODIRATIME ? MOUNT_ATTR_NODIRATIME : 0) |
 	       (flags & MS_NOSYMFOLLOW ? MOUNT_ATTR_NOSYMFOLLOW : 0);
 }
@@ -37,7 +39,9 @@ static int set_flags(int mnt, const struct mount_op *op)
 
 	if ((f->set | f->clear) & ATIME_FLAGS) {
 		clear |= MOUNT_ATTR__ATIME;
-		set |= f->set & MS_NOATIME ? MOUNT_ATTR_NOATIME : f->set & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME : 0;
+		set |= f->set & MS_NOATIME     ? MOUNT_ATTR_NOATIME :
+		       f->set & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME :
+						 0;
 	}
 	r = mount_set(mnt, set, clear, false);
 	if (r >= 0)
@@ -69,8 +73,10 @@ static bool is_dir(int fd)
  */
 static int open_target(const struct mount_op *op, int root, bool dir, struct err *err)
 {
-	bool ordinary = op->kind == MOUNT_FS && (!strcmp(op->type, "proc") || !strcmp(op->type, "sysfs"));
-	_close_ int fd = dir ? path_mkdirs_in(root, op->dest, 0755, err) : path_touch_in(root, op->dest, 0755, err);
+	bool ordinary = op->kind == MOUNT_FS &&
+			(!strcmp(op->type, "proc") || !strcmp(op->type, "sysfs"));
+	_close_ int fd = dir ? path_mkdirs_in(root, op->dest, 0755, err) :
+			       path_touch_in(root, op->dest, 0755, err);
 
 	if (fd < 0)
 		return fd;
@@ -80,10 +86,13 @@ static int open_target(const struct mount_op *op, int root, bool dir, struct err
 		if (fd < 0)
 			return err_errno(err, -fd, "open %s", op->dest);
 		if (!is_dir(fd))
-			return err_set(err, ENOTDIR, "filesystem \"%s\" must be mounted on ordinary directory", op->type);
+			return err_set(err, ENOTDIR,
+				       "filesystem \"%s\" must be mounted on ordinary directory",
+				       op->type);
 	}
 	if (is_proc(fd) && !str_has_prefix(op->dest, "/proc"))
-		return err_set(err, EINVAL, "\"%s\" cannot be mounted because it is inside /proc", op->dest);
+		return err_set(err, EINVAL, "\"%s\" cannot be mounted because it is inside /proc",
+			       op->dest);
 	return take_fd(fd);
 }
 
@@ -95,8 +104,9 @@ static int describe(const struct mount_op *op, int code, struct err *err)
 
 	if (op->flags.set)
 		snprintf(flags, sizeof(flags), ", flags: 0x%lx", op->flags.set);
-	return err_set(err, code, "mount %s:%s%s%s%s: %s", op->source, op->dest, flags, op->flags.data ? ", data: " : "",
-		       op->flags.data ? op->flags.data : "", err_str(code));
+	return err_set(err, code, "mount %s:%s%s%s%s: %s", op->source, op->dest, flags,
+		       op->flags.data ? ", data: " : "", op->flags.data ? op->flags.data : "",
+		       err_str(code));
 }
 
 /* Opens the source of a bind mount. */
@@ -112,7 +122,8 @@ static int open_source(const struct mount_op *op, const struct mount_env *e, str
 		_free_ char *top = strndup(op->source, n);
 		_close_ int dir = top ? open(top, O_PATH | O_DIRECTORY | O_CLOEXEC) : -ENOMEM;
 
-		fd = dir < 0 ? -errno : path_open_in(dir, op->source[n] ? op->source + n : "/", O_PATH, 0);
+		fd = dir < 0 ? -errno :
+			       path_open_in(dir, op->source[n] ? op->source + n : "/", O_PATH, 0);
 	}
 	return fd < 0 ? err_errno(err, -fd, "stat %s", op->source) : fd;
 }
@@ -124,7 +135,8 @@ static int new_tmpfs(const struct mount_op *op, int existing)
 	_free_ char *with_mode = NULL;
 	struct stat st;
 
-	if (existing >= 0 && !str_has_prefix(data, "mode=") && !strstr(data, ",mode=") && fstat(existing, &st) == 0) {
+	if (existing >= 0 && !str_has_prefix(data, "mode=") && !strstr(data, ",mode=") &&
+	    fstat(existing, &st) == 0) {
 		with_mode = str_printf("%s%smode=%o", data, *data ? "," : "", st.st_mode & 07777);
 		if (!with_mode)
 			return -ENOMEM;
@@ -136,7 +148,8 @@ static int new_tmpfs(const struct mount_op *op, int existing)
 /* File systems that are, or may be, one instance for several mounts: read-only is the mount's business. */
 static bool is_shared_fs(const char *type)
 {
-	static const char *const names[] = { "proc", "sysfs", "mqueue", "devpts", "cgroup2", "devtmpfs" };
+	static const char *const names[] = { "proc",   "sysfs",   "mqueue",
+					     "devpts", "cgroup2", "devtmpfs" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(type, names[i]))
@@ -194,7 +207,8 @@ static int run_one(struct mount_op *op, const struct mount_env *e, struct err *e
 		dir = is_dir(source);
 		mnt = mount_clone(source, op->flags.recursive);
 	} else if (op->kind == MOUNT_CGROUP) {
-		mnt = e->cgroup_ns ? mount_new_fs("cgroup2", "cgroup", 0, NULL) : mount_clone(e->cgroup, false);
+		mnt = e->cgroup_ns ? mount_new_fs("cgroup2", "cgroup", 0, NULL) :
+				     mount_clone(e->cgroup, false);
 	} else {
 		mnt = new_fs(op, e->root, err);
 		if (mnt < 0)
@@ -221,7 +235,8 @@ int mount_plan_run(struct mount_plan *p, const struct mount_env *e, struct err *
 		struct mount_op *op = &p->ops[i];
 
 		if (run_one(op, e, err) < 0)
-			return err_wrap(err, "error mounting \"%s\" to rootfs at \"%s\"", op->source, op->dest);
+			return err_wrap(err, "error mounting \"%s\" to rootfs at \"%s\"",
+					op->source, op->dest);
 	}
 	return 0;
 }

@@ -41,7 +41,8 @@ struct mount_plan {
 };
 
 /* map: the "mounts" of container.create. The plan borrows from both. */
-int mount_plan_build(const struct oci_config *c, const json_t *map, struct mount_plan *ret, struct err *err);
+int mount_plan_build(const struct oci_config *c, const json_t *map, struct mount_plan *ret,
+		     struct err *err);
 void mount_plan_done(struct mount_plan *p);
 
 /* Where the mounts of a container come from and go to. All are descriptors of the calling process's mount namespace. */

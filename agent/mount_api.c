@@ -12,7 +12,9 @@
 
 int mount_clone(int fd, bool recursive)
 {
-	int r = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+	int r = open_tree(fd, "",
+			  AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				  (recursive ? AT_RECURSIVE : 0));
 
 	return r < 0 ? -errno : r;
 }
@@ -30,7 +32,8 @@ int mount_set(int mount, uint64_t set, uint64_t clear, bool recursive)
 
 	if (set == 0 && clear == 0)
 		return 0;
-	if (mount_setattr(mount, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
+	if (mount_setattr(mount, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+			  sizeof(attr)) < 0)
 		return -errno;
 	return 0;
 }
@@ -39,7 +42,8 @@ int mount_propagation(int mount, unsigned long flags)
 {
 	struct mount_attr attr = { .propagation = flags & ~(unsigned long)MS_REC };
 
-	if (mount_setattr(mount, "", AT_EMPTY_PATH | (flags & MS_REC ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
+	if (mount_setattr(mount, "", AT_EMPTY_PATH | (flags & MS_REC ? AT_RECURSIVE : 0), &attr,
+			  sizeof(attr)) < 0)
 		return -errno;
 	return 0;
 }
@@ -50,11 +54,8 @@ static const struct {
 	unsigned long flag;
 	const char *name;
 } super_flags[] = {
-	{ MS_RDONLY, "ro" },
-	{ MS_SYNCHRONOUS, "sync" },
-	{ MS_DIRSYNC, "dirsync" },
-	{ MS_LAZYTIME, "lazytime" },
-	{ MS_MANDLOCK, "mand" },
+	{ MS_RDONLY, "ro" },         { MS_SYNCHRONOUS, "sync" }, { MS_DIRSYNC, "dirsync" },
+	{ MS_LAZYTIME, "lazytime" }, { MS_MANDLOCK, "mand" },
 };
 
 static int set_options(int fs, const char *data)
@@ -84,7 +85,8 @@ int mount_new_fs(const char *type, const char *source, unsigned long flags, cons
 	if (source && *source && fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
 		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(super_flags); i++)
-		if (flags & super_flags[i].flag && fsconfig(fs, FSCONFIG_SET_FLAG, super_flags[i].name, NULL, 0) < 0)
+		if (flags & super_flags[i].flag &&
+		    fsconfig(fs, FSCONFIG_SET_FLAG, super_flags[i].name, NULL, 0) < 0)
 			return -errno;
 	r = set_options(fs, data);
 	if (r < 0)

@@ -13,8 +13,16 @@
 
 /* What runc allows to be mounted inside /proc (lxcfs and its like). */
 static const char *const proc_files[] = {
-	"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
-	"/proc/loadavg", "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
+	"/proc/cpuinfo",
+	"/proc/diskstats",
+	"/proc/meminfo",
+	"/proc/stat",
+	"/proc/swaps",
+	"/proc/uptime",
+	"/proc/loadavg",
+	"/proc/slabinfo",
+	"/proc/net/dev",
+	"/proc/sys/kernel/ns_last_pid",
 	"/proc/sys/crypto/fips_enabled",
 };
 
@@ -46,7 +54,8 @@ static bool is_cgroup(const char *type)
 	return type && (!strcmp(type, "cgroup") || !strcmp(type, "cgroup2"));
 }
 
-static int plan_kind(struct mount_op *op, const struct oci_mount *m, const json_t *map, size_t index, struct err *err)
+static int plan_kind(struct mount_op *op, const struct oci_mount *m, const json_t *map,
+		     size_t index, struct err *err)
 {
 	if (op->flags.set & MS_REMOUNT) {
 		op->kind = MOUNT_REMOUNT;
@@ -59,7 +68,8 @@ static int plan_kind(struct mount_op *op, const struct oci_mount *m, const json_
 	} else if (m->source && is_guest_source(m->source) && !strstr(m->source, "/..")) {
 		op->kind = MOUNT_BIND_GUEST;
 	} else {
-		return err_set(err, ENOENT, "stat %s: %s", m->source ? m->source : "", err_str(ENOENT));
+		return err_set(err, ENOENT, "stat %s: %s", m->source ? m->source : "",
+			       err_str(ENOENT));
 	}
 	return 0;
 }
@@ -74,7 +84,8 @@ static int check_proc(const struct mount_op *op, struct err *err)
 	if (!strcmp(op->dest, "/proc")) {
 		if (guest_proc || (op->kind == MOUNT_FS && !strcmp(op->type, "proc")))
 			return 0;
-		return err_set(err, EINVAL, "\"%s\" cannot be mounted because it is not of type proc", op->dest);
+		return err_set(err, EINVAL,
+			       "\"%s\" cannot be mounted because it is not of type proc", op->dest);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(proc_files); i++)
 		if (is_below(op->dest, proc_files[i]))
@@ -82,7 +93,8 @@ static int check_proc(const struct mount_op *op, struct err *err)
 	return err_set(err, EINVAL, "\"%s\" cannot be mounted because it is inside /proc", op->dest);
 }
 
-static int plan_one(struct mount_op *op, const struct oci_config *c, const json_t *map, size_t index, struct err *err)
+static int plan_one(struct mount_op *op, const struct oci_config *c, const json_t *map,
+		    size_t index, struct err *err)
 {
 	const struct oci_mount *m = &c->mounts[index];
 	_free_ char *absolute = path_join("/", m->destination);
@@ -101,14 +113,17 @@ static int plan_one(struct mount_op *op, const struct oci_config *c, const json_
 	if (r >= 0)
 		r = check_proc(op, err);
 	if (r < 0)
-		return err_wrap(err, "error mounting \"%s\" to rootfs at \"%s\"", op->source, m->destination);
+		return err_wrap(err, "error mounting \"%s\" to rootfs at \"%s\"", op->source,
+				m->destination);
 	/* The agent itself has something to make in these first. */
 	op->late_readonly = op->flags.set & MS_RDONLY &&
-			    ((op->kind == MOUNT_FS && !strcmp(op->type, "tmpfs")) || !strcmp(op->dest, "/dev"));
+			    ((op->kind == MOUNT_FS && !strcmp(op->type, "tmpfs")) ||
+			     !strcmp(op->dest, "/dev"));
 	return 0;
 }
 
-int mount_plan_build(const struct oci_config *c, const json_t *map, struct mount_plan *ret, struct err *err)
+int mount_plan_build(const struct oci_config *c, const json_t *map, struct mount_plan *ret,
+		     struct err *err)
 {
 	struct mount_plan p = { 0 };
 
@@ -125,7 +140,8 @@ int mount_plan_build(const struct oci_config *c, const json_t *map, struct mount
 			mount_plan_done(&p);
 			return r;
 		}
-		if (!strcmp(op->dest, "/dev") && (op->kind == MOUNT_BIND_SHARE || op->kind == MOUNT_BIND_GUEST))
+		if (!strcmp(op->dest, "/dev") &&
+		    (op->kind == MOUNT_BIND_SHARE || op->kind == MOUNT_BIND_GUEST))
 			p.bind_dev = true;
 	}
 	*ret = p;

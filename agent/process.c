@@ -117,7 +117,8 @@ static pid_t clone_into_pidns(struct agent *a, int init_pidfd, int cgroup, int *
 	return pid;
 }
 
-static pid_t make_child(struct agent *a, struct child *ch, uint64_t flags, int cgroup, int *ret_pidfd)
+static pid_t make_child(struct agent *a, struct child *ch, uint64_t flags, int cgroup,
+			int *ret_pidfd)
 {
 	if (ch->init_pidfd >= 0 && ch->namespaces & CLONE_NEWPID)
 		return clone_into_pidns(a, ch->init_pidfd, cgroup, ret_pidfd);
@@ -155,15 +156,20 @@ static void on_flushed(void *data)
 	container_on_flushed(p);
 }
 
-int process_spawn(struct agent *a, struct container *c, const char *exec, uint32_t stream, struct child *ch,
-		  void (*entry)(struct child *ch), uint64_t flags, int cgroup, struct process **ret, struct err *err)
+int process_spawn(struct agent *a, struct container *c, const char *exec, uint32_t stream,
+		  struct child *ch, void (*entry)(struct child *ch), uint64_t flags, int cgroup,
+		  struct process **ret, struct err *err)
 {
 	struct process *p = calloc(1, sizeof(*p));
 	int r, pidfd = -EBADF;
 
 	if (!p)
 		return err_errno(err, ENOMEM, "new process");
-	*p = (struct process){ .agent = a, .container = c, .pidfd = -EBADF, .report = -EBADF, .start = -EBADF };
+	*p = (struct process){ .agent = a,
+			       .container = c,
+			       .pidfd = -EBADF,
+			       .report = -EBADF,
+			       .start = -EBADF };
 	stdio_init(&p->io, &a->mux, stream);
 	p->io.on_flushed = on_flushed;
 	p->io.data = p;
@@ -242,7 +248,9 @@ void process_reaped(struct process *p, int code, int status)
 	p->wait_status = status;
 	if (p->state == PROCESS_STARTING) {
 		if (!p->error)
-			fail(p, EIO, p->exec[0] ? "process died before it ran" : "container init died before it was ready");
+			fail(p, EIO,
+			     p->exec[0] ? "process died before it ran" :
+					  "container init died before it was ready");
 		p->state = PROCESS_EXITED;
 		container_on_failed(p);
 		return;

@@ -46,8 +46,9 @@ struct process {
  * entry needs are set, the rest is filled in here. flags: CLONE_NEW*; cgroup:
  * where it is born, -EBADF: where we are. The process is linked into its container.
  */
-int process_spawn(struct agent *a, struct container *c, const char *exec, uint32_t stream, struct child *ch,
-		  void (*entry)(struct child *ch), uint64_t flags, int cgroup, struct process **ret, struct err *err);
+int process_spawn(struct agent *a, struct container *c, const char *exec, uint32_t stream,
+		  struct child *ch, void (*entry)(struct child *ch), uint64_t flags, int cgroup,
+		  struct process **ret, struct err *err);
 /* Lets init execute its program. */
 int process_start(struct process *p, struct err *err);
 /* SIGKILL by request, or the end of its container: from now on a stalled reader is not waited for. */

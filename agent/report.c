@@ -18,7 +18,8 @@ int report_pair(int ret[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
 }
 
-int report_send(int fd, enum report_kind kind, int code, const char *text, const int *fds, size_t n_fds)
+int report_send(int fd, enum report_kind kind, int code, const char *text, const int *fds,
+		size_t n_fds)
 {
 	struct report r;
 
@@ -37,7 +38,8 @@ int report_recv(int fd, struct report *ret, int fds[2])
 	n = sock_recv_fds(fd, ret, sizeof(*ret), fds, &n_fds);
 	if (n <= 0)
 		return (int)n;
-	if ((size_t)n <= HEADER || ret->text[(size_t)n - HEADER - 1] != '\0' || (ret->kind == REPORT_TTY) != (n_fds == 2)) {
+	if ((size_t)n <= HEADER || ret->text[(size_t)n - HEADER - 1] != '\0' ||
+	    (ret->kind == REPORT_TTY) != (n_fds == 2)) {
 		for (size_t i = 0; i < n_fds; i++)
 			fds[i] = fd_close(fds[i]);
 		return -EPROTO;

@@ -25,7 +25,8 @@ struct report {
 
 /* Packets in both directions, close-on-exec. 0 or -errno. */
 int report_pair(int ret[2]);
-int report_send(int fd, enum report_kind kind, int code, const char *text, const int *fds, size_t n_fds);
+int report_send(int fd, enum report_kind kind, int code, const char *text, const int *fds,
+		size_t n_fds);
 /* 1 with a packet (fds: descriptors of REPORT_TTY or -EBADF), 0 at the end, -EAGAIN, -errno. */
 int report_recv(int fd, struct report *ret, int fds[2]);
 

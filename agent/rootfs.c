@@ -43,7 +43,10 @@ int rootfs_mount(struct rootfs *r, struct err *err)
 {
 	int rc;
 
-	r->env = (struct mount_env){ .root = -EBADF, .share = -EBADF, .cgroup = -EBADF, .cgroup_ns = r->cgroup_ns };
+	r->env = (struct mount_env){ .root = -EBADF,
+				     .share = -EBADF,
+				     .cgroup = -EBADF,
+				     .cgroup_ns = r->cgroup_ns };
 	r->null = devices_open_null(err);
 	if (r->null < 0)
 		return r->null;
@@ -69,7 +72,8 @@ int rootfs_console(const struct rootfs *r, int tty, struct err *err)
 	_close_ int dev = path_open_in(r->env.root, "/dev", O_PATH | O_DIRECTORY, 0);
 	if (dev < 0)
 		return err_errno(err, -dev, "open /dev");
-	_close_ int made = openat(dev, "console", O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	_close_ int made = openat(dev, "console",
+				  O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (made < 0 && errno != EEXIST)
 		return err_errno(err, errno, "create /dev/console");
 	_close_ int target = openat(dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -123,7 +127,8 @@ static int mask_paths(const struct rootfs *r, char *const *paths, struct err *er
 			continue;
 		rc = target < 0 ? target : fstat(target, &st) < 0 ? -errno : 0;
 		if (rc >= 0)
-			rc = S_ISDIR(st.st_mode) ? mask_dir(&dir, target) : mask_file(r->null, target);
+			rc = S_ISDIR(st.st_mode) ? mask_dir(&dir, target) :
+						   mask_file(r->null, target);
 		if (rc < 0)
 			return err_errno(err, -rc, "can't mask path \"%s\"", paths[i]);
 	}
@@ -167,7 +172,9 @@ static int pivot(int root, struct err *err)
 int rootfs_enter(struct rootfs *r, struct err *err)
 {
 	const struct oci_config *c = r->config;
-	unsigned long propagation = c->linux_->rootfs_propagation ? oci_propagation_flag(c->linux_->rootfs_propagation) : 0;
+	unsigned long propagation = c->linux_->rootfs_propagation ?
+					    oci_propagation_flag(c->linux_->rootfs_propagation) :
+					    0;
 	int rc = readonly_paths(r->env.root, c->linux_->readonly_paths, err);
 
 	if (rc >= 0)
@@ -189,6 +196,7 @@ int rootfs_enter(struct rootfs *r, struct err *err)
 		return rc;
 	rc = propagation ? mount_propagation(r->env.root, propagation) : 0;
 	if (rc < 0)
-		return err_errno(err, -rc, "set rootfsPropagation %s", c->linux_->rootfs_propagation);
+		return err_errno(err, -rc, "set rootfsPropagation %s",
+				 c->linux_->rootfs_propagation);
 	return 0;
 }

@@ -27,7 +27,8 @@ static int set_time(const json_t *params, struct err *err)
 
 	if (js_i64(json_object_get(params, "time_ns"), &ns) < 0 || ns < 0)
 		return err_set(err, EINVAL, "time_ns: a number is required");
-	struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+	struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000),
+			       .tv_nsec = (long)(ns % 1000000000) };
 	return clock_settime(CLOCK_REALTIME, &ts) < 0 ? err_errno(err, errno, "set the time") : 0;
 }
 
@@ -61,7 +62,9 @@ static int add_entropy(const json_t *params, struct err *err)
 	int n = hex ? decode_hex(hex, pool.data, sizeof(pool.data)) : -EINVAL;
 
 	if (n < 0)
-		return err_set(err, EINVAL, "entropy: up to %d bytes in hexadecimal digits are required", ENTROPY_MAX);
+		return err_set(err, EINVAL,
+			       "entropy: up to %d bytes in hexadecimal digits are required",
+			       ENTROPY_MAX);
 	pool.info.entropy_count = n * 8;
 	pool.info.buf_size = n;
 	_close_ int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
@@ -99,8 +102,8 @@ static int mount_share(struct agent *a, const json_t *params, struct err *err)
 	return 0;
 }
 
-int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result,
-		  struct err *err)
+int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *params,
+		  json_t **ret_result, struct err *err)
 {
 	const char *hostname = js_get_str(params, "hostname");
 	int r;
@@ -117,8 +120,8 @@ int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *pa
 	return r < 0 ? r : loopback_up(err);
 }
 
-int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result,
-		     struct err *err)
+int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params,
+		     json_t **ret_result, struct err *err)
 {
 	struct pending now = *asked;
 

@@ -21,16 +21,11 @@ static const struct {
 	const char *method;
 	server_fn fn;
 } requests[] = {
-	{ "sandbox.setup", sandbox_setup },
-	{ "sandbox.shutdown", sandbox_shutdown },
-	{ "container.create", container_create },
-	{ "container.start", container_start },
-	{ "container.delete", container_delete },
-	{ "container.pause", container_pause },
-	{ "container.resume", container_resume },
-	{ "container.processes", container_processes },
-	{ "process.exec", container_exec },
-	{ "process.kill", container_kill },
+	{ "sandbox.setup", sandbox_setup },       { "sandbox.shutdown", sandbox_shutdown },
+	{ "container.create", container_create }, { "container.start", container_start },
+	{ "container.delete", container_delete }, { "container.pause", container_pause },
+	{ "container.resume", container_resume }, { "container.processes", container_processes },
+	{ "process.exec", container_exec },       { "process.kill", container_kill },
 	{ "process.resize", container_resize },
 };
 
@@ -70,13 +65,15 @@ void server_log(void *data, enum log_level level, const char *msg)
 	char line[1024];
 
 	if (a->conn && a->session) {
-		server_event(a, json_pack("{s:s, s:s, s:s}", "event", "log", "level", names[level], "message", msg));
+		server_event(a, json_pack("{s:s, s:s, s:s}", "event", "log", "level", names[level],
+					  "message", msg));
 		return;
 	}
 	_close_ int fd = open(a->test ? "/dev/stderr" : "/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	snprintf(line, sizeof(line), "<%d>moat-agent: %s\n", 3 + (int)level + (level > LOG_LEVEL_WARN), msg);
+	snprintf(line, sizeof(line), "<%d>moat-agent: %s\n",
+		 3 + (int)level + (level > LOG_LEVEL_WARN), msg);
 	io_write_all(fd, a->test ? line + 3 : line, strlen(a->test ? line + 3 : line));
 }
 
@@ -135,13 +132,14 @@ static int on_hello(struct agent *a, const struct wire_frame *f, struct err *err
 	if (!is_session_id(session))
 		return err_set(err, EPROTO, "HELLO without a session");
 	if (js_get_int(hello, "min", 0) > WIRE_VERSION || js_get_int(hello, "max", 0) < WIRE_VERSION)
-		return err_set(err, EPROTO, "no protocol version in common: this is version %d", WIRE_VERSION);
+		return err_set(err, EPROTO, "no protocol version in common: this is version %d",
+			       WIRE_VERSION);
 	/* A new host: what was asked by, or meant for, an earlier one is forgotten. */
 	mux_reset(&a->mux);
 	a->session++;
 	uname(&uts);
-	_json_ json_t *reply = json_pack("{s:i, s:s, s:s, s:s}", "version", WIRE_VERSION, "session", session, "agent",
-					 MOAT_VERSION, "kernel", uts.release);
+	_json_ json_t *reply = json_pack("{s:i, s:s, s:s, s:s}", "version", WIRE_VERSION, "session",
+					 session, "agent", MOAT_VERSION, "kernel", uts.release);
 	_free_ char *text = reply ? js_dump(reply) : NULL;
 	if (!text)
 		return err_errno(err, ENOMEM, "HELLO");

@@ -17,8 +17,8 @@ int server_attach(struct agent *a, int fd, bool port, struct err *err);
  * Handles a request. 0 with *ret_result set (or left NULL: an empty object),
  * -errno with err, or SERVER_LATER after copying *asked.
  */
-typedef int (*server_fn)(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result,
-			 struct err *err);
+typedef int (*server_fn)(struct agent *a, const struct pending *asked, const json_t *params,
+			 json_t **ret_result, struct err *err);
 
 /* Late replies; both empty *asked, and do nothing if it is empty or of an earlier session. result is taken over. */
 void server_result(struct agent *a, struct pending *asked, json_t *result);
@@ -35,10 +35,10 @@ const char *server_name(const json_t *params, const char *key, bool empty, struc
 int server_u32(const json_t *params, const char *key, uint32_t max, uint32_t *ret, struct err *err);
 
 /* Handlers of sandbox.c. */
-int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result,
-		  struct err *err);
-int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params, json_t **ret_result,
-		     struct err *err);
+int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *params,
+		  json_t **ret_result, struct err *err);
+int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params,
+		     json_t **ret_result, struct err *err);
 /* The reply to the latter has gone out. */
 void sandbox_end(struct agent *a) __attribute__((noreturn));
 

@@ -21,7 +21,8 @@ static uint8_t chunk[CHUNK];
 
 static void on_io(struct loop_source *src, uint32_t revents, void *data);
 
-int stream_new(struct stdio *owner, uint32_t offset, int fd, bool tty, struct stream **slot, struct err *err)
+int stream_new(struct stdio *owner, uint32_t offset, int fd, bool tty, struct stream **slot,
+	       struct err *err)
 {
 	struct stream *st = calloc(1, sizeof(*st));
 
@@ -264,7 +265,8 @@ static void end_input(struct stream *st)
 static void pump_input(struct stream *st)
 {
 	while (!st->broken && st->taken < st->queue.len) {
-		ssize_t n = write_some(st, (const uint8_t *)st->queue.data + st->taken, st->queue.len - st->taken);
+		ssize_t n = write_some(st, (const uint8_t *)st->queue.data + st->taken,
+				       st->queue.len - st->taken);
 
 		if (n < 0) {
 			break_input(st);

@@ -31,7 +31,8 @@ struct stream {
 };
 
 /* A stream at *slot of an owner; takes over fd, also on failure. */
-int stream_new(struct stdio *owner, uint32_t offset, int fd, bool tty, struct stream **slot, struct err *err);
+int stream_new(struct stdio *owner, uint32_t offset, int fd, bool tty, struct stream **slot,
+	       struct err *err);
 struct stream *stream_free(struct stream *st); /* NULL */
 /* Reads or writes what is possible now and arranges to be called for the rest. May free the stream. */
 void stream_pump(struct stream *st);

@@ -19,7 +19,8 @@ static int open_sysctl(int proc_fd, const char *path)
 {
 	struct open_how how = {
 		.flags = O_WRONLY | O_CLOEXEC | O_NOCTTY,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV,
 	};
 	struct statfs fs;
 	int fd = (int)syscall(SYS_openat2, proc_fd, path, &how, sizeof(how));

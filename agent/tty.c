@@ -27,13 +27,14 @@ static int open_master(int root, struct err *err)
 	_close_ int fd = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(err, errno, "open /dev/pts/ptmx");
-	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) || fstatfs(fd, &fs) < 0 ||
-	    fs.f_type != DEVPTS_SUPER_MAGIC)
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) ||
+	    fstatfs(fd, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
 		return err_set(err, ENODEV, "open /dev/pts/ptmx: not a terminal multiplexer");
 	return take_fd(fd);
 }
 
-int tty_open(int root, const struct oci_console_size *size, int *ret_master, int *ret_slave, struct err *err)
+int tty_open(int root, const struct oci_console_size *size, int *ret_master, int *ret_slave,
+	     struct err *err)
 {
 	int unlock = 0, r;
 

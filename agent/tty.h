@@ -14,7 +14,8 @@
  * Makes a terminal in the devpts that is mounted at /dev/pts in the tree at
  * root, which is proven to be one. ONLCR is off, as runc has it; size may be NULL.
  */
-int tty_open(int root, const struct oci_console_size *size, int *ret_master, int *ret_slave, struct err *err);
+int tty_open(int root, const struct oci_console_size *size, int *ret_master, int *ret_slave,
+	     struct err *err);
 /* Any of the master's settings; 0 or -errno. */
 int tty_resize(int master, unsigned int rows, unsigned int cols);
 int tty_set_onlcr(int master, bool on);

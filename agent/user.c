@@ -134,7 +134,8 @@ static int env_fill(struct env *e, const struct oci_process *p, const char *home
 		if (!strchr(p->env[i], '='))
 			return err_set(err, EINVAL, "invalid environment variable: missing '='");
 		if (p->env[i][0] == '=')
-			return err_set(err, EINVAL, "invalid environment variable: name cannot be empty");
+			return err_set(err, EINVAL,
+				       "invalid environment variable: name cannot be empty");
 		env_set(e, p->env[i]);
 	}
 	const char *given = env_get(e, "HOME");

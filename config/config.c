@@ -48,8 +48,8 @@ static const char *type_name(const json_t *v)
 /* "FILE:LINE: KEY in [SECTION] must be WHAT" */
 static int must_be(const struct place *at, struct err *err, const char *what)
 {
-	return err_set(err, EINVAL, "%s:%d: %s in [%s] must be %s", at->file ? at->file : "default", at->line,
-		       at->key->key, at->key->section, what);
+	return err_set(err, EINVAL, "%s:%d: %s in [%s] must be %s", at->file ? at->file : "default",
+		       at->line, at->key->key, at->key->section, what);
 }
 
 static int wrong_type(const struct place *at, struct err *err, const char *want, const json_t *v)
@@ -119,8 +119,9 @@ static int set_integer(const struct place *at, const json_t *v, uint32_t *ret, s
 	if (!json_is_integer(v))
 		return wrong_type(at, err, "an integer", v);
 	if (i < (json_int_t)at->key->min || i > (json_int_t)at->key->max) {
-		snprintf(what, sizeof(what), "between %" PRIu32 " and %" PRIu32 ", not %" JSON_INTEGER_FORMAT, at->key->min,
-			 at->key->max, i);
+		snprintf(what, sizeof(what),
+			 "between %" PRIu32 " and %" PRIu32 ", not %" JSON_INTEGER_FORMAT,
+			 at->key->min, at->key->max, i);
 		return must_be(at, err, what);
 	}
 	*ret = (uint32_t)i;
@@ -210,7 +211,8 @@ static const struct config_key *find_key(const char *section, const char *key)
 static int check_known(const char *file, const json_t *lines, const char *section, struct err *err);
 
 /* One member of a section: at is its line, or the table of lines of a section below. */
-static int check_member(const char *file, const json_t *at, const char *section, const char *key, struct err *err)
+static int check_member(const char *file, const json_t *at, const char *section, const char *key,
+			struct err *err)
 {
 	_free_ char *below = NULL;
 	int line = (int)json_integer_value(json_is_object(at) ? json_object_get(at, "") : at);
@@ -223,13 +225,15 @@ static int check_member(const char *file, const json_t *at, const char *section,
 		if (!below)
 			return err_errno(err, ENOMEM, "configuration");
 		if (line && !known_section(below) && !parent_of_section(below))
-			return err_set(err, EINVAL, "%s:%d: unknown section [%s]", file, line, below);
+			return err_set(err, EINVAL, "%s:%d: unknown section [%s]", file, line,
+				       below);
 		return check_known(file, at, below, err);
 	}
 	if (*key == '\0' || find_key(section, key))
 		return 0;
 	if (!*section)
-		return err_set(err, EINVAL, "%s:%d: unknown key \"%s\" before the first section", file, line, key);
+		return err_set(err, EINVAL, "%s:%d: unknown key \"%s\" before the first section",
+			       file, line, key);
 	return err_set(err, EINVAL, "%s:%d: unknown key \"%s\" in [%s]", file, line, key, section);
 }
 
@@ -270,7 +274,9 @@ static int decode(const char *file, const struct toml *t, struct moat_config *c,
 	for (const struct config_key *k = config_keys; k->key; k++) {
 		const json_t *v = json_object_get(find_section(t->root, k->section), k->key);
 		const json_t *line = json_object_get(find_section(t->lines, k->section), k->key);
-		struct place at = { .file = v ? file : NULL, .line = (int)json_integer_value(line), .key = k };
+		struct place at = { .file = v ? file : NULL,
+				    .line = (int)json_integer_value(line),
+				    .key = k };
 		_json_ json_t *fallback = NULL;
 		int r = toml_parse_value(k->fallback, &fallback, err);
 
@@ -280,12 +286,14 @@ static int decode(const char *file, const struct toml *t, struct moat_config *c,
 		if (r < 0)
 			return r;
 		if (v && k->later && !json_equal(v, fallback))
-			log_warn("%s:%d: %s in [%s] has no effect yet: %s", file, at.line, k->key, k->section, k->later);
+			log_warn("%s:%d: %s in [%s] has no effect yet: %s", file, at.line, k->key,
+				 k->section, k->later);
 	}
 	return 0;
 }
 
-int config_parse(const char *name, const char *text, size_t len, struct moat_config *ret, struct err *err)
+int config_parse(const char *name, const char *text, size_t len, struct moat_config *ret,
+		 struct err *err)
 {
 	_cleanup_(toml_done) struct toml t = { 0 };
 	_cleanup_(config_done) struct moat_config c = { 0 };

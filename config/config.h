@@ -73,7 +73,8 @@ struct moat_config {
  */
 int config_load(const char *path, struct moat_config *ret, struct err *err);
 /* The same for text in memory; name stands for the file in messages. Fills in no paths. */
-int config_parse(const char *name, const char *text, size_t len, struct moat_config *ret, struct err *err);
+int config_parse(const char *name, const char *text, size_t len, struct moat_config *ret,
+		 struct err *err);
 void config_done(struct moat_config *c);
 
 /* A commented file with every key at its default. */

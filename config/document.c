@@ -30,9 +30,11 @@ static void put_comment(struct buf *out, const char *text)
 
 void config_write_sample(struct buf *out)
 {
-	buf_puts(out, "# Configuration of moat: a sample of " CONFIG_FILE ", see moat-configuration.toml(5).\n"
-		      "# Every key is shown with its default. The file must belong to root and be writable by\n"
-		      "# nobody else.\n");
+	buf_puts(out,
+		 "# Configuration of moat: a sample of " CONFIG_FILE
+		 ", see moat-configuration.toml(5).\n"
+		 "# Every key is shown with its default. The file must belong to root and be writable by\n"
+		 "# nobody else.\n");
 	for (const struct config_section *s = config_sections; s->name; s++) {
 		buf_puts(out, "\n");
 		put_comment(out, s->doc);

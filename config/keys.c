@@ -3,17 +3,21 @@
 
 #include "config/config.h"
 
-#define ROW(section_, group, member, type_, fallback_, doc_, ...)                                          \
-	{                                                                                                   \
-		.section = section_, .key = #member, .type = CONFIG_##type_,                                \
-		.offset = offsetof(struct moat_config, group.member), .fallback = fallback_, .doc = doc_, \
-		__VA_ARGS__                                                                                 \
+#define ROW(section_, group, member, type_, fallback_, doc_, ...)                            \
+	{                                                                                    \
+		.section = section_, .key = #member, .type = CONFIG_##type_,                 \
+		.offset = offsetof(struct moat_config, group.member), .fallback = fallback_, \
+		.doc = doc_, __VA_ARGS__                                                     \
 	}
 #define QEMU(...) ROW("hypervisor.qemu", qemu, __VA_ARGS__)
 #define AGENT(...) ROW("agent.moat", agent, __VA_ARGS__)
 #define RUNTIME(...) ROW("runtime", runtime, __VA_ARGS__)
 #define RANGE(from, to) .min = from, .max = to
-#define WORDS(...) .words = (const char *const[]){ __VA_ARGS__, NULL }
+#define WORDS(...)                     \
+	.words = (const char *const[]) \
+	{                              \
+		__VA_ARGS__, NULL      \
+	}
 
 const struct config_section config_sections[] = {
 	{ "hypervisor.qemu", "The virtual machine and its devices." },
@@ -40,30 +44,25 @@ const struct config_key config_keys[] = {
 	     WORDS("auto", "kvm", "tcg")),
 	QEMU(kernel_params, STR, "\"\"",
 	     "Words that are appended to the guest kernel's command line.", .max = 1024),
-	QEMU(default_vcpus, INT, "1",
-	     "Virtual processors of a VM.",
-	     RANGE(1, 240)),
+	QEMU(default_vcpus, INT, "1", "Virtual processors of a VM.", RANGE(1, 240)),
 	QEMU(default_maxvcpus, INT, "0",
 	     "Virtual processors that a VM can grow to. 0: as many as default_vcpus.",
-	     RANGE(0, 240),
-	     .later = "virtual processors cannot be added to a running VM"),
-	QEMU(default_memory, INT, "256",
-	     "Memory of a VM in MiB.",
-	     RANGE(64, 16 * 1024 * 1024)),
-	QEMU(memory_slots, INT, "10",
-	     "How many times memory can be added to a running VM.",
-	     RANGE(0, 256),
-	     .later = "memory cannot be added to a running VM"),
+	     RANGE(0, 240), .later = "virtual processors cannot be added to a running VM"),
+	QEMU(default_memory, INT, "256", "Memory of a VM in MiB.", RANGE(64, 16 * 1024 * 1024)),
+	QEMU(memory_slots, INT, "10", "How many times memory can be added to a running VM.",
+	     RANGE(0, 256), .later = "memory cannot be added to a running VM"),
 	QEMU(cpu_model, STR, "\"\"",
 	     "QEMU's processor model and its properties, for example \"host,pmu=off\". Empty: all that the "
-	     "accelerator offers.", .max = 1024),
+	     "accelerator offers.",
+	     .max = 1024),
 	QEMU(firmware, PATH, "\"\"",
 	     "The machine's firmware. Empty: the one that QEMU brings along."),
 	QEMU(pcie_root_port, INT, "8",
 	     "PCIe root ports of a q35 machine. Each device needs one, the shared file system too.",
 	     RANGE(1, 16)),
 	QEMU(shared_fs, STR, "\"virtio-fs\"",
-	     "How the container's root file system and bind mounts reach the guest.", WORDS("virtio-fs")),
+	     "How the container's root file system and bind mounts reach the guest.",
+	     WORDS("virtio-fs")),
 	QEMU(virtio_fs_daemon, PATH, "\"\"",
 	     "The virtiofsd program, QEMU's own or the one written in Rust. Empty: the first of "
 	     "/usr/libexec/virtiofsd, /usr/lib/qemu/virtiofsd and /usr/lib/virtiofsd."),
@@ -82,31 +81,29 @@ const struct config_key config_keys[] = {
 	QEMU(vhost_user_store_path, PATH, "\"/var/run/kata-containers/vhost-user\"",
 	     "The directory with block/sockets and block/devices of vhost-user devices.",
 	     .later = "vhost-user devices are not attached"),
-	QEMU(vhost_user_reconnect_timeout_sec, INT, "0", "Seconds between attempts to reconnect to a vhost-user device. 0: no attempt.",
-	     RANGE(0, 3600),
-	     .later = "vhost-user devices are not attached"),
+	QEMU(vhost_user_reconnect_timeout_sec, INT, "0",
+	     "Seconds between attempts to reconnect to a vhost-user device. 0: no attempt.",
+	     RANGE(0, 3600), .later = "vhost-user devices are not attached"),
 	QEMU(enable_debug, BOOL, "false",
 	     "Log what is sent to QEMU and what the guest's kernel says."),
 
 	AGENT(channel, STR, "\"auto\"",
-	     "The way to the agent: a \"virtio-serial\" port or a \"vsock\" connection. \"auto\" takes vsock where the "
-	     "host has /dev/vhost-vsock.",
-	     WORDS("auto", "virtio-serial", "vsock")),
+	      "The way to the agent: a \"virtio-serial\" port or a \"vsock\" connection. \"auto\" takes vsock where the "
+	      "host has /dev/vhost-vsock.",
+	      WORDS("auto", "virtio-serial", "vsock")),
 	AGENT(boot_timeout, INT, "60",
-	     "Seconds until the agent must have answered. A busy host without kvm takes long.",
-	     RANGE(1, 3600)),
-	AGENT(enable_debug, BOOL, "false",
-	     "Let the agent log what it does to the guest's console."),
+	      "Seconds until the agent must have answered. A busy host without kvm takes long.",
+	      RANGE(1, 3600)),
+	AGENT(enable_debug, BOOL, "false", "Let the agent log what it does to the guest's console."),
 
 	RUNTIME(hypervisor, STR, "\"qemu\"",
-	     "What runs the VMs. \"fake\" starts none and is for tests.", WORDS("qemu", "fake")),
+		"What runs the VMs. \"fake\" starts none and is for tests.", WORDS("qemu", "fake")),
 	RUNTIME(monitor_log_limit, INT, "256",
-	     "The most that is kept of what a VM's monitor, QEMU and virtiofsd say, in KiB.",
-	     RANGE(4, 65536)),
+		"The most that is kept of what a VM's monitor, QEMU and virtiofsd say, in KiB.",
+		RANGE(4, 65536)),
 	RUNTIME(console_log_limit, INT, "256",
-	     "The most that is kept of what a guest writes to its console, in KiB.",
-	     RANGE(4, 65536)),
-	RUNTIME(enable_debug, BOOL, "false",
-	     "Log as with --debug."),
+		"The most that is kept of what a guest writes to its console, in KiB.",
+		RANGE(4, 65536)),
+	RUNTIME(enable_debug, BOOL, "false", "Log as with --debug."),
 	{ .key = NULL },
 };

@@ -16,7 +16,8 @@ struct config_key {
 	size_t offset; /* in struct moat_config: bool, uint32_t, char *, char *, char ** */
 	const char *fallback; /* the default as it would be written in the file */
 	const char *doc; /* sentences for sample and manual page */
-	uint32_t min, max; /* CONFIG_INT; for CONFIG_STR max is the longest string in bytes, 0: 4096 */
+	uint32_t min,
+		max; /* CONFIG_INT; for CONFIG_STR max is the longest string in bytes, 0: 4096 */
 	const char *const *words; /* CONFIG_STR: the possible values, NULL-terminated */
 	const char *later; /* not NULL: accepted, without effect so far; why */
 };

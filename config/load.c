@@ -20,7 +20,8 @@ static int check_file(const char *path, const struct stat *st, struct err *err)
 	if (!S_ISREG(st->st_mode))
 		return err_set(err, EINVAL, "'%s' is not a regular file", path);
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return err_set(err, EPERM, "'%s' belongs to uid %u: it must be root's", path, (unsigned int)st->st_uid);
+		return err_set(err, EPERM, "'%s' belongs to uid %u: it must be root's", path,
+			       (unsigned int)st->st_uid);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return err_set(err, EPERM, "'%s' can be written to by %s: chmod go-w", path,
 			       st->st_mode & S_IWOTH ? "everybody" : "its group");
@@ -89,7 +90,8 @@ static int pick(char **path, const char *const *candidates, struct err *err)
 
 static int fill_paths(struct moat_config *c, struct err *err)
 {
-	static const char *const qemu[] = { "/usr/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm", NULL };
+	static const char *const qemu[] = { "/usr/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm",
+					    NULL };
 	static const char *const virtiofsd[] = { "/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd",
 						 "/usr/lib/virtiofsd", NULL };
 	_cleanup_(moat_paths_done) struct moat_paths paths = { 0 };

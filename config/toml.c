@@ -40,7 +40,8 @@ static int enter_table(struct toml_reader *p, const char *key)
 	json_t *table = json_object_get(p->table, key);
 
 	if (table && !json_is_object(table))
-		return toml_fail(p, "\"%s\" is a key already (line %d)", key, line_of(p->lines, key));
+		return toml_fail(p, "\"%s\" is a key already (line %d)", key,
+				 line_of(p->lines, key));
 	if (!table && (json_object_set_new(p->table, key, json_object()) < 0 ||
 		       json_object_set_new(p->lines, key, json_object()) < 0))
 		return toml_no_memory(p);
@@ -75,7 +76,8 @@ static int parse_header(struct toml_reader *p, struct toml *t)
 	if (!toml_take(p, ']'))
 		return toml_fail(p, "a section without its closing ]");
 	if (line_of(p->lines, ""))
-		return toml_fail(p, "this section is there already (line %d)", line_of(p->lines, ""));
+		return toml_fail(p, "this section is there already (line %d)",
+				 line_of(p->lines, ""));
 	if (++p->values > TOML_MAX_VALUES)
 		return toml_fail(p, "more than %d values", TOML_MAX_VALUES);
 	if (json_object_set_new(p->lines, "", json_integer(p->line)) < 0)
@@ -100,7 +102,8 @@ static int parse_pair(struct toml_reader *p)
 	if (json_is_object(json_object_get(p->table, key)))
 		return toml_fail(p, "\"%s\" is a section already", key);
 	if (json_object_get(p->table, key))
-		return toml_fail(p, "\"%s\" is there already (line %d)", key, line_of(p->lines, key));
+		return toml_fail(p, "\"%s\" is there already (line %d)", key,
+				 line_of(p->lines, key));
 	toml_skip_blanks(p);
 	r = toml_read_value(p, &value);
 	if (r < 0)

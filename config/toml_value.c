@@ -51,7 +51,8 @@ static bool is_digit(unsigned char c)
 
 bool toml_is_bare(unsigned char c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+	       c == '-';
 }
 
 void toml_skip_blanks(struct toml_reader *p)
@@ -99,7 +100,8 @@ int toml_check_text(struct toml_reader *p)
 	}
 	if (!str_is_utf8(start, (size_t)(p->end - start))) {
 		p->line = 1;
-		for (const char *s = start, *nl; (nl = memchr(s, '\n', (size_t)(p->end - s))); s = nl + 1) {
+		for (const char *s = start, *nl; (nl = memchr(s, '\n', (size_t)(p->end - s)));
+		     s = nl + 1) {
 			if (!str_is_utf8(s, (size_t)(nl - s)))
 				break;
 			p->line++;
@@ -173,7 +175,9 @@ static int parse_escape(struct toml_reader *p, struct buf *out)
 		return parse_unicode(p, c == 'u' ? 4 : 8, out);
 	}
 	if (!l)
-		return toml_fail(p, "unknown escape in a string: only \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX \\UXXXXXXXX exist");
+		return toml_fail(
+			p,
+			"unknown escape in a string: only \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX \\UXXXXXXXX exist");
 	p->at++;
 	buf_append(out, &meanings[l - letters], 1);
 	return 0;
@@ -219,7 +223,8 @@ static int parse_integer(struct toml_reader *p, json_t **ret)
 	limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
 	if (toml_peek(p, 0) == 'i' || toml_peek(p, 0) == 'n') /* +inf, -nan */
 		return toml_fail(p, "floating point numbers are not supported");
-	if (base == 10 && toml_peek(p, 0) == '0' && (is_digit(toml_peek(p, 1)) || toml_peek(p, 1) == '_'))
+	if (base == 10 && toml_peek(p, 0) == '0' &&
+	    (is_digit(toml_peek(p, 1)) || toml_peek(p, 1) == '_'))
 		return toml_fail(p, "a number cannot begin with 0 (octal is written 0o17)");
 	for (;; p->at++) {
 		int d = hex_digit(toml_peek(p, 0));
@@ -260,7 +265,8 @@ static int parse_word(struct toml_reader *p, json_t **ret)
 	else if (len == 3 && (memcmp(start, "inf", 3) == 0 || memcmp(start, "nan", 3) == 0))
 		return toml_fail(p, "floating point numbers are not supported");
 	else if (len)
-		return toml_fail(p, "\"%.*s\" is no value: strings are written in quotes", (int)len, start);
+		return toml_fail(p, "\"%.*s\" is no value: strings are written in quotes", (int)len,
+				 start);
 	else
 		return toml_fail(p, "a value is missing");
 	return 0;

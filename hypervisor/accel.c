@@ -126,8 +126,7 @@ int accel_choose_with(const struct accel_probe *probe, const char *wanted, enum 
 		return 0;
 	}
 	if (!automatic && strcmp(wanted, "kvm") != 0)
-		return err_set(err, EINVAL, "accelerator '%s' is not one of auto, kvm, tcg",
-			       wanted);
+		return err_set(err, EINVAL, "accelerator '%s' is not one of auto, kvm, tcg", wanted);
 	if (check_kvm(probe, &reason) < 0) {
 		if (!automatic)
 			return err_set(err, reason.code, "kvm does not work here: %s", reason.msg);

@@ -17,8 +17,7 @@ static int parse_program(struct fake_process *p, const json_t *process, struct e
 	if (!name)
 		return err_set(err, EINVAL, "process.args is empty");
 	if (strcmp(name, "missing") == 0)
-		return err_set(err, ENOENT,
-			       "exec: \"missing\": executable file not found in $PATH");
+		return err_set(err, ENOENT, "exec: \"missing\": executable file not found in $PATH");
 	if (strcmp(name, "cat") == 0)
 		p->program = FAKE_CAT;
 	if (strcmp(name, "exit") == 0) {
@@ -44,8 +43,10 @@ int fake_process_new(const char *id, const char *exec, uint32_t stream, const js
 	p->terminal = js_get_bool(process, "terminal", false);
 	wire_window_init(&p->in);
 	wire_window_init(&p->out);
-	r = p->id && p->exec ? parse_program(p, process, err) :
-			       err_set(err, ENOMEM, "out of memory");
+	if (p->id && p->exec)
+		r = parse_program(p, process, err);
+	else
+		r = err_set(err, ENOMEM, "out of memory");
 	if (r < 0) {
 		fake_process_free(p);
 		return r;
@@ -112,7 +113,7 @@ bool fake_process_run(struct fake_process *p, struct wire_conn *c)
 	if (p->program == FAKE_EXIT)
 		return true;
 	while (p->echo.len > 0) {
-		uint32_t n = p->echo.len < WIRE_MAX_DATA ? (uint32_t)p->echo.len : WIRE_MAX_DATA;
+		uint32_t max = WIRE_MAX_DATA, n = p->echo.len < max ? (uint32_t)p->echo.len : max;
 
 		if (!p->out_closed) {
 			if (n > p->out.avail)

@@ -148,15 +148,14 @@ const struct qmp_handler qemu_qmp_handler = { on_ready, on_event, on_closed };
 /* ---- operations ---- */
 
 static const struct qemu_step no_steps[] = { { 0 } };
-static const struct qemu_step cont_steps[] = { { .command = "cont", .timeout_ms = CALL_MS },
-					       { 0 } };
-static const struct qemu_step stop_steps[] = { { .command = "stop", .timeout_ms = CALL_MS },
-					       { 0 } };
+static const struct qemu_step cont_steps[] = { { .command = "cont", .timeout_ms = CALL_MS }, { 0 } };
+static const struct qemu_step stop_steps[] = { { .command = "stop", .timeout_ms = CALL_MS }, { 0 } };
 
 static int check_running(const struct qemu *q, struct err *err)
 {
-	return q->pid != 0 && q->qmp ? 0 :
-				       err_set(err, ESRCH, "the virtual machine is not running");
+	if (q->pid == 0 || !q->qmp)
+		return err_set(err, ESRCH, "the virtual machine is not running");
+	return 0;
 }
 
 static int start(struct hv *hv, hv_done_fn done, void *data, struct err *err)
@@ -193,9 +192,9 @@ static int attach(struct hv *hv, struct device *dev, hv_done_fn done, void *data
 {
 	int r = check_device(of(hv), dev, err);
 
-	return r < 0 ? r :
-		       qemu_submit(of(hv), qemu_attach_steps(dev), dev, device_close, done, data,
-				   err);
+	if (r < 0)
+		return r;
+	return qemu_submit(of(hv), qemu_attach_steps(dev), dev, device_close, done, data, err);
 }
 
 static int detach(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err)

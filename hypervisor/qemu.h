@@ -90,8 +90,8 @@ void qemu_expect_end(struct qemu *q, int ms);
 int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev,
 		void (*finish)(struct device *dev), hv_done_fn done, void *data, struct err *err);
 int qemu_init_ops(struct qemu *q, struct err *err);
-void qemu_run_ops(
-	struct qemu *q); /* starts the first operation, if there is one and QEMU is ready */
+/* Starts the first operation, if there is one and QEMU is ready. */
+void qemu_run_ops(struct qemu *q);
 void qemu_device_deleted(struct qemu *q, const char *id);
 void qemu_device_kept(struct qemu *q, const char *id); /* the guest refused to give it up */
 void qemu_fail_ops(struct qemu *q, const struct err *err);

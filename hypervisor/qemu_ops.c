@@ -88,11 +88,9 @@ static void on_replied(void *data, json_t *ret, const struct err *err)
 	if (err->code == ECONNRESET)
 		return;
 	qemu_enter(q);
-	if (!ret && err->code == ENODEV && s->gone_is_fine) {
-		next_step(q);
-	} else if (!ret) {
+	if (!ret && !(err->code == ENODEV && s->gone_is_fine)) {
 		fail_op(q, err);
-	} else if (s->deleted_ms > 0 && !op->deleted) {
+	} else if (ret && s->deleted_ms > 0 && !op->deleted) {
 		op->waiting = true;
 		loop_set_timer(q->op_timer, s->deleted_ms);
 	} else {

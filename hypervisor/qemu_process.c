@@ -19,9 +19,9 @@
 #include "hypervisor/qemu_plan.h"
 
 /* The guest can make QEMU talk; past this only the tail is kept. */
-#define LOG_LIMIT (64u * 1024)
+#define LOG_LIMIT 65536
 /* Reading in one turn of the loop. */
-#define DRAIN_LIMIT (64u * 1024)
+#define DRAIN_LIMIT 65536
 /* Threads besides the vcpus: main loop, RCU, I/O workers. */
 #define THREADS 64
 #define REAP_MS 5000

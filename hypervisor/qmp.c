@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "hypervisor/qmp_command.h"
 #include "hypervisor/qmp_message.h"
 
 #define NEGOTIATE_MS 30000
@@ -18,14 +19,10 @@
 
 struct call {
 	struct call *next;
-	uint64_t id;
-	char command[40];
 	int64_t deadline; /* ms, CLOCK_MONOTONIC */
 	qmp_reply_fn fn;
 	void *data;
-	int fd; /* sent with the first byte; -EBADF: none or gone */
-	char *text; /* what is still to be sent; NULL: everything was */
-	size_t len, off;
+	struct qmp_command command;
 };
 
 enum state { WAIT_GREETING, NEGOTIATING, READY, CLOSED };
@@ -54,7 +51,7 @@ static int64_t now_ms(void)
 
 static void call_free(struct call *c)
 {
-	free(c->text);
+	qmp_command_done(&c->command);
 	free(c);
 }
 
@@ -117,50 +114,13 @@ static void fail(struct qmp *q, const struct err *err)
 
 		q->calls = c->next;
 		memcpy(e.msg, err->msg, sizeof(e.msg));
-		err_wrap(&e, "%s", c->command);
+		err_wrap(&e, "%s", c->command.name);
 		e.code = ECONNRESET;
 		c->fn(c->data, NULL, &e);
 		call_free(c);
 	}
 	if (!q->dead && q->handler->on_closed)
 		q->handler->on_closed(q, err, q->data);
-}
-
-/* Sends one call; 1 when it is sent whole, 0 when the socket is full or broken. */
-static int send_call(struct qmp *q, struct call *c)
-{
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-
-	while (c->off < c->len) {
-		struct iovec iov = { .iov_base = c->text + c->off, .iov_len = c->len - c->off };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-		ssize_t n;
-
-		if (c->fd >= 0) {
-			struct cmsghdr *cmsg;
-
-			msg.msg_control = control.buf;
-			msg.msg_controllen = sizeof(control.buf);
-			cmsg = CMSG_FIRSTHDR(&msg);
-			cmsg->cmsg_level = SOL_SOCKET;
-			cmsg->cmsg_type = SCM_RIGHTS;
-			cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-			memcpy(CMSG_DATA(cmsg), &c->fd, sizeof(int));
-		}
-		n = sendmsg(q->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return 0; /* a broken socket is also readable: the end of file tells */
-		c->fd = -EBADF;
-		c->off += (size_t)n;
-	}
-	free(c->text);
-	c->text = NULL;
-	return 1;
 }
 
 static void flush(struct qmp *q)
@@ -170,7 +130,7 @@ static void flush(struct qmp *q)
 	if (q->state != NEGOTIATING && q->state != READY)
 		return;
 	for (struct call *c = q->calls; c; c = c->next) {
-		if (c->text && !send_call(q, c)) {
+		if (!qmp_command_send(&c->command, q->fd)) {
 			full = true;
 			break;
 		}
@@ -195,11 +155,11 @@ static void on_reply(struct qmp *q, const struct qmp_message *m)
 	struct call **p = &q->calls, *c;
 	struct err err = { 0 };
 
-	while (*p && (*p)->id != m->id)
+	while (*p && (*p)->command.id != m->id)
 		p = &(*p)->next;
 	c = *p;
 	/* Late: its deadline has passed. */
-	if (!c || c->text) {
+	if (!c || !qmp_command_sent(&c->command)) {
 		log_debug("qmp: reply to unknown call %llu", (unsigned long long)m->id);
 		return;
 	}
@@ -208,7 +168,7 @@ static void on_reply(struct qmp *q, const struct qmp_message *m)
 	if (m->kind == QMP_ERROR) {
 		char *s;
 
-		err_set(&err, error_code(m->class), "%s: %s", c->command, m->text);
+		err_set(&err, error_code(m->class), "%s: %s", c->command.name, m->text);
 		for (s = err.msg; *s; s++)
 			if ((unsigned char)*s < 0x20 || *s == 0x7f)
 				*s = ' ';
@@ -338,12 +298,12 @@ static void on_timer(struct loop_source *src, void *data)
 			continue;
 		}
 		/* Half a command cannot be taken back: nothing can follow it. */
-		if (c->text && c->off > 0) {
+		if (!qmp_command_sent(&c->command) && c->command.off > 0) {
 			err_set(&err, ETIMEDOUT, "qemu does not read its qmp socket");
 			fail(q, &err);
 			break;
 		}
-		err_set(&err, ETIMEDOUT, "%s: qemu did not answer in time", c->command);
+		err_set(&err, ETIMEDOUT, "%s: qemu did not answer in time", c->command.name);
 		*p = c->next;
 		c->fn(c->data, NULL, &err);
 		call_free(c);
@@ -354,26 +314,6 @@ static void on_timer(struct loop_source *src, void *data)
 	if (q->state != CLOSED)
 		arm_timer(q);
 	leave(q);
-}
-
-static char *command_text(uint64_t id, const char *command, json_t *args, size_t *ret_len)
-{
-	_json_ json_t *doc = json_object();
-	struct buf b = { 0 };
-	char *text;
-
-	if (!doc || json_object_set_new(doc, "execute", json_string(command)) < 0 ||
-	    json_object_set_new(doc, "id", json_integer((json_int_t)id)) < 0 ||
-	    (args && json_object_set(doc, "arguments", args) < 0))
-		return NULL;
-	text = js_dump(doc);
-	if (!text)
-		return NULL;
-	buf_puts(&b, text);
-	buf_puts(&b, "\n");
-	free(text);
-	*ret_len = b.len;
-	return buf_steal(&b);
 }
 
 int qmp_call(struct qmp *q, const char *command, json_t *args, int fd, int timeout_ms,
@@ -387,14 +327,10 @@ int qmp_call(struct qmp *q, const char *command, json_t *args, int fd, int timeo
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return err_set(err, ENOMEM, "out of memory");
-	c->id = q->next_id++;
-	strncpy(c->command, command, sizeof(c->command) - 1);
 	c->deadline = now_ms() + timeout_ms;
 	c->fn = fn;
 	c->data = data;
-	c->fd = fd;
-	c->text = command_text(c->id, command, owned, &c->len);
-	if (!c->text) {
+	if (qmp_command_init(&c->command, q->next_id++, command, owned, fd) < 0) {
 		call_free(c);
 		return err_set(err, ENOMEM, "out of memory");
 	}

@@ -7,7 +7,7 @@
 #include "base/json.h"
 
 /* Past this much handed-out data the rest is moved to the front. */
-#define COMPACT (64u * 1024)
+#define COMPACT 65536
 
 static const struct js_limits limits = { .max_bytes = QMP_MAX_LINE,
 					 .max_depth = 32,
@@ -21,7 +21,7 @@ void qmp_lines_done(struct qmp_lines *l)
 
 static int too_long(struct err *err)
 {
-	return err_set(err, EMSGSIZE, "qmp line of more than %u bytes", QMP_MAX_LINE);
+	return err_set(err, EMSGSIZE, "qmp line of more than %d bytes", QMP_MAX_LINE);
 }
 
 static void compact(struct qmp_lines *l)
@@ -43,7 +43,7 @@ int qmp_lines_add(struct qmp_lines *l, const void *data, size_t len, struct err 
 {
 	compact(l);
 	/* What is there is an unfinished line, or lines nobody took yet; neither may grow without bound. */
-	if (l->buf.len - l->start > QMP_MAX_LINE + (size_t)COMPACT || len > QMP_MAX_LINE)
+	if (l->buf.len - l->start > QMP_MAX_LINE + COMPACT || len > QMP_MAX_LINE)
 		return too_long(err);
 	buf_append(&l->buf, data, len);
 	if (!buf_ok(&l->buf))

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define QMP_MAX_LINE (1024u * 1024) /* bytes, without the newline */
+#define QMP_MAX_LINE 1048576 /* bytes, without the newline */
 
 struct qmp_lines {
 	struct buf buf;

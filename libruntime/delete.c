@@ -38,7 +38,7 @@ static void end_process(const struct state *s, const struct state_process *p, in
 
 static int take_down(int root_fd, int dir, const char *id, struct state *s, bool force, struct err *err)
 {
-	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", 1);
+	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", (int)force);
 	_close_ int monitor = status_open_process(s, &s->monitor);
 	int timeout = END_MS, r;
 
@@ -113,5 +113,6 @@ int rt_delete(const struct rt *rt, const char *id, bool force, struct err *err)
 	now = status_compute(dir, &s);
 	if (!force && (now == STATUS_RUNNING || now == STATUS_PAUSED))
 		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", id, status_name(now));
-	return take_down(root_fd, dir, id, &s, force, err);
+	/* A stopped container's machine may still be writing back; any other is simply killed. */
+	return take_down(root_fd, dir, id, &s, now != STATUS_STOPPED, err);
 }

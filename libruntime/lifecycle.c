@@ -7,6 +7,8 @@
 #include "libruntime/container.h"
 #include "libruntime/monitor_client.h"
 
+#define KILLED_MS 1000
+
 int rt_start(const struct rt *rt, const char *id, struct err *err)
 {
 	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
@@ -32,7 +34,7 @@ int rt_start(const struct rt *rt, const char *id, struct err *err)
 int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *err)
 {
 	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
-	_close_ int monitor = -EBADF;
+	_close_ int monitor = -EBADF, standin = -EBADF;
 	json_t *params;
 	int r;
 
@@ -42,10 +44,16 @@ int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *
 		return r;
 	if (c.status == STATUS_STOPPED)
 		return all ? 0 : err_set(err, ESRCH, "container not running");
+	standin = status_open_process(&c.state, &c.state.standin);
 	params = json_pack("{s:i, s:b}", "signal", sig, "all", (int)all);
 	r = container_request(&c, "kill", params, MONITOR_REQUEST_MS, NULL, err);
-	if (r >= 0 || sig != SIGKILL)
+	if (sig != SIGKILL)
 		return r;
+	/* A process of the host is as good as gone after SIGKILL; this one's end takes its way through the guest. */
+	if (r >= 0 && standin >= 0)
+		(void)proc_wait_end(standin, KILLED_MS);
+	if (r >= 0)
+		return 0;
 	/* A monitor that cannot pass it on any more is killed itself, and the VM with it. */
 	monitor = status_open_process(&c.state, &c.state.monitor);
 	return monitor >= 0 ? proc_signal(monitor, SIGKILL) : 0;

@@ -281,6 +281,7 @@ static int do_state(struct client *c, uint32_t id, json_t *params, struct err *e
 
 static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
+	struct monitor *m;
 	struct container *k;
 	int r;
 
@@ -290,8 +291,12 @@ static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *
 	if ((k->status == CONTAINER_RUNNING || k->status == CONTAINER_PAUSED) && !js_get_bool(params, "force", false))
 		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", k->id,
 			       container_status_name(k->status));
+	m = c->m;
 	client_result(c, id, NULL);
-	vm_end_now(c->m);
+	if (js_get_bool(params, "force", false))
+		vm_kill(m);
+	else
+		vm_end(m); /* which may be going on: what the guest still holds is written back */
 	return LATER;
 }
 

@@ -76,35 +76,37 @@ void vm_maybe_exit(struct monitor *m)
 		monitor_exit(m);
 }
 
+/* What does not quit by itself dies with this process, which has no right to kill it earlier. */
 static void on_quit_timeout(struct loop_source *src, void *data)
 {
-	struct monitor *m = data;
-
 	(void)src;
-	if (m->hv) {
-		m->hv->ops->destroy(m->hv);
-		m->hv = NULL;
-	}
-	vm_ended(m);
+	vm_ended(data);
+}
+
+/* The timer also serves where there is nothing to wait for: nothing ends from inside its caller. */
+static void end_in(struct monitor *m, int ms)
+{
+	m->quitting = true;
+	loop_remove(m->end_timer);
+	m->end_timer = loop_add_timer(m->loop, ms, on_quit_timeout, m, NULL);
+	if (!m->end_timer)
+		monitor_exit(m);
 }
 
 void vm_end_now(struct monitor *m)
 {
-	bool asked = false;
+	if (m->phase == VM_ENDED || m->quitting)
+		return;
+	m->phase = VM_ENDING;
+	end_in(m, m->hv && m->hv->ops->quit(m->hv, NULL) >= 0 ? QUIT_TIMEOUT_MS : 0);
+}
 
+void vm_kill(struct monitor *m)
+{
 	if (m->phase == VM_ENDED)
 		return;
 	m->phase = VM_ENDING;
-	if (m->hv && !m->quitting)
-		asked = m->hv->ops->quit(m->hv, NULL) >= 0;
-	if (m->quitting)
-		return;
-	m->quitting = true;
-	/* The timer also serves where there is no VM yet: nothing ends from inside its caller. */
-	loop_remove(m->end_timer);
-	m->end_timer = loop_add_timer(m->loop, asked ? QUIT_TIMEOUT_MS : 0, on_quit_timeout, m, NULL);
-	if (!m->end_timer)
-		monitor_exit(m);
+	end_in(m, 0);
 }
 
 static void on_shutdown_reply(void *data, json_t *result, const struct err *err)

@@ -9,8 +9,10 @@
 void vm_boot(struct monitor *m);
 /* Ends it in order: the guest writes back what it holds, then the hypervisor is told to quit. */
 void vm_end(struct monitor *m);
-/* Ends it without the guest. */
+/* Ends it without the guest: the hypervisor is told to quit. */
 void vm_end_now(struct monitor *m);
+/* Ends it without asking anybody: the kernel kills what is left when this process exits. */
+void vm_kill(struct monitor *m);
 /* Ends it because of err, which waiting commands get. */
 void vm_fail(struct monitor *m, const struct err *err);
 /* Ends the process once the VM is gone and everybody has been told. */

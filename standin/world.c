@@ -54,6 +54,22 @@ static int set_names(struct setup *s, struct err *err)
 	return 0;
 }
 
+/*
+ * A mount namespace of its own, with "/" being its root: the command may live
+ * in a chroot, and who joins the namespace later starts at its root, wherever ours is.
+ */
+static int enter_mount_namespace(struct err *err)
+{
+	int r = enter(-EBADF, CLONE_NEWNS, "mount", err);
+
+	if (r < 0)
+		return r;
+	_close_ int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (own < 0)
+		return err_errno(err, errno, "open own mount namespace");
+	return enter(own, CLONE_NEWNS, "own mount", err);
+}
+
 static int enter_namespaces(struct setup *s, struct err *err)
 {
 	bool host_uts = s->utsns >= 0 && is_own_uts(setup_fd(s, s->utsns));
@@ -66,7 +82,7 @@ static int enter_namespaces(struct setup *s, struct err *err)
 	if (r == 0)
 		r = enter(setup_fd(s, s->utsns), CLONE_NEWUTS, "uts", err);
 	if (r == 0)
-		r = enter(-EBADF, CLONE_NEWNS, "mount", err);
+		r = enter_mount_namespace(err);
 	if (r < 0)
 		return r;
 	if (s->netns < 0) {

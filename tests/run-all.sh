@@ -48,12 +48,35 @@ stage_guest()
 	$make BUILD="$build" guest && cat "$build/guest/manifest"
 }
 
+# Processes of this build tree with what they started, and orphans among the uids that VMs get. By inode,
+# not by name: somebody else may be running VMs on this machine.
+our_processes()
+{
+	local ours
+	ours=$(stat -Lc '%d:%i %n' /proc/[0-9]*/exe 2>/dev/null |
+		grep -F "$(stat -c '%d:%i ' "$build"/release/moat* 2>/dev/null || echo none)" | sed 's,.*/proc/\([0-9]*\)/exe,\1,')
+	ps -e -o pid=,ppid=,uid=,comm= | awk -v ours="$ours" '
+		BEGIN { n = split(ours, list); for (i = 1; i <= n; i++) own[list[i]] = 1 }
+		{ parent[$1] = $2; uid[$1] = $3; name[$1] = $4 }
+		END {
+			for (pid in parent) {
+				mine = monitor = 0
+				for (p = pid; p in parent && p > 0; p = parent[p]) {
+					mine = mine || p in own
+					monitor = monitor || name[p] == "moat-monitor"
+				}
+				if (mine || (uid[pid] >= 1879048192 && uid[pid] < 2147483647 && !monitor))
+					print "process", name[pid]
+			}
+		}'
+}
+
 # What a test may leave behind on the host: mounts, named sockets, our processes, state directories.
 host_state()
 {
 	awk '{ print "mount", $5, $9, $10 }' /proc/self/mountinfo
 	awk 'NR > 1 && $8 ~ /moat|qemu|virtiofs/ { print "socket", $8 }' /proc/net/unix
-	ps -e -o comm= | awk '/^(moat|qemu-system|virtiofsd)/ { print "process", $1 }'
+	our_processes
 	find /run/moat -mindepth 1 -maxdepth 1 -printf 'state %p\n' 2>/dev/null
 	find /sys/fs/cgroup -type d -path '*moat*' -printf 'cgroup %p\n' 2>/dev/null
 }

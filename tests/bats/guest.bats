@@ -9,7 +9,8 @@ setup_file()
 {
 	export TOP GUEST KERNEL_RELEASE BATS_TMP
 	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-	GUEST=$TOP/${BUILD:-build}/guest
+	GUEST=$(realpath -m "$TOP/build/guest")
+	[ -z "${BUILD:-}" ] || GUEST=$(cd "$TOP" && realpath -m "$BUILD/guest")
 	BATS_TMP=$(mktemp -d)
 	chmod 755 "$BATS_TMP"
 	[ -s "$GUEST/kernel.info" ] || "$TOP/guest/kernel.sh" "$GUEST" >&2

@@ -87,7 +87,9 @@ make_bundle()
 # edit [JQ OPTION...] FILTER [JQ ARGUMENT...]: changes config.json
 edit()
 {
-	jq "$@" <"$B/config.json" >"$B/config.json.new"
+	# jq makes doubles of numbers beyond 2^53: the two that are wanted are put back.
+	jq "$@" <"$B/config.json" | sed 's/1844674407370955[0-9]*/18446744073709551615/; s/922337203685477[0-9]*/9223372036854775807/' \
+		>"$B/config.json.new"
 	mv "$B/config.json.new" "$B/config.json"
 }
 

@@ -19,7 +19,8 @@ static void on_reply(struct client *c, const struct wire_frame *f)
 
 	snprintf(key, sizeof(key), "%u", f->id);
 	json_object_set_new(c->replies, key,
-			    r < 0 ? json_pack("{s:{s:i, s:s}}", "error", "code", -r, "message", err.msg) :
+			    r < 0 ? json_pack("{s:{s:i, s:s}}", "error", "code", -r, "message",
+					      err.msg) :
 				    json_pack("{s:o}", "result", result));
 }
 
@@ -39,15 +40,16 @@ static void on_event(struct client *c, const struct wire_frame *f)
 		c->oom_events++;
 	if (!strcmp(name, "exit")) {
 		for (struct guest_process *p = c->processes; p; p = p->next) {
-			if (strcmp(p->id, js_get_str(e, "id")) != 0 || strcmp(p->exec, js_get_str(e, "exec")) != 0 ||
-			    p->exited)
+			if (strcmp(p->id, js_get_str(e, "id")) != 0 ||
+			    strcmp(p->exec, js_get_str(e, "exec")) != 0 || p->exited)
 				continue;
 			p->exited = true;
 			p->code = (int)js_get_int(e, "code", -1);
 			p->signal = (int)js_get_int(e, "signal", -1);
 			return;
 		}
-		fprintf(stderr, "exit of unknown %s/%s\n", js_get_str(e, "id"), js_get_str(e, "exec"));
+		fprintf(stderr, "exit of unknown %s/%s\n", js_get_str(e, "id"),
+			js_get_str(e, "exec"));
 	}
 }
 
@@ -141,7 +143,8 @@ int client_init(struct client *c, int fd, struct err *err)
 	*c = (struct client){ .next_id = 1, .next_stream = 4, .replies = json_object() };
 	r = loop_new(&c->loop, err);
 	if (r >= 0)
-		r = wire_conn_new(c->loop, fd, &(struct wire_options){ 0 }, &handler, c, &c->conn, err);
+		r = wire_conn_new(c->loop, fd, &(struct wire_options){ 0 }, &handler, c, &c->conn,
+				  err);
 	if (r >= 0)
 		c->timer = loop_add_timer(c->loop, -1, on_timer, c, err);
 	return r < 0 || !c->timer ? -1 : 0;
@@ -162,7 +165,8 @@ void client_done(struct client *c)
 	json_decref(c->replies);
 }
 
-bool client_wait(struct client *c, bool (*cond)(struct client *c, void *data), void *data, int timeout_ms)
+bool client_wait(struct client *c, bool (*cond)(struct client *c, void *data), void *data,
+		 int timeout_ms)
 {
 	struct err err;
 
@@ -212,7 +216,8 @@ int client_reply(struct client *c, uint32_t id, json_t **ret_result, struct err 
 
 	snprintf(key, sizeof(key), "%u", id);
 	if (!client_wait(c, has_reply, key, CLIENT_TIMEOUT_MS))
-		return err_set(err, ETIMEDOUT, "no reply: %s", c->closed ? c->closed_msg : "timed out");
+		return err_set(err, ETIMEDOUT, "no reply: %s",
+			       c->closed ? c->closed_msg : "timed out");
 	r = json_object_get(c->replies, key);
 	e = json_object_get(r, "error");
 	if (e) {
@@ -226,7 +231,8 @@ int client_reply(struct client *c, uint32_t id, json_t **ret_result, struct err 
 	return code;
 }
 
-int client_call(struct client *c, const char *method, json_t *params, json_t **ret_result, struct err *err)
+int client_call(struct client *c, const char *method, json_t *params, json_t **ret_result,
+		struct err *err)
 {
 	return client_reply(c, client_send(c, method, params), ret_result, err);
 }
@@ -300,7 +306,8 @@ static bool has_output(struct client *c, void *data)
 {
 	struct wanted *w = data;
 
-	return w->p->out[0].data && memmem(w->p->out[0].data, w->p->out[0].len, w->text, strlen(w->text));
+	return w->p->out[0].data &&
+	       memmem(w->p->out[0].data, w->p->out[0].len, w->text, strlen(w->text));
 }
 
 bool client_wait_output(struct client *c, struct guest_process *p, const char *text, int timeout_ms)

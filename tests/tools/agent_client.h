@@ -50,15 +50,18 @@ int client_init(struct client *c, int fd, struct err *err);
 void client_done(struct client *c);
 int client_hello(struct client *c, struct err *err);
 /* Runs the loop until cond(data) or the time is over: true if cond. */
-bool client_wait(struct client *c, bool (*cond)(struct client *c, void *data), void *data, int timeout_ms);
+bool client_wait(struct client *c, bool (*cond)(struct client *c, void *data), void *data,
+		 int timeout_ms);
 /* Sends a request; params are taken over. */
 uint32_t client_send(struct client *c, const char *method, json_t *params);
 /* 0 with *ret_result (may be NULL), or the agent's error. */
 int client_reply(struct client *c, uint32_t id, json_t **ret_result, struct err *err);
-int client_call(struct client *c, const char *method, json_t *params, json_t **ret_result, struct err *err);
+int client_call(struct client *c, const char *method, json_t *params, json_t **ret_result,
+		struct err *err);
 
 struct guest_process *client_process(struct client *c, const char *id, const char *exec);
-void client_write(struct client *c, struct guest_process *p, const void *data, size_t len); /* waits for credit */
+void client_write(struct client *c, struct guest_process *p, const void *data,
+		  size_t len); /* waits for credit */
 void client_eof(struct client *c, struct guest_process *p);
 void client_credit(struct client *c, struct guest_process *p, int out, uint32_t n);
 bool client_wait_exit(struct client *c, struct guest_process *p, int timeout_ms);

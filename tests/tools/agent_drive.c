@@ -121,7 +121,8 @@ static pid_t start_vm(const char *kernel, const char *initrd, int fd)
 {
 	char fs_arg[32], source[128], chardev[64], fs_chardev[64], console[128], log[96];
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int l = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fs = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int l = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    fs = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/fs.sock", dir);
 	if (bind(l, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(l, 1) < 0 ||
@@ -130,23 +131,53 @@ static pid_t start_vm(const char *kernel, const char *initrd, int fd)
 	snprintf(fs_arg, sizeof(fs_arg), "--fd=%d", l);
 	snprintf(source, sizeof(source), "source=%s", share);
 	snprintf(log, sizeof(log), "%s/log", dir);
-	spawn_with(l, -1, (char *[]){ "/usr/lib/qemu/virtiofsd", fs_arg, "-o", source, "-o", "cache=auto", "-o",
-				      "sandbox=namespace", NULL }, log);
+	spawn_with(l, -1,
+		   (char *[]){ "/usr/lib/qemu/virtiofsd", fs_arg, "-o", source, "-o", "cache=auto",
+			       "-o", "sandbox=namespace", NULL },
+		   log);
 	close(l);
 	snprintf(chardev, sizeof(chardev), "socket,id=ag,fd=%d", fd);
 	snprintf(fs_chardev, sizeof(fs_chardev), "socket,id=fs,fd=%d", fs);
 	snprintf(console, sizeof(console), "file:%s/console", dir);
-	return spawn_with(fd, fs,
-			  (char *[]){ "qemu-system-x86_64", "-M", "q35,memory-backend=m0", "-accel", "tcg", "-cpu", "max",
-				      "-m", "256M", "-object", "memory-backend-memfd,id=m0,size=256M,share=on",
-				      "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", console,
-				      "-kernel", (char *)kernel, "-initrd", (char *)initrd, "-append",
-				      "console=ttyS0 quiet reboot=t panic=-1 tsc=reliable no_timer_check "
-				      "random.trust_cpu=on cryptomgr.notests",
-				      "-device", "virtio-serial-pci", "-chardev", chardev, "-device",
-				      "virtserialport,chardev=ag,name=moat.agent", "-chardev", fs_chardev, "-device",
-				      "vhost-user-fs-pci,chardev=fs,tag=moat", NULL },
-			  log);
+	return spawn_with(
+		fd, fs,
+		(char *[]){ "qemu-system-x86_64",
+			    "-M",
+			    "q35,memory-backend=m0",
+			    "-accel",
+			    "tcg",
+			    "-cpu",
+			    "max",
+			    "-m",
+			    "256M",
+			    "-object",
+			    "memory-backend-memfd,id=m0,size=256M,share=on",
+			    "-nodefaults",
+			    "-no-user-config",
+			    "-no-reboot",
+			    "-display",
+			    "none",
+			    "-serial",
+			    console,
+			    "-kernel",
+			    (char *)kernel,
+			    "-initrd",
+			    (char *)initrd,
+			    "-append",
+			    "console=ttyS0 quiet reboot=t panic=-1 tsc=reliable no_timer_check "
+			    "random.trust_cpu=on cryptomgr.notests",
+			    "-device",
+			    "virtio-serial-pci",
+			    "-chardev",
+			    chardev,
+			    "-device",
+			    "virtserialport,chardev=ag,name=moat.agent",
+			    "-chardev",
+			    fs_chardev,
+			    "-device",
+			    "vhost-user-fs-pci,chardev=fs,tag=moat",
+			    NULL },
+		log);
 }
 
 int main(int argc, char **argv)
@@ -165,7 +196,8 @@ int main(int argc, char **argv)
 			d.only = optarg;
 	}
 	if (argc - optind != (d.vm ? 2 : 1)) {
-		fprintf(stderr, "usage: agent_drive [-v] [-b] [-k NAME] AGENT | -m VMLINUX INITRD\n");
+		fprintf(stderr,
+			"usage: agent_drive [-v] [-b] [-k NAME] AGENT | -m VMLINUX INITRD\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
@@ -177,7 +209,8 @@ int main(int argc, char **argv)
 		snprintf(cgroup, sizeof(cgroup), CGROUP2 "/%s", strrchr(dir, '/') + 1);
 		d.cgroups = true;
 	}
-	pid = d.vm ? start_vm(argv[optind], argv[optind + 1], fds[1]) : start_process(argv[optind], fds[1]);
+	pid = d.vm ? start_vm(argv[optind], argv[optind + 1], fds[1]) :
+		     start_process(argv[optind], fds[1]);
 	close(fds[1]);
 	if (client_init(&d.client, fds[0], &err) < 0)
 		die("client");

@@ -73,8 +73,7 @@ static void gives(const char *wanted, const char *flags, const char *kvm, enum a
 	ck_assert_msg(strstr(why, text) != NULL, "\"%s\" lacks \"%s\"", why, text);
 }
 
-static void fails(const char *wanted, const char *flags, const char *kvm, int code,
-		  const char *text)
+static void fails(const char *wanted, const char *flags, const char *kvm, int code, const char *text)
 {
 	enum accel a = (enum accel)9;
 	char why[256];

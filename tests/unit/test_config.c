@@ -27,7 +27,8 @@ static void refuses(const char *text, const char *message)
 	struct err err;
 
 	ck_assert_int_eq(parse(text, &c, &err), -EINVAL);
-	ck_assert_msg(strcmp(err.msg, message) == 0, "%s\n gave \"%s\"\n not  \"%s\"", text, err.msg, message);
+	ck_assert_msg(strcmp(err.msg, message) == 0, "%s\n gave \"%s\"\n not  \"%s\"", text,
+		      err.msg, message);
 	ck_assert_ptr_null(c.qemu.path);
 }
 
@@ -101,9 +102,11 @@ START_TEST(rows)
 			section |= strcmp(s->name, k->section) == 0;
 		ck_assert_msg(section, "[%s] is not listed", k->section);
 		for (const struct config_key *o = k + 1; o->key; o++) {
-			ck_assert_msg(strcmp(k->section, o->section) != 0 || strcmp(k->key, o->key) != 0,
+			ck_assert_msg(strcmp(k->section, o->section) != 0 ||
+					      strcmp(k->key, o->key) != 0,
 				      "%s occurs twice", k->key);
-			ck_assert_msg(k->offset != o->offset, "%s and %s are one member", k->key, o->key);
+			ck_assert_msg(k->offset != o->offset, "%s and %s are one member", k->key,
+				      o->key);
 		}
 		ck_assert(k->doc && k->doc[strlen(k->doc) - 1] == '.');
 		ck_assert(k->type != CONFIG_INT || k->min < k->max);
@@ -137,7 +140,8 @@ START_TEST(every_key)
 		ck_assert_str_eq(shown, value);
 		for (const struct config_key *o = config_keys; o->key; o++) {
 			_free_ char *other = show(&c, o);
-			ck_assert_msg(o == k || strcmp(other, o->fallback) == 0, "%s changed %s", k->key, o->key);
+			ck_assert_msg(o == k || strcmp(other, o->fallback) == 0, "%s changed %s",
+				      k->key, o->key);
 		}
 	}
 }
@@ -149,29 +153,37 @@ START_TEST(wrong_types)
 		enum config_type type;
 		const char *name;
 	} types[] = {
-		[CONFIG_BOOL] = { CONFIG_BOOL, "true or false" }, [CONFIG_INT] = { CONFIG_INT, "an integer" },
-		[CONFIG_STR] = { CONFIG_STR, "a string" },	  [CONFIG_PATH] = { CONFIG_PATH, "a string" },
+		[CONFIG_BOOL] = { CONFIG_BOOL, "true or false" },
+		[CONFIG_INT] = { CONFIG_INT, "an integer" },
+		[CONFIG_STR] = { CONFIG_STR, "a string" },
+		[CONFIG_PATH] = { CONFIG_PATH, "a string" },
 		[CONFIG_STRV] = { CONFIG_STRV, "an array of strings" },
 	};
 	static const struct {
 		const char *value, *name;
 	} values[] = {
-		{ "true", "a boolean" }, { "3", "an integer" }, { "\"s\"", "a string" }, { "[]", "an array" },
+		{ "true", "a boolean" },
+		{ "3", "an integer" },
+		{ "\"s\"", "a string" },
+		{ "[]", "an array" },
 	};
 
 	for (const struct config_key *k = config_keys; k->key; k++) {
 		for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-			bool right = (k->type == CONFIG_BOOL && i == 0) || (k->type == CONFIG_INT && i == 1) ||
+			bool right = (k->type == CONFIG_BOOL && i == 0) ||
+				     (k->type == CONFIG_INT && i == 1) ||
 				     ((k->type == CONFIG_STR || k->type == CONFIG_PATH) && i == 2) ||
 				     (k->type == CONFIG_STRV && i == 3);
-			_free_ char *what = str_printf("%s, not %s", types[k->type].name, values[i].name);
+			_free_ char *what = str_printf("%s, not %s", types[k->type].name,
+						       values[i].name);
 
 			if (!right)
 				refuses_value(k, values[i].value, what);
 		}
 		/* [section.key]: a table instead of a value */
 		_free_ char *text = str_printf("[%s.%s]\n", k->section, k->key);
-		_free_ char *message = str_printf("f:1: unknown section [%s.%s]", k->section, k->key);
+		_free_ char *message = str_printf("f:1: unknown section [%s.%s]", k->section,
+						  k->key);
 		refuses(text, message);
 	}
 }
@@ -182,11 +194,11 @@ START_TEST(wrong_values)
 	for (const struct config_key *k = config_keys; k->key; k++) {
 		if (k->type == CONFIG_INT) {
 			_free_ char *above = str_printf("%" PRIu64, (uint64_t)k->max + 1);
-			_free_ char *what =
-				str_printf("between %" PRIu32 " and %" PRIu32 ", not %s", k->min, k->max, above);
+			_free_ char *what = str_printf("between %" PRIu32 " and %" PRIu32 ", not %s",
+						       k->min, k->max, above);
 			refuses_value(k, above, what);
-			_free_ char *what_negative =
-				str_printf("between %" PRIu32 " and %" PRIu32 ", not -1", k->min, k->max);
+			_free_ char *what_negative = str_printf(
+				"between %" PRIu32 " and %" PRIu32 ", not -1", k->min, k->max);
 			refuses_value(k, "-1", what_negative);
 		} else if (k->type == CONFIG_PATH) {
 			refuses_value(k, "\"relative/path\"", "an absolute path");
@@ -203,28 +215,33 @@ START_TEST(wrong_values)
 		"f:3: machine_type in [hypervisor.qemu] must be \"q35\", \"microvm\", not \"pc\"");
 	refuses("[hypervisor.qemu]\ndefault_memory = 63",
 		"f:2: default_memory in [hypervisor.qemu] must be between 64 and 16777216, not 63");
-	refuses("[hypervisor.qemu]\ndefault_memory = 99999999999999999999", "f:2: integer out of range");
+	refuses("[hypervisor.qemu]\ndefault_memory = 99999999999999999999",
+		"f:2: integer out of range");
 
 	_buf_ struct buf text = { 0 };
 	buf_puts(&text, "[hypervisor.qemu]\nkernel_params = \"");
 	for (int i = 0; i < 1025; i++)
 		buf_puts(&text, "x");
 	buf_puts(&text, "\"\n");
-	refuses(text.data, "f:2: kernel_params in [hypervisor.qemu] must be at most 1024 bytes long");
+	refuses(text.data,
+		"f:2: kernel_params in [hypervisor.qemu] must be at most 1024 bytes long");
 
 	buf_reset(&text);
 	buf_puts(&text, "[hypervisor.qemu]\nvirtio_fs_extra_args = [");
 	for (int i = 0; i < 65; i++)
 		buf_puts(&text, "'x',");
 	buf_puts(&text, "]\n");
-	refuses(text.data, "f:2: virtio_fs_extra_args in [hypervisor.qemu] must be an array of at most 64 strings");
+	refuses(text.data,
+		"f:2: virtio_fs_extra_args in [hypervisor.qemu] must be an array of at most 64 strings");
 }
 END_TEST
 
 START_TEST(unknown)
 {
-	refuses("[hypervisor.qemu]\n\ndefault_vcpu = 1\n", "f:3: unknown key \"default_vcpu\" in [hypervisor.qemu]");
-	refuses("[hypervisor.qemu]\nPath = \"/x\"\n", "f:2: unknown key \"Path\" in [hypervisor.qemu]");
+	refuses("[hypervisor.qemu]\n\ndefault_vcpu = 1\n",
+		"f:3: unknown key \"default_vcpu\" in [hypervisor.qemu]");
+	refuses("[hypervisor.qemu]\nPath = \"/x\"\n",
+		"f:2: unknown key \"Path\" in [hypervisor.qemu]");
 	refuses("[runtime]\npath = \"/x\"\n", "f:2: unknown key \"path\" in [runtime]");
 	refuses("path = \"/x\"\n", "f:1: unknown key \"path\" before the first section");
 	refuses("[hypervisor]\npath = \"/x\"\n", "f:2: unknown key \"path\" in [hypervisor]");
@@ -232,9 +249,11 @@ START_TEST(unknown)
 	refuses("[factory]\n", "f:1: unknown section [factory]");
 	refuses("[a.b.c]\n", "f:1: unknown section [a.b.c]");
 	refuses("[hypervisor.qemu.x]\ny = 1\n", "f:1: unknown section [hypervisor.qemu.x]");
-	refuses("[\"hypervisor.qemu\"]\npath = \"/x\"\n", "f:1: unknown section [\"hypervisor.qemu\"]");
+	refuses("[\"hypervisor.qemu\"]\npath = \"/x\"\n",
+		"f:1: unknown section [\"hypervisor.qemu\"]");
 	refuses("hypervisor = 1\n", "f:1: unknown key \"hypervisor\" before the first section");
-	refuses("[runtime]\nenable_debug = yes\n", "f:2: \"yes\" is no value: strings are written in quotes");
+	refuses("[runtime]\nenable_debug = yes\n",
+		"f:2: \"yes\" is no value: strings are written in quotes");
 }
 END_TEST
 
@@ -243,7 +262,9 @@ START_TEST(empty_sections)
 	_cleanup_(config_done) struct moat_config c = { 0 };
 	struct err err;
 
-	unit_ok(parse("[hypervisor]\n[hypervisor.qemu]\n[agent]\n[agent.moat]\n[runtime]\n", &c, &err), &err);
+	unit_ok(parse("[hypervisor]\n[hypervisor.qemu]\n[agent]\n[agent.moat]\n[runtime]\n", &c,
+		      &err),
+		&err);
 }
 END_TEST
 
@@ -254,12 +275,16 @@ START_TEST(later)
 
 	log_set_sink(keep_warning, NULL);
 	log_set_level(LOG_LEVEL_WARN);
-	unit_ok(parse("[hypervisor.qemu]\nenable_hugepages = false\nmemory_slots = 10\n", &c, &err), &err);
+	unit_ok(parse("[hypervisor.qemu]\nenable_hugepages = false\nmemory_slots = 10\n", &c, &err),
+		&err);
 	ck_assert_ptr_null(warnings);
 	config_done(&c);
-	unit_ok(parse("[hypervisor.qemu]\nenable_hugepages = true\nmemory_slots = 11\n", &c, &err), &err);
-	ck_assert_ptr_nonnull(strstr(warnings, "f:2: enable_hugepages in [hypervisor.qemu] has no effect yet: "));
-	ck_assert_ptr_nonnull(strstr(warnings, "f:3: memory_slots in [hypervisor.qemu] has no effect yet: "));
+	unit_ok(parse("[hypervisor.qemu]\nenable_hugepages = true\nmemory_slots = 11\n", &c, &err),
+		&err);
+	ck_assert_ptr_nonnull(
+		strstr(warnings, "f:2: enable_hugepages in [hypervisor.qemu] has no effect yet: "));
+	ck_assert_ptr_nonnull(
+		strstr(warnings, "f:3: memory_slots in [hypervisor.qemu] has no effect yet: "));
 	free(warnings);
 }
 END_TEST
@@ -307,7 +332,9 @@ START_TEST(manual)
 	/* Every line that begins with a dot is a request that is meant. */
 	for (char *line = man.data, *end; (end = strchr(line, '\n')); line = end + 1)
 		ck_assert_msg(*line != '\'' && (*line != '.' || strncmp(line, ".SS ", 4) == 0 ||
-						strncmp(line, ".TP\n", 4) == 0 || strncmp(line, ".br\n", 4) == 0 || strncmp(line, ".BR ", 4) == 0),
+						strncmp(line, ".TP\n", 4) == 0 ||
+						strncmp(line, ".br\n", 4) == 0 ||
+						strncmp(line, ".BR ", 4) == 0),
 			      "%.*s", (int)(end - line), line);
 }
 END_TEST
@@ -340,7 +367,8 @@ static void load_refuses(const char *path, int code, const char *part)
 
 START_TEST(files)
 {
-	static const char text[] = "[hypervisor.qemu]\ndefault_memory = 512\nkernel = '/k'\npath = '/q'\n";
+	static const char text[] =
+		"[hypervisor.qemu]\ndefault_memory = 512\nkernel = '/k'\npath = '/q'\n";
 	_cleanup_(config_done) struct moat_config c = { 0 };
 	struct err err = { 0 };
 
@@ -371,7 +399,8 @@ END_TEST
 START_TEST(bad_files)
 {
 	dir = unit_mkdtemp();
-	_free_ char *missing = path_join(dir, "missing"), *fifo = path_join(dir, "fifo"), *loop = path_join(dir, "loop");
+	_free_ char *missing = path_join(dir, "missing"), *fifo = path_join(dir, "fifo"),
+		    *loop = path_join(dir, "loop");
 	_free_ char *group = put("group", "", 0, 0664), *world = put("world", "", 0, 0646);
 	_free_ char *nul = put("nul", "[runtime]\n\0", 11, 0600);
 	_free_ char *syntax = put("syntax", "[runtime\n", 9, 0600);
@@ -437,5 +466,5 @@ START_TEST(environment)
 }
 END_TEST
 
-UNIT_MAIN("config", defaults, rows, every_key, wrong_types, wrong_values, unknown, empty_sections, later, sample_file, manual,
-	  files, bad_files, environment)
+UNIT_MAIN("config", defaults, rows, every_key, wrong_types, wrong_values, unknown, empty_sections,
+	  later, sample_file, manual, files, bad_files, environment)

@@ -14,8 +14,10 @@ static void expect(const char *exe, const char *helpers, const char *guest)
 	struct err err = { 0 };
 
 	unit_ok(moat_paths_of(exe, &p, &err), &err);
-	_free_ char *monitor = str_printf("%s/moat-monitor", helpers), *standin = str_printf("%s/moat-standin", helpers);
-	_free_ char *kernel = str_printf("%s/vmlinux", guest), *initrd = str_printf("%s/initramfs.cpio", guest);
+	_free_ char *monitor = str_printf("%s/moat-monitor", helpers),
+		    *standin = str_printf("%s/moat-standin", helpers);
+	_free_ char *kernel = str_printf("%s/vmlinux", guest),
+		    *initrd = str_printf("%s/initramfs.cpio", guest);
 	ck_assert_str_eq(p.monitor, monitor);
 	ck_assert_str_eq(p.standin, standin);
 	ck_assert_str_eq(p.kernel, kernel);
@@ -38,7 +40,8 @@ START_TEST(build_tree)
 	char *top = unit_mkdtemp();
 	struct err err = { 0 };
 	_free_ char *release = path_join(top, "release"), *guest = path_join(top, "guest");
-	_free_ char *moat = path_join(release, "moat"), *monitor = path_join(release, "moat-monitor");
+	_free_ char *moat = path_join(release, "moat"),
+		    *monitor = path_join(release, "moat-monitor");
 
 	unit_ok(path_mkdirs(release, 0755, &err), &err);
 	_close_ int fd = open(monitor, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);

@@ -318,23 +318,24 @@ END_TEST
 /* A whole window goes in, then the echo waits for the reader; nothing is lost. */
 START_TEST(stalled_reader)
 {
-	_free_ uint8_t *data = malloc(WIRE_WINDOW);
-	size_t sent = 0;
+	const uint32_t window = WIRE_WINDOW;
+	_free_ uint8_t *data = malloc(window);
+	uint32_t sent = 0;
 
-	for (size_t i = 0; i < WIRE_WINDOW; i++)
+	for (uint32_t i = 0; i < window; i++)
 		data[i] = (uint8_t)(i * 31 + i / 251);
 	boot();
 	make("c1", 0, "cat", "", false);
 	ask_id("container.start", "c1");
 	buf_reset(&journal);
 	keep_credit = true;
-	for (; sent < WIRE_WINDOW; sent += 65536)
+	for (; sent < window; sent += 65536)
 		wire_send(conn, WIRE_DATA, 0, data + sent, 65536);
 	spin();
 	spin();
 	/* All is echoed: that took the whole window of the output. */
-	ck_assert_uint_eq(output.len, WIRE_WINDOW);
-	ck_assert_int_eq(memcmp(output.data, data, WIRE_WINDOW), 0);
+	ck_assert_uint_eq(output.len, window);
+	ck_assert_int_eq(memcmp(output.data, data, window), 0);
 	buf_reset(&journal);
 	buf_reset(&output);
 	wire_send(conn, WIRE_DATA, 0, data, 1000);
@@ -456,8 +457,7 @@ START_TEST(devices)
 	saw("start: ok\nattach: ok\npause: ok\ndetach: ok\n");
 	ck_assert_int_lt(dev->fs.socket, 0);
 	dev->port = 2;
-	unit_fails(hv->ops->attach(hv, dev, on_done, NULL, &err), EINVAL, &err,
-		   "no pcie root port");
+	unit_fails(hv->ops->attach(hv, dev, on_done, NULL, &err), EINVAL, &err, "no pcie root port");
 	devices_free(d);
 	teardown();
 }

@@ -382,10 +382,10 @@ START_TEST(remove_tree_depth)
 	unit_fails(path_remove_tree(root, "d", &err), ELOOP, &err, "directories deep");
 	ck_assert_int_eq(unit_count_fds(), fds);
 	/* Cut in the middle it goes. */
-	char path[2 * 200 + 2] = "";
+	_buf_ struct buf path = { 0 };
 	for (int i = 0; i < 200; i++)
-		strcat(path, "d/");
-	unit_ok(path_remove_tree(root, path, &err), &err);
+		buf_puts(&path, "d/");
+	unit_ok(path_remove_tree(root, path.data, &err), &err);
 	unit_ok(path_remove_tree(root, "d", &err), &err);
 	drop_tree();
 }

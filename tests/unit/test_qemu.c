@@ -46,9 +46,8 @@ static void mock_say(const char *fmt, ...)
 
 static void mock_event(const char *name, const char *data)
 {
-	mock_say(
-		"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"%s\", \"data\": {%s}}\r\n",
-		name, data);
+	mock_say("{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"%s\", \"data\": {%s}}\r\n",
+		 name, data);
 }
 
 static bool is(const char *what)
@@ -97,9 +96,8 @@ static void mock_reply(const char *command, const char *id)
 {
 	mock_special(command);
 	if (is(command)) {
-		mock_say(
-			"{\"id\": %s, \"error\": {\"class\": \"%s\", \"desc\": \"%s is refused\"}}\r\n",
-			id, is("not-there") ? "DeviceNotFound" : "GenericError", command);
+		mock_say("{\"id\": %s, \"error\": {\"class\": \"%s\", \"desc\": \"%s is refused\"}}\r\n",
+			 id, is("not-there") ? "DeviceNotFound" : "GenericError", command);
 		return;
 	}
 	if (strcmp(command, "device_del") == 0 && is("early"))
@@ -108,8 +106,7 @@ static void mock_reply(const char *command, const char *id)
 	if (strcmp(command, "device_del") == 0 && is("kept"))
 		mock_event("DEVICE_UNPLUG_GUEST_ERROR", "\"device\": \"fs0\", \"path\": \"x\"");
 	else if (strcmp(command, "device_del") == 0 && !is("early")) {
-		mock_event("DEVICE_DELETED",
-			   "\"path\": \"/machine/peripheral/fs0/virtio-backend\"");
+		mock_event("DEVICE_DELETED", "\"path\": \"/machine/peripheral/fs0/virtio-backend\"");
 		mock_event("DEVICE_DELETED", "\"device\": \"fs9\"");
 		mock_event("DEVICE_DELETED",
 			   "\"device\": \"fs0\", \"path\": \"/machine/peripheral/fs0\"");
@@ -700,8 +697,7 @@ static void check_status(const char *text, bool root)
 	ck_assert_msg(strstr(text, "CapAmb:\t0000000000000000\n") != NULL, "%s", text);
 	if (root) {
 		ck_assert_msg(strstr(text, "CapBnd:\t0000000000000000\n") != NULL, "%s", text);
-		ck_assert_msg(strstr(text,
-				     "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n") !=
+		ck_assert_msg(strstr(text, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n") !=
 				      NULL,
 			      "%s", text);
 		for (size_t i = 0; i < ARRAY_SIZE(ns); i++) {
@@ -739,10 +735,8 @@ START_TEST(confinement_with_uid)
 	until("start");
 	text = told();
 	check_status(text, true);
-	ck_assert_ptr_nonnull(
-		strstr(text, "Uid:\t1879040003\t1879040003\t1879040003\t1879040003\n"));
-	ck_assert_ptr_nonnull(
-		strstr(text, "Gid:\t1879040004\t1879040004\t1879040004\t1879040004\n"));
+	ck_assert_ptr_nonnull(strstr(text, "Uid:\t1879040003\t1879040003\t1879040003\t1879040003\n"));
+	ck_assert_ptr_nonnull(strstr(text, "Gid:\t1879040004\t1879040004\t1879040004\t1879040004\n"));
 	ck_assert_ptr_nonnull(strstr(text, "Groups:\t1879040001 1879040002"));
 	teardown();
 }

@@ -65,6 +65,9 @@ static bool has_value(char **argv, const char *option, const char *prefix)
 	return false;
 }
 
+static const char q35[] = "q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,"
+			  "dump-guest-core=off,mem-merge=off,memory-backend=m0";
+
 START_TEST(complete)
 {
 	static const char *const want[] = {
@@ -80,8 +83,7 @@ START_TEST(complete)
 		"-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-machine",
-		"q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,dump-guest-core=off,"
-		"mem-merge=off,memory-backend=m0",
+		q35,
 		"-accel",
 		"tcg,thread=multi,tb-size=64",
 		"-cpu",
@@ -303,8 +305,7 @@ START_TEST(describe)
 	unit_ok(loop_new(&loop, &err), &err);
 	unit_ok(hv_qemu_ops.create(&cfg, loop, NULL, NULL, &hv, &err), &err);
 	d = hv_qemu_ops.describe(hv);
-	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(d, "argv"), 0)),
-			 cfg.path);
+	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(d, "argv"), 0)), cfg.path);
 	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(d, "argv"), 2)),
 			 "guest=c1");
 	ck_assert_str_eq(js_get_str(json_object_get(d, "descriptors"), "5"), "agent");

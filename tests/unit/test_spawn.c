@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/num.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "tests/unit/unit.h"
@@ -130,7 +131,8 @@ START_TEST(nothing_leaks)
 			continue;
 		n++;
 		*arrow = '\0';
-		int fd = atoi(strrchr(line, ' '));
+		int fd = -1;
+		ck_assert_int_eq(num_int(strrchr(line, ' ') + 1, 0, 1000, &fd), 0);
 		if (fd == 0 || fd == 2 || fd == 400)
 			ck_assert_str_eq(arrow + 4, "/dev/null");
 		else if (fd == 1)
@@ -342,8 +344,10 @@ START_TEST(session)
 	struct spawn s = { .path = "/bin/sh", .exe_fd = -EBADF, .new_session = true };
 
 	ck_assert_int_eq(run(&s, "read a b c d e f g </proc/self/stat; echo $a $e $f"), 0);
-	int pid, pgrp, sid;
-	ck_assert_int_eq(sscanf(out, "%d %d %d", &pid, &pgrp, &sid), 3);
+	char *p = out;
+	long pid = strtol(p, &p, 10), pgrp = strtol(p, &p, 10), sid = strtol(p, &p, 10);
+	ck_assert_str_eq(p, "\n");
+	ck_assert_int_gt(pid, 0);
 	ck_assert(pid == pgrp && pid == sid);
 	ck_assert_int_ne(sid, getsid(0));
 }

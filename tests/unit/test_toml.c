@@ -28,7 +28,8 @@ static void refuses(const char *text, const char *message)
 	ck_assert_int_eq(toml_parse("f", text, strlen(text), &t, &err), -EINVAL);
 	ck_assert_ptr_null(t.root);
 	ck_assert_ptr_null(t.lines);
-	ck_assert_msg(strcmp(err.msg, message) == 0, "%s\n gave \"%s\"\n not  \"%s\"", text, err.msg, message);
+	ck_assert_msg(strcmp(err.msg, message) == 0, "%s\n gave \"%s\"\n not  \"%s\"", text,
+		      err.msg, message);
 }
 
 START_TEST(documents)
@@ -37,23 +38,29 @@ START_TEST(documents)
 	gives("\n\n  # only a comment", "{}");
 	gives("a = 1", "{\"a\":1}");
 	gives("a=1\r\nb = 2 # two\r\n", "{\"a\":1,\"b\":2}");
-	gives("[t]\na = true\n[u.v]\nb = false\n", "{\"t\":{\"a\":true},\"u\":{\"v\":{\"b\":false}}}");
+	gives("[t]\na = true\n[u.v]\nb = false\n",
+	      "{\"t\":{\"a\":true},\"u\":{\"v\":{\"b\":false}}}");
 	gives("[a.b]\nx=1\n[a]\ny=2\n[a.c]", "{\"a\":{\"b\":{\"x\":1},\"y\":2,\"c\":{}}}");
-	gives(" [ a . \"b c\" . 'd.e' ] # tail\n\tk\t=\t1\t", "{\"a\":{\"b c\":{\"d.e\":{\"k\":1}}}}");
-	gives("\"quoted key\" = 1\n'literal \\ key' = 2", "{\"quoted key\":1,\"literal \\\\ key\":2}");
+	gives(" [ a . \"b c\" . 'd.e' ] # tail\n\tk\t=\t1\t",
+	      "{\"a\":{\"b c\":{\"d.e\":{\"k\":1}}}}");
+	gives("\"quoted key\" = 1\n'literal \\ key' = 2",
+	      "{\"quoted key\":1,\"literal \\\\ key\":2}");
 }
 END_TEST
 
 START_TEST(strings)
 {
 	gives("a = \"\"\nb = ''", "{\"a\":\"\",\"b\":\"\"}");
-	gives("a = \"x\\t\\\"y\\\" \\\\ \\u00e9 \\U0001F600 # no comment\"", "{\"a\":\"x\\t\\\"y\\\" \\\\ \xc3\xa9 \xf0\x9f\x98\x80 # no comment\"}");
+	gives("a = \"x\\t\\\"y\\\" \\\\ \\u00e9 \\U0001F600 # no comment\"",
+	      "{\"a\":\"x\\t\\\"y\\\" \\\\ \xc3\xa9 \xf0\x9f\x98\x80 # no comment\"}");
 	gives("a = 'C:\\raw\\n \"'", "{\"a\":\"C:\\\\raw\\\\n \\\"\"}");
 	gives("a = \"tab\there\"", "{\"a\":\"tab\\there\"}");
 	refuses("a = \"open", "f:1: a string without its closing \"");
 	refuses("\na = 'open\n'", "f:2: a string without its closing '");
-	refuses("a = \"x\\q\"", "f:1: unknown escape in a string: only \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX \\UXXXXXXXX exist");
-	refuses("a = \"x\\", "f:1: unknown escape in a string: only \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX \\UXXXXXXXX exist");
+	refuses("a = \"x\\q\"",
+		"f:1: unknown escape in a string: only \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX \\UXXXXXXXX exist");
+	refuses("a = \"x\\",
+		"f:1: unknown escape in a string: only \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX \\UXXXXXXXX exist");
 	refuses("a = \"\\u00g0\"", "f:1: a Unicode escape needs 4 hexadecimal digits");
 	refuses("a = \"\\U0001F60\"", "f:1: a Unicode escape needs 8 hexadecimal digits");
 	refuses("a = \"\\u0000\"", "f:1: U+0000 cannot be in a string");
@@ -67,8 +74,10 @@ END_TEST
 START_TEST(integers)
 {
 	gives("a = 0\nb = +7\nc = -7\nd = 1_000_000", "{\"a\":0,\"b\":7,\"c\":-7,\"d\":1000000}");
-	gives("a = 0xff\nb = 0xDEAD_beef\nc = 0o17\nd = 0b101\ne = -0", "{\"a\":255,\"b\":3735928559,\"c\":15,\"d\":5,\"e\":0}");
-	gives("a = 9223372036854775807\nb = -9223372036854775808", "{\"a\":9223372036854775807,\"b\":-9223372036854775808}");
+	gives("a = 0xff\nb = 0xDEAD_beef\nc = 0o17\nd = 0b101\ne = -0",
+	      "{\"a\":255,\"b\":3735928559,\"c\":15,\"d\":5,\"e\":0}");
+	gives("a = 9223372036854775807\nb = -9223372036854775808",
+	      "{\"a\":9223372036854775807,\"b\":-9223372036854775808}");
 	refuses("a = 9223372036854775808", "f:1: integer out of range");
 	refuses("a = -9223372036854775809", "f:1: integer out of range");
 	refuses("a = 0xffffffffffffffff", "f:1: integer out of range");
@@ -93,7 +102,8 @@ END_TEST
 START_TEST(arrays)
 {
 	gives("a = []\nb = [ ]\nc = [1,2,]", "{\"a\":[],\"b\":[],\"c\":[1,2]}");
-	gives("a = [\n  \"x\", # first\n\n  'y'\n  # last\n]\nb = 1", "{\"a\":[\"x\",\"y\"],\"b\":1}");
+	gives("a = [\n  \"x\", # first\n\n  'y'\n  # last\n]\nb = 1",
+	      "{\"a\":[\"x\",\"y\"],\"b\":1}");
 	gives("a = [true, 1, \"s\"]", "{\"a\":[true,1,\"s\"]}");
 	refuses("a = [1 2]", "f:1: a comma or ] must follow an element of an array");
 	refuses("a = [,]", "f:1: a value is missing");
@@ -129,7 +139,9 @@ START_TEST(mistakes)
 	refuses("[a] b = 1", "f:1: unexpected text at the end of the line");
 	refuses("[a.b.c.d.e.f.g.h.i]", "f:1: more than 8 names in a section");
 	refuses("\"a\\nb\" = 1", "f:1: control character in a key");
-	refuses("\xef\xbb\xbf" "a = 1", "f:1: a name is missing"); /* a byte order mark */
+	refuses("\xef\xbb\xbf"
+		"a = 1",
+		"f:1: a name is missing"); /* a byte order mark */
 }
 END_TEST
 
@@ -138,7 +150,8 @@ START_TEST(bytes)
 	struct toml t = { 0 };
 	struct err err = { 0 };
 
-	unit_fails(toml_parse("f", "a = 1\nb\0= 2", 11, &t, &err), EINVAL, &err, "f:2: control character 0x00");
+	unit_fails(toml_parse("f", "a = 1\nb\0= 2", 11, &t, &err), EINVAL, &err,
+		   "f:2: control character 0x00");
 	refuses("a = \"\x01\"", "f:1: control character 0x01");
 	refuses("# \x7f", "f:1: control character 0x7f");
 	refuses("a = 1\rb = 2", "f:1: control character 0x0d");
@@ -170,25 +183,29 @@ START_TEST(limits)
 	for (int i = 0; i < TOML_MAX_VALUES + 1; i++)
 		buf_puts(&text, "1,\n");
 	buf_puts(&text, "]\n");
-	unit_fails(toml_parse("f", text.data, text.len, &t, &err), EINVAL, &err, "f:10002: more than 10000 values");
+	unit_fails(toml_parse("f", text.data, text.len, &t, &err), EINVAL, &err,
+		   "f:10002: more than 10000 values");
 
 	buf_reset(&text);
 	for (int i = 0; i < TOML_MAX_VALUES + 1; i++)
 		buf_printf(&text, "[t%d]\n", i);
-	unit_fails(toml_parse("f", text.data, text.len, &t, &err), EINVAL, &err, "f:10001: more than 10000 values");
+	unit_fails(toml_parse("f", text.data, text.len, &t, &err), EINVAL, &err,
+		   "f:10001: more than 10000 values");
 
 	/* A key of 100,000 characters: the message is cut, not overrun. */
 	buf_reset(&text);
 	for (int i = 0; i < 100000; i++)
 		buf_puts(&text, "k");
-	unit_fails(toml_parse("f", text.data, text.len, &t, &err), EINVAL, &err, "f:1: = is missing behind \"kkk");
+	unit_fails(toml_parse("f", text.data, text.len, &t, &err), EINVAL, &err,
+		   "f:1: = is missing behind \"kkk");
 }
 END_TEST
 
 /* Cut anywhere, a document is refused or smaller, and nothing leaks. */
 START_TEST(every_prefix)
 {
-	static const char text[] = "# c\na = \"x\\u00e9\\\"\" # d\n[\"t\".u]\nb = [1, 0xf_f, 'y',\n\ttrue]\r\nc = -12\n";
+	static const char text[] =
+		"# c\na = \"x\\u00e9\\\"\" # d\n[\"t\".u]\nb = [1, 0xf_f, 'y',\n\ttrue]\r\nc = -12\n";
 
 	for (size_t n = 0; n <= strlen(text); n++) {
 		_cleanup_(toml_done) struct toml t = { 0 };
@@ -218,4 +235,5 @@ START_TEST(values)
 }
 END_TEST
 
-UNIT_MAIN("toml", documents, strings, integers, arrays, mistakes, bytes, lines, limits, every_prefix, values)
+UNIT_MAIN("toml", documents, strings, integers, arrays, mistakes, bytes, lines, limits,
+	  every_prefix, values)
