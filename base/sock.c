@@ -95,7 +95,7 @@ int sock_send_fds(int sock, const void *data, size_t len, const int *fds, size_t
 	if (n_fds > 0) {
 		msg.msg_control = control.buf;
 		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		struct cmsghdr *c = &control.align; /* CMSG_FIRSTHDR() */
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));

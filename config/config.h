@@ -20,7 +20,7 @@
 #include "base/str.h"
 
 #define CONFIG_FILE "/etc/moat/configuration.toml"
-#define CONFIG_MAX_BYTES (1024 * 1024)
+#define CONFIG_MAX_BYTES 1048576
 
 struct config_qemu {
 	char *path; /* QEMU */

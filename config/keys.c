@@ -12,7 +12,7 @@
 #define QEMU(...) ROW("hypervisor.qemu", qemu, __VA_ARGS__)
 #define AGENT(...) ROW("agent.moat", agent, __VA_ARGS__)
 #define RUNTIME(...) ROW("runtime", runtime, __VA_ARGS__)
-#define RANGE(from, to) .min = from, .max = to
+#define RANGE(from, to) .min = (from), .max = (to)
 #define WORDS(...)                     \
 	.words = (const char *const[]) \
 	{                              \

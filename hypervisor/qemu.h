@@ -63,6 +63,8 @@ struct qemu {
 	int err_fd; /* read end of what QEMU says on stdout and stderr */
 	struct loop_source *err_source;
 	struct buf tail;
+	char line[500]; /* the one that is being said */
+	size_t line_len;
 	size_t logged; /* bytes, against the limit */
 
 	struct qemu_op *ops; /* the first one is running once ready is set */

@@ -26,22 +26,29 @@
 #define THREADS 64
 #define REAP_MS 5000
 
+/* Logs the line that is complete, or as much of it as fits. */
+static void log_line(struct qemu *q)
+{
+	size_t n = q->line_len;
+
+	q->line_len = 0;
+	if (n == 0 || q->logged >= LOG_LIMIT)
+		return;
+	q->logged += n;
+	log_info("%s%.*s", n > 4 && memcmp(q->line, "qemu", 4) == 0 ? "" : "qemu: ", (int)n,
+		 q->line);
+	if (q->logged >= LOG_LIMIT)
+		log_warn("qemu: no more of its messages are logged");
+}
+
+/* QEMU writes its messages word by word. */
 static void log_lines(struct qemu *q, const char *data, size_t len)
 {
-	while (len > 0 && q->logged < LOG_LIMIT) {
-		const char *nl = memchr(data, '\n', len);
-		size_t n = nl ? (size_t)(nl - data) : len;
-
-		if (n > 0)
-			log_info("%s%.*s",
-				 n > 4 && memcmp(data, "qemu", 4) == 0 ? "" : "qemu: ", (int)n,
-				 data);
-		n += nl ? 1 : 0;
-		q->logged += n;
-		data += n;
-		len -= n;
-		if (q->logged >= LOG_LIMIT)
-			log_warn("qemu: no more of its messages are logged");
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] != '\n')
+			q->line[q->line_len++] = data[i];
+		if (data[i] == '\n' || q->line_len == sizeof(q->line))
+			log_line(q);
 	}
 }
 
@@ -163,6 +170,7 @@ static void on_ended(struct loop_source *src, uint32_t revents, void *data)
 		qmp_free(q->qmp);
 		q->qmp = NULL;
 		drain(q);
+		log_line(q);
 		describe_end(q, &si, known, text, sizeof(text));
 		forget_process(q);
 		err_set(&err, ESRCH, "qemu: %s", q->fault.code ? q->fault.msg : text);

@@ -4,10 +4,19 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+
+/* "/dev/null", "/dev/stdout", a FIFO: written to, never replaced by a file. */
+static int write_in_place(int dir, const char *name, const char *text)
+{
+	_close_ int fd = openat(dir, name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : io_write_all(fd, text, strlen(text));
+}
 
 int pidfile_write(const char *path, pid_t pid, struct err *err)
 {
@@ -15,6 +24,7 @@ int pidfile_write(const char *path, pid_t pid, struct err *err)
 	_close_ int dir = -EBADF;
 	char *slash, text[16];
 	const char *name = path;
+	struct stat st;
 	int r;
 
 	if (!parent)
@@ -28,6 +38,10 @@ int pidfile_write(const char *path, pid_t pid, struct err *err)
 	if (dir < 0)
 		return err_errno(err, errno, "--pid-file '%s'", path);
 	snprintf(text, sizeof(text), "%d", pid);
+	if (fstatat(dir, name, &st, 0) == 0 && !S_ISREG(st.st_mode)) {
+		r = write_in_place(dir, name, text);
+		return r < 0 ? err_errno(err, -r, "--pid-file '%s'", path) : 0;
+	}
 	r = io_write_file(dir, name, text, strlen(text), 0644, false, err);
 	return r < 0 ? err_wrap(err, "--pid-file '%s'", path) : 0;
 }

@@ -18,6 +18,7 @@
 static int parse(const char *text, struct moat_config *c, struct err *err)
 {
 	*err = (struct err){ 0 };
+	ck_assert_ptr_nonnull(text);
 	return config_parse("f", text, strlen(text), c, err);
 }
 
