@@ -216,8 +216,9 @@ asan: ## unit tests under AddressSanitizer, UBSan and LeakSanitizer
 	$(Q)ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory VARIANT=asan check
 
 cov: ## unit tests with line coverage by file
-	$(Q)find $(BUILD)/cov -name '*.gcda' -delete 2>/dev/null; $(MAKE) --no-print-directory VARIANT=cov check
-	$(Q)tests/tools/coverage.sh $(BUILD)/cov
+	$(Q)find $(BUILD)/cov -name '*.gcda' -delete 2>/dev/null; \
+	$(MAKE) --no-print-directory VARIANT=cov check; status=$$?; \
+	tests/tools/coverage.sh $(BUILD)/cov; exit $$status
 
 FUZZ_SECONDS ?= 10
 FUZZ ?= $(FUZZERS)
@@ -283,7 +284,7 @@ clean: ## remove everything built
 	rm -rf $(BUILD) compile_commands.json
 
 help: ## this list
-	@echo 'Variables: VARIANT=release|debug|asan|cov|fuzz  V=1 (show commands)  WERROR=1  T=  FUZZ=  FUZZ_SECONDS='
+	@echo 'Variables: VARIANT=release|debug|asan|cov|fuzz  BUILD=dir  V=1 (show commands)  WERROR=1'
 	@echo 'Folders:   $(MODULES) (make FOLDER builds its library)'
 	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(filter-out %.d,$(MAKEFILE_LIST)) | sort -u | expand -t 26
 
@@ -293,7 +294,9 @@ help: ## this list
 # ---- parts kept elsewhere ----
 
 -include guest/module.mk
+-include man/module.mk
 -include install.mk
+-include quickstart.mk
 -include tests/module.mk
 
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SRC) $(TEST_SRC) $(FUZZ_SRC))

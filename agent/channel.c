@@ -133,7 +133,7 @@ int channel_listen_vsock(struct err *err)
 
 int channel_accept_vsock(int listener)
 {
-	struct sockaddr_vm peer;
+	struct sockaddr_vm peer = { 0 };
 	socklen_t len = sizeof(peer);
 
 	_close_ int fd = accept4(listener, (struct sockaddr *)&peer, &len,

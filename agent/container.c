@@ -252,6 +252,7 @@ int container_stream_param(const struct agent *a, const json_t *params, uint32_t
 	return 0;
 }
 
+/* NULL with *err set; what the caller returns then only has to be negative. */
 static struct container *find_param(const struct agent *a, const json_t *params, struct err *err)
 {
 	const char *id = server_name(params, "id", false, err);
@@ -270,7 +271,7 @@ CONTAINER_REQUEST(container_start)
 	int r;
 
 	if (!c)
-		return -err->code;
+		return -ENOENT;
 	if (c->state == CONTAINER_STOPPED)
 		return err_set(err, ESRCH, "cannot start a container that has stopped");
 	if (c->state != CONTAINER_CREATED || c->init->asked.session)
@@ -289,7 +290,7 @@ CONTAINER_REQUEST(container_delete)
 	struct container *c = find_param(a, params, err);
 
 	if (!c)
-		return -err->code;
+		return -ENOENT;
 	if (c->deleting)
 		return err_set(err, EBUSY, "container is being deleted");
 	c->ending = *asked;
@@ -304,7 +305,7 @@ static int freeze(struct agent *a, const struct pending *asked, const json_t *pa
 	int r;
 
 	if (!c)
-		return -err->code;
+		return -ENOENT;
 	if (c->cgroup < 0)
 		return err_set(err, ENOTSUP, "there are no control groups");
 	if (c->state == CONTAINER_CREATING || c->state == CONTAINER_STOPPED || c->deleting)
@@ -340,11 +341,12 @@ static int add_pid(pid_t pid, void *data)
 CONTAINER_REQUEST(container_processes)
 {
 	struct container *c = find_param(a, params, err);
-	int r = 0;
+	int r;
 
 	if (!c)
-		return -err->code;
+		return -ENOENT;
 	_json_ json_t *pids = json_array();
+	r = 0;
 	if (!pids)
 		return err_errno(err, ENOMEM, "processes");
 	if (c->cgroup >= 0)

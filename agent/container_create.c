@@ -9,6 +9,7 @@
 #include "agent/cgroup.h"
 #include "agent/child.h"
 #include "agent/container.h"
+#include "agent/device_filter.h"
 #include "agent/mount.h"
 #include "agent/server.h"
 #include "base/cleanup.h"
@@ -63,7 +64,7 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 	cr->id = server_name(params, "id", false, err);
 	cr->root = cr->id ? server_str(params, "root", err) : NULL;
 	if (!cr->root)
-		return -err->code;
+		return -EINVAL;
 	cr->mounts = json_object_get(params, "mounts");
 	if (cr->mounts && !json_is_array(cr->mounts))
 		return err_set(err, EINVAL, "mounts: an array is required");
@@ -117,19 +118,32 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 			     c->namespaces & ~(uint64_t)CLONE_NEWCGROUP, c->cgroup, &c->init, err);
 }
 
+static int limit_devices(const struct container *c, const struct oci_config *config, struct err *err)
+{
+	int r = c->cgroup >= 0 ? device_filter_attach(c->cgroup, config->linux_->resources, err) : 0;
+
+	if (r != -ENOTSUP)
+		return r;
+	/* The VM is the boundary; this is one of the walls inside it. */
+	log_warn("linux.resources.devices is not applied: %s", err->msg);
+	return 0;
+}
+
 CONTAINER_REQUEST(container_create)
 {
 	_cleanup_(creation_done) struct creation cr = { 0 };
 	struct container *c;
 	int r = creation_parse(a, params, &cr, err);
 
-	if (r < 0)
+	if (r < 0 || !cr.config)
 		return r;
 	c = container_new(a, cr.id);
 	if (!c)
 		return err_errno(err, ENOMEM, "new container");
 	c->namespaces = own_namespaces(cr.config);
 	r = container_make_cgroup(c, err);
+	if (r >= 0)
+		r = limit_devices(c, cr.config, err);
 	if (r >= 0)
 		r = spawn_init(c, &cr, err);
 	if (r < 0) {

@@ -66,7 +66,7 @@ CONTAINER_REQUEST(container_exec)
 	int r;
 
 	if (!exec)
-		return -err->code;
+		return -EINVAL;
 	if (!c)
 		return err_set(err, ENOENT, "container does not exist");
 	if ((r = check_can_exec(c, err)) < 0 ||
@@ -87,20 +87,18 @@ CONTAINER_REQUEST(container_exec)
 
 /* ---- process.kill and process.resize ---- */
 
-static int find_target(const struct agent *a, const json_t *params, struct container **ret_c,
-		       struct process **ret_p, struct err *err)
+/* The container, NULL with *err set; *ret_p is NULL if the process is not there any more. */
+static struct container *find_target(const struct agent *a, const json_t *params,
+				     struct process **ret_p, struct err *err)
 {
 	const char *id = server_name(params, "id", false, err);
 	const char *exec = id ? server_name(params, "exec", true, err) : NULL;
 	struct container *c = exec ? container_find(a, id) : NULL;
 
-	if (!exec)
-		return -err->code;
-	if (!c)
-		return err_set(err, ENOENT, "container does not exist");
-	*ret_c = c;
-	*ret_p = find_process(c, exec);
-	return 0;
+	if (exec && !c)
+		err_set(err, ENOENT, "container does not exist");
+	*ret_p = c ? find_process(c, exec) : NULL;
+	return c;
 }
 
 static int kill_all(struct container *c, uint32_t sig, struct err *err)
@@ -118,12 +116,14 @@ static int kill_all(struct container *c, uint32_t sig, struct err *err)
 
 CONTAINER_REQUEST(container_kill)
 {
-	struct container *c;
 	struct process *p;
+	struct container *c = find_target(a, params, &p, err);
 	uint32_t sig;
-	int r = find_target(a, params, &c, &p, err);
+	int r;
 
-	if (r < 0 || (r = server_u32(params, "signal", NSIG - 1, &sig, err)) < 0)
+	if (!c)
+		return -ENOENT;
+	if ((r = server_u32(params, "signal", NSIG - 1, &sig, err)) < 0)
 		return r;
 	if (js_get_bool(params, "all", false))
 		return kill_all(c, sig, err);
@@ -131,8 +131,8 @@ CONTAINER_REQUEST(container_kill)
 		process_set_killed(p);
 	if (!p || p->state == PROCESS_EXITED)
 		return err_set(err, ESRCH,
-			       p && p != c->init ? "os: process already finished" :
-						   "container not running");
+			       js_get_str(params, "exec")[0] ? "os: process already finished" :
+							       "container not running");
 	/* Not reaped yet, so the number is still its own. */
 	return kill(p->pid, (int)sig) < 0 ? err_errno(err, errno, "signal process %d", (int)p->pid) :
 					    0;
@@ -142,11 +142,13 @@ CONTAINER_REQUEST(container_resize)
 {
 	const json_t *onlcr = json_object_get(params, "onlcr");
 	uint32_t rows, cols;
-	struct container *c;
 	struct process *p;
-	int r = find_target(a, params, &c, &p, err);
+	struct container *c = find_target(a, params, &p, err);
+	int r;
 
-	if (r < 0 || (r = server_u32(params, "rows", UINT16_MAX, &rows, err)) < 0 ||
+	if (!c)
+		return -ENOENT;
+	if ((r = server_u32(params, "rows", UINT16_MAX, &rows, err)) < 0 ||
 	    (r = server_u32(params, "cols", UINT16_MAX, &cols, err)) < 0)
 		return r;
 	if (onlcr && !json_is_boolean(onlcr))

@@ -30,6 +30,7 @@ struct mount_op {
 	const char *share_path; /* borrowed from the request */
 	char *dest; /* cleaned, absolute */
 	struct oci_mount_flags flags;
+	bool bind_dev; /* this is a bind mount at /dev */
 	bool late_readonly; /* becomes read-only when everything is in place */
 	int fd; /* the mount, kept open for that; else -EBADF */
 };

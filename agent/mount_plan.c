@@ -119,6 +119,8 @@ static int plan_one(struct mount_op *op, const struct oci_config *c, const json_
 	op->late_readonly = op->flags.set & MS_RDONLY &&
 			    ((op->kind == MOUNT_FS && !strcmp(op->type, "tmpfs")) ||
 			     !strcmp(op->dest, "/dev"));
+	op->bind_dev = !strcmp(op->dest, "/dev") &&
+		       (op->kind == MOUNT_BIND_SHARE || op->kind == MOUNT_BIND_GUEST);
 	return 0;
 }
 
@@ -140,9 +142,7 @@ int mount_plan_build(const struct oci_config *c, const json_t *map, struct mount
 			mount_plan_done(&p);
 			return r;
 		}
-		if (!strcmp(op->dest, "/dev") &&
-		    (op->kind == MOUNT_BIND_SHARE || op->kind == MOUNT_BIND_GUEST))
-			p.bind_dev = true;
+		p.bind_dev |= op->bind_dev;
 	}
 	*ret = p;
 	return 0;

@@ -88,7 +88,9 @@ static void on_report(struct loop_source *src, uint32_t revents, void *data)
 
 /* ---- birth ---- */
 
-static pid_t clone_into(uint64_t flags, int cgroup, int *ret_pidfd)
+/* The kernel writes to *ret_pidfd. */
+static pid_t clone_into(uint64_t flags, int cgroup,
+			int *ret_pidfd) /* NOLINT(readability-non-const-parameter) */
 {
 	struct clone_args args = {
 		.flags = flags | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 
 /* More than a terminal can hold: what is read after the end of its process. */
-#define TTY_REST (128u * 1024)
+#define TTY_REST ((size_t)128 * 1024)
 
 void stdio_init(struct stdio *s, struct mux *m, uint32_t id)
 {

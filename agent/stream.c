@@ -13,7 +13,8 @@
 #include "base/log.h"
 
 #define CHUNK (32u * 1024) /* one read; the writer of a full pipe still has the other half */
-#define QUEUE_MAX (128u * 1024) /* what may wait in the channel's queue before outputs pause */
+#define QUEUE_MAX \
+	((size_t)128 * 1024) /* what may wait in the channel's queue before outputs pause */
 #define CREDIT_STEP (WIRE_WINDOW / 4)
 
 /* Its pages exist only once there was that much output at a time. */

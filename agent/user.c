@@ -15,7 +15,7 @@
 #include "base/path.h"
 #include "base/str.h"
 
-#define PASSWD_MAX (16 * 1024 * 1024)
+#define PASSWD_MAX ((size_t)16 * 1024 * 1024)
 
 /* name:password:uid:gid:gecos:home:shell. True if it is the line of uid. */
 static bool parse_line(char *line, uint32_t uid, char *home, size_t size)

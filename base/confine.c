@@ -34,9 +34,12 @@ int confine_drop_bounding(struct err *err)
 		int r = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
 
 		if (r < 0)
-			return errno == EINVAL && cap > 0 ? 0 : err_errno(err, errno, "read capability bounding set");
+			return errno == EINVAL && cap > 0 ?
+				       0 :
+				       err_errno(err, errno, "read capability bounding set");
 		if (r == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return err_errno(err, errno, "drop capability %lu from the bounding set", cap);
+			return err_errno(err, errno, "drop capability %lu from the bounding set",
+					 cap);
 	}
 }
 
@@ -145,8 +148,9 @@ static void emit_rule(struct program *p, const struct confine_rule *r)
 
 int confine_syscalls(const struct confine_rule *rules, size_t n, int deny, struct err *err)
 {
-	uint32_t other = deny == CONFINE_KILL ? SECCOMP_RET_KILL_PROCESS :
-						SECCOMP_RET_ERRNO | ((uint32_t)deny & SECCOMP_RET_DATA);
+	uint32_t other = deny == CONFINE_KILL ?
+				 SECCOMP_RET_KILL_PROCESS :
+				 SECCOMP_RET_ERRNO | ((uint32_t)deny & SECCOMP_RET_DATA);
 	struct program p = { 0 };
 
 	if (n > CONFINE_MAX_RULES)

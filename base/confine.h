@@ -33,8 +33,14 @@ struct confine_rule {
 	int arg;
 	uint64_t value;
 };
-#define CONFINE_ALLOW(call) { SYS_##call, -1, 0 }
-#define CONFINE_ALLOW_ARG(call, arg, value) { SYS_##call, arg, value }
+#define CONFINE_ALLOW(call)       \
+	{                         \
+		SYS_##call, -1, 0 \
+	}
+#define CONFINE_ALLOW_ARG(call, arg, value) \
+	{                                   \
+		SYS_##call, arg, value      \
+	}
 
 #define CONFINE_KILL 0
 #define CONFINE_MAX_RULES 256

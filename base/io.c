@@ -191,6 +191,12 @@ int io_write_file(int dirfd, const char *name, const void *data, size_t len, mod
 	_close_ int dir = openat(dirfd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_errno(err, errno, "write '%s': open its directory", name);
+	/* Somebody's /dev/null, FIFO or socket is written to or left alone, never renamed over. */
+	struct stat st;
+	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISLNK(st.st_mode))
+		return err_set(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
+			       "write '%s': it is not a regular file", name);
 	_close_ int fd = open_temporary(dir, base, tmp, sizeof(tmp));
 	if (fd < 0)
 		return err_errno(err, -fd, "write '%s': create a temporary file", name);

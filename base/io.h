@@ -28,7 +28,8 @@ int io_read_file(int dirfd, const char *path, size_t limit, char **ret, size_t *
 
 /*
  * Replaces dirfd/name atomically: unique O_EXCL temporary file beside it,
- * write, rename. durable also syncs file and directory.
+ * write, rename. durable also syncs file and directory. A directory (-EISDIR),
+ * device, FIFO or socket (-EINVAL) of that name is not replaced.
  */
 int io_write_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		  bool durable, struct err *err);

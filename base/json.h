@@ -24,7 +24,7 @@
 
 struct js_limits {
 	size_t max_bytes; /* 0: 16 MiB */
-	size_t max_depth; /* 0: 64 */
+	size_t max_depth; /* 0: 64; at most 2048 */
 	size_t max_values; /* values in the whole document; 0: 1,000,000 */
 };
 
@@ -76,7 +76,8 @@ enum js_flags {
 	JS_NONEMPTY = 1 << 1, /* "" or [] is an error */
 	JS_NULLABLE = 1 << 2, /* null counts as absent (Go's omitempty slices and maps send null) */
 	JS_WARN = 1 << 3, /* known, not applied: decode (type check) and call on_warn with the path */
-	JS_REFUSE = 1 << 4, /* known and impossible: any non-empty value is an error with .why */
+	/* known and impossible: a value is an error with .why, unless empty as for Go: null "" [] {} false 0 */
+	JS_REFUSE = 1 << 4,
 };
 
 struct js_field {

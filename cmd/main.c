@@ -56,7 +56,8 @@ static int open_log(struct err *err)
 		out.file = true;
 	}
 	log_set_sink(log_to_fd, &out.sink);
-	log_set_level(opt.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
+	/* A person's terminal gets what matters, a log file also what was decided (the accelerator, say). */
+	log_set_level(opt.debug ? LOG_LEVEL_DEBUG : out.file ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ apt_group()
 	demo) echo busybox-static jq ;;
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
-		echo cpio jq busybox-static procps util-linux iproute2 runc 'crun?' man-db
+		echo cpio jq busybox-static procps util-linux iproute2 runc 'crun?' man-db mandoc
 		;;
 	*) die "no group $1" ;;
 	esac
@@ -44,7 +44,7 @@ dnf_group()
 	demo) echo busybox jq ;;
 	test)
 		echo bats check-devel clang clang-tools-extra compiler-rt cppcheck ShellCheck
-		echo cpio jq busybox procps-ng util-linux iproute runc 'crun?' man-db
+		echo cpio jq busybox procps-ng util-linux iproute runc 'crun?' man-db mandoc
 		;;
 	*) die "no group $1" ;;
 	esac

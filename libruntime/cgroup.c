@@ -165,22 +165,39 @@ static void copy_cpuset(const char *dir)
 	}
 }
 
-int cgroup_make(char *const *dirs, struct err *err)
-{
-	for (; dirs && *dirs; dirs++) {
-		if (mkdir(*dirs, 0755) < 0 && errno != EEXIST)
-			return err_errno(err, errno, "make cgroup '%s'", *dirs);
-		copy_cpuset(*dirs);
-	}
-	return 0;
-}
-
 /* A directory is a leaf if the next one does not lie below it. */
 static bool is_leaf(char *const *dir)
 {
 	size_t n = strlen(dir[0]);
 
 	return !dir[1] || strncmp(dir[1], dir[0], n) != 0 || dir[1][n] != '/';
+}
+
+/* Processes of others in our leaf would be counted, limited and in the end killed as ours. */
+static int check_empty(const char *dir, struct err *err)
+{
+	_free_ char *procs = path_join(dir, "cgroup.procs"), *text = NULL;
+
+	if (procs && io_read_file(AT_FDCWD, procs, PROC_FILE_MAX, &text, NULL, NULL) >= 0 && *text)
+		return err_set(err, EBUSY, "linux.cgroupsPath: cgroup '%s' is not empty", dir);
+	return 0;
+}
+
+int cgroup_make(char *const *dirs, struct err *err)
+{
+	int r;
+
+	for (; dirs && *dirs; dirs++) {
+		if (mkdir(*dirs, 0755) < 0) {
+			if (errno != EEXIST)
+				return err_errno(err, errno, "make cgroup '%s'", *dirs);
+			r = is_leaf(dirs) ? check_empty(*dirs, err) : 0;
+			if (r < 0)
+				return r;
+		}
+		copy_cpuset(*dirs);
+	}
+	return 0;
 }
 
 int cgroup_join(char *const *dirs, pid_t pid, struct err *err)

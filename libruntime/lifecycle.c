@@ -24,6 +24,8 @@ int rt_start(const struct rt *rt, const char *id, struct err *err)
 		return err_set(err, ESRCH, "cannot start a container that has stopped");
 	case STATUS_CREATING:
 		return err_set(err, EBUSY, "cannot start a container that is still being created");
+	case STATUS_PAUSED:
+		return err_set(err, EBUSY, "cannot start a container in the paused state");
 	default:
 		return err_set(err, EBUSY, "cannot start an already running container");
 	}

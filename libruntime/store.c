@@ -15,6 +15,18 @@
 #include "base/str.h"
 #include "oci/validate.h"
 
+/* Whoever may write there could put a state in our way that makes us kill and remove what it names. */
+static int check_root(int fd, const char *root, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "--root '%s'", root);
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return err_set(err, EPERM, "--root '%s' must belong to the caller and be writable by nobody else", root);
+	return 0;
+}
+
 int store_open(const char *root, bool create, struct err *err)
 {
 	int fd, r;
@@ -27,9 +39,14 @@ int store_open(const char *root, bool create, struct err *err)
 			return err_wrap(err, "--root '%s'", root);
 	}
 	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	return errno == ENOENT ? -ENOENT : err_errno(err, errno, "--root '%s'", root);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : err_errno(err, errno, "--root '%s'", root);
+	r = check_root(fd, root, err);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
 }
 
 static int open_id(int root_fd, const char *id, struct err *err)

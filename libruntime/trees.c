@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -66,33 +67,45 @@ static struct tree *add(struct trees *t)
 	return &v[t->n++];
 }
 
+/* A relative path must stay in the bundle: a symlink out of it is somebody else's tree. */
+static int resolve_root(int bundle_fd, const char *bundle, const char *path, char real[PATH_MAX], struct err *err)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+	_free_ char *joined = path[0] == '/' ? strdup(path) : path_join(bundle, path);
+	_close_ int fd = -EBADF;
+	struct stat st;
+	ssize_t n;
+
+	if (!joined)
+		return err_errno(err, ENOMEM, "root.path");
+	if (path[0] != '/')
+		how.resolve |= RESOLVE_BENEATH;
+	fd = (int)syscall(SYS_openat2, bundle_fd, path, &how, sizeof(how));
+	if (fd < 0 && errno == EXDEV)
+		return err_set(err, EXDEV, "invalid rootfs: root.path '%s' leads out of the bundle", path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, errno, "invalid rootfs: stat %s", joined);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ENOTDIR, "invalid rootfs: root.path '%s' is not a directory", joined);
+	n = readlink(path_of_fd(fd).s, real, PATH_MAX - 1);
+	if (n < 0)
+		return err_errno(err, errno, "invalid rootfs: %s", joined);
+	real[n] = '\0';
+	if (strcmp(real, "/") == 0)
+		return err_set(err, EINVAL, "invalid rootfs: root.path must not be /");
+	return take_fd(fd);
+}
+
 static int open_root(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *t, struct err *err)
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY}, none = {};
 	_close_ int fd = -EBADF;
-	_free_ char *joined = NULL;
 	char real[PATH_MAX];
-	struct stat st;
 	struct tree *tree;
 
-	joined = c->root.path[0] == '/' ? strdup(c->root.path) : path_join(bundle, c->root.path);
-	if (!joined)
-		return err_errno(err, ENOMEM, "root.path");
-	fd = openat(bundle_fd, c->root.path, O_PATH | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !realpath(joined, real))
-		return err_errno(err, errno, "invalid rootfs: stat %s", joined);
-	if (!S_ISDIR(st.st_mode))
-		return err_set(err, ENOTDIR, "invalid rootfs: root.path '%s' is not a directory", joined);
-	/* A relative path must stay in the bundle: a symlink out of it is somebody else's tree. */
-	if (c->root.path[0] != '/') {
-		_free_ char *prefix = str_printf("%s/", strcmp(bundle, "/") == 0 ? "" : bundle);
-
-		if (!prefix || !str_has_prefix(real, prefix))
-			return err_set(err, EINVAL, "invalid rootfs: root.path '%s' leads out of the bundle to %s", c->root.path,
-				       real);
-	}
-	if (strcmp(real, "/") == 0)
-		return err_set(err, EINVAL, "invalid rootfs: root.path must not be /");
+	fd = resolve_root(bundle_fd, bundle, c->root.path, real, err);
+	if (fd < 0)
+		return fd;
 	t->rootfs = strdup(real);
 	tree = t->rootfs ? add(t) : NULL;
 	if (!tree)

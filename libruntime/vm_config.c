@@ -113,6 +113,8 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	s->memory = c->qemu.default_memory;
 	s->vcpus = c->qemu.default_vcpus;
 	s->ports = c->qemu.pcie_root_port;
+	s->monitor_log_limit = c->runtime.monitor_log_limit;
+	s->console_log_limit = c->runtime.console_log_limit;
 	s->boot_timeout = c->agent.boot_timeout;
 	s->hugepages = c->qemu.enable_hugepages;
 	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug || c->runtime.enable_debug;

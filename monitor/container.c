@@ -120,9 +120,8 @@ struct process *process_get(struct monitor *m, const char *id, const char *exec,
 	/* Ids are not used again before 2^30 processes: a late frame never meets another process's stream. */
 	p->stream = m->next_stream;
 	m->next_stream += 4;
-	wire_window_init(&p->to_guest);
-	wire_window_init(&p->to_host[0]);
-	wire_window_init(&p->to_host[1]);
+	for (n = 0; n < ARRAY_SIZE(p->streams); n++)
+		wire_window_init(&p->streams[n].window);
 	*pp = p;
 	return p;
 }

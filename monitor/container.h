@@ -33,8 +33,10 @@ struct process {
 	struct client *wanted_by;
 	uint32_t request;
 	json_t *params;
-	struct wire_window to_guest; /* stream 0 */
-	struct wire_window to_host[2]; /* streams 1 and 2 */
+	struct stream_state {
+		struct wire_window window;
+		bool eof, closed; /* each is said once: a guest cannot make us queue without bound */
+	} streams[3];
 	struct loop_source *kill_timer;
 	unsigned int pending; /* requests to the agent that will call back with this process */
 };

@@ -145,6 +145,10 @@ static int enter_root(struct err *err)
 		return err_errno(err, errno, "jail: pivot_root");
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return err_errno(err, errno, "jail: /proc");
+	/* Only /run, for the one socket that needs a name until it is connected, stays writable, to root. */
+	if (mount("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=64k,nr_inodes=16") < 0 ||
+	    mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, NULL) < 0)
+		return err_errno(err, errno, "jail: read-only root");
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 
 struct journal {
 	int fd;
-	size_t written;
+	size_t written, limit;
 	char tail[JOURNAL_TAIL]; /* ring */
 	size_t head, len;
 };
@@ -29,6 +29,7 @@ int journal_open(int dirfd, const char *name, struct journal **ret, struct err *
 		free(j);
 		return err_errno(err, code, "create '%s'", name);
 	}
+	j->limit = JOURNAL_FILE_MAX;
 	*ret = j;
 	return 0;
 }
@@ -39,6 +40,11 @@ void journal_free(struct journal *j)
 		return;
 	fd_close(j->fd);
 	free(j);
+}
+
+void journal_limit(struct journal *j, size_t bytes)
+{
+	j->limit = bytes;
 }
 
 static void remember(struct journal *j, const char *data, size_t len)
@@ -63,14 +69,14 @@ void journal_write(struct journal *j, const void *data, size_t len)
 	if (!j)
 		return;
 	remember(j, data, len);
-	if (j->written >= JOURNAL_FILE_MAX)
+	if (j->written >= j->limit)
 		return;
 	/* A full disk loses log lines, never the container. */
-	if (len > JOURNAL_FILE_MAX - j->written)
-		len = JOURNAL_FILE_MAX - j->written;
+	if (len > j->limit - j->written)
+		len = j->limit - j->written;
 	(void)io_write_all(j->fd, data, len);
 	j->written += len;
-	if (j->written >= JOURNAL_FILE_MAX)
+	if (j->written >= j->limit)
 		(void)io_write_all(j->fd, full, sizeof(full) - 1);
 }
 

@@ -12,12 +12,13 @@
 
 struct journal;
 
-#define JOURNAL_FILE_MAX (1024u * 1024) /* bytes of one file */
+#define JOURNAL_FILE_MAX (1024u * 1024) /* bytes of one file, until set otherwise */
 #define JOURNAL_TAIL 4096u /* bytes kept in memory */
 
 /* Creates dirfd/name (0600). */
 int journal_open(int dirfd, const char *name, struct journal **ret, struct err *err);
 void journal_free(struct journal *j);
+void journal_limit(struct journal *j, size_t bytes);
 void journal_write(struct journal *j, const void *data, size_t len);
 /*
  * The last lines that hold something, on one line, separated by " | ", without control

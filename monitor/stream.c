@@ -7,30 +7,35 @@
 #include "monitor/client.h"
 #include "monitor/container.h"
 
-/*
- * Checks a frame against the credit of its stream. out: the stream carries data to the sender's
- * peer in this direction (0 to the guest; 1, 2 to the host).
- */
-static int account(const struct wire_frame *f, unsigned int n, bool sends_data, struct process *p, struct err *err)
+static int once(bool *said, struct err *err)
 {
-	struct wire_window *w = n == 0 ? &p->to_guest : &p->to_host[n - 1];
+	if (*said)
+		return err_set(err, EPROTO, "end of a stream said twice");
+	*said = true;
+	return 0;
+}
 
+/* Checks a frame against its stream. sends_data: data flows away from the frame's sender on it. */
+static int account(const struct wire_frame *f, struct stream_state *s, bool sends_data, struct err *err)
+{
+	uint32_t credit;
+
+	if ((f->type == WIRE_DATA || f->type == WIRE_EOF) != sends_data)
+		return err_set(err, EPROTO, "frame of type %d on a stream of the other direction", f->type);
 	switch (f->type) {
 	case WIRE_DATA:
-	case WIRE_EOF:
-		if (!sends_data)
-			return err_set(err, EPROTO, "data on a stream of the other direction");
-		if (f->type == WIRE_DATA && !wire_window_take(w, f->len))
-			return err_set(err, EPROTO, "more data than credit");
+		if (s->eof || !wire_window_take(&s->window, f->len))
+			return err_set(err, EPROTO, s->eof ? "data after its end" : "more data than credit");
 		return 0;
+	case WIRE_EOF:
+		return once(&s->eof, err);
 	case WIRE_CREDIT:
-		if (sends_data)
-			return err_set(err, EPROTO, "credit on a stream of the other direction");
-		if (!wire_window_give(w, wire_get_u32(f->payload)))
-			return err_set(err, EPROTO, "more credit than the window");
+		credit = wire_get_u32(f->payload);
+		if (credit == 0 || !wire_window_give(&s->window, credit))
+			return err_set(err, EPROTO, "credit of %u bytes", credit);
 		return 0;
 	default:
-		return sends_data ? err_set(err, EPROTO, "close on a stream of the other direction") : 0;
+		return once(&s->closed, err);
 	}
 }
 
@@ -47,7 +52,7 @@ int stream_from_guest(struct monitor *m, const struct wire_frame *f, struct err 
 		return f->id >= m->next_stream ? err_set(err, EPROTO, "stream that was never opened") : 0;
 	if (p->phase == PROCESS_NEW)
 		return err_set(err, EPROTO, "stream of a process that was not asked for");
-	r = account(f, n, n != 0, p, err);
+	r = account(f, &p->streams[n], n != 0, err);
 	if (r < 0 || !p->standin)
 		return r;
 	return client_frame(p->standin, f->type, n, f->payload, f->len);
@@ -59,7 +64,7 @@ int stream_from_standin(struct process *p, const struct wire_frame *f, struct er
 
 	if (f->id > 2)
 		return err_set(err, EPROTO, "stream that cannot exist");
-	r = account(f, f->id, f->id == 0, p, err);
+	r = account(f, &p->streams[f->id], f->id == 0, err);
 	if (r < 0)
 		return r;
 	if (p->phase != PROCESS_STARTING && p->phase != PROCESS_ALIVE)

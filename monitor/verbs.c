@@ -11,6 +11,7 @@
 #include "monitor/agent.h"
 #include "monitor/container.h"
 #include "monitor/jail.h"
+#include "monitor/journal.h"
 #include "monitor/vm.h"
 #include "wire/message.h"
 
@@ -111,6 +112,8 @@ static int do_setup(struct client *c, uint32_t id, json_t *params, struct err *e
 		r = jail_enter(&m->setup, err);
 	if (r < 0)
 		return r;
+	journal_limit(m->log, (size_t)m->setup.monitor_log_limit * 1024);
+	journal_limit(m->console, (size_t)m->setup.console_log_limit * 1024);
 	/* The command fills the share while the machine boots. */
 	client_result(c, id, NULL);
 	vm_boot(m);

@@ -2,6 +2,7 @@
 #include "monitor/virtiofsd.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -77,9 +78,44 @@ int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int liste
 	return 0;
 }
 
+/*
+ * What it needs to act for any user of the guest, and (the last three) to build its own sandbox. Its main
+ * thread never drops them (seen with the C program of QEMU 7.2), so they are limited from outside.
+ */
+static const int kept_caps[] = {
+	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SETGID, CAP_SETUID, CAP_MKNOD, CAP_SETFCAP, CAP_SYS_ADMIN,
+	CAP_SETPCAP,
+};
+
+static bool is_kept(int cap)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kept_caps); i++)
+		if (kept_caps[i] == cap)
+			return true;
+	return false;
+}
+
+/* The bounding set limits what exec gives to root (capabilities(7)). */
+static int limit_caps(void)
+{
+	int cap;
+
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (!is_kept(cap) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return -errno;
+	return 0;
+}
+
 static int prepare(void *data)
 {
 	struct rlimit rl;
+	int r;
+
+	r = limit_caps();
+	if (r < 0)
+		return r;
 
 	/* It holds a descriptor for every file the guest knows. */
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {

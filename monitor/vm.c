@@ -448,7 +448,7 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 		.gid = s->uid ? s->uid + 1 : 0,
 	};
 
-	if (strcmp(s->accel, "kvm") == 0 && stat("/dev/kvm", &st) == 0) {
+	if (strcmp(s->accel, "kvm") == 0 && stat("/dev/kvm", &st) == 0 && st.st_gid != 0) {
 		kvm = st.st_gid;
 		cfg.groups = &kvm;
 		cfg.n_groups = 1;

@@ -29,11 +29,13 @@ static int filter_syscalls(struct err *err)
 		CONFINE_ALLOW_ARG(ioctl, 1, TIOCGWINSZ),
 		CONFINE_ALLOW_ARG(ioctl, 1, TCGETS),
 		CONFINE_ALLOW_ARG(ioctl, 1, TCSETS),
-		CONFINE_ALLOW_ARG(ioctl, 1, 0x802c542a), /* TCGETS2 and TCSETS2, for the C libraries that use them */
+		CONFINE_ALLOW_ARG(
+			ioctl, 1,
+			0x802c542a), /* TCGETS2 and TCSETS2, for the C libraries that use them */
 		CONFINE_ALLOW_ARG(ioctl, 1, 0x402c542b),
 		/* the monitor's socket and the set-up socket's answer */
 		CONFINE_ALLOW(sendmsg),
-		/* the event loop */
+	/* the event loop */
 #ifdef SYS_epoll_wait
 		CONFINE_ALLOW(epoll_wait),
 #endif

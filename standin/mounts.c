@@ -26,7 +26,7 @@ static const struct fs_kind fs_kinds[] = {
 	/* Writing to the host's /proc/sys or /sys through this view must not be possible. */
 	[KIND_PROC] = { "proc", NOTHING_SPECIAL | MOUNT_ATTR_RDONLY },
 	[KIND_SYSFS] = { "sysfs", NOTHING_SPECIAL | MOUNT_ATTR_RDONLY },
-	[KIND_TMPFS] = { "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
+	[KIND_TMPFS] = { "tmpfs", NOTHING_SPECIAL },
 	[KIND_DEVPTS] = { "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
 	[KIND_MQUEUE] = { "mqueue", NOTHING_SPECIAL },
 	[KIND_DEV] = { "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
@@ -38,19 +38,24 @@ static const struct {
 	const char *name;
 	unsigned int major, minor;
 } nodes[] = {
-	{ "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+	{ "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
+	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 };
 
 static const struct {
 	const char *name, *target;
 } links[] = {
-	{ "fd", "/proc/self/fd" },	 { "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
-	{ "stderr", "/proc/self/fd/2" }, { "ptmx", "pts/ptmx" },
+	{ "fd", "/proc/self/fd" },       { "stdin", "/proc/self/fd/0" },
+	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
+	{ "ptmx", "pts/ptmx" },
 };
 
 int mount_attach(int tree, int target)
 {
-	return move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+	return move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+			       0 ?
+		       -errno :
+		       0;
 }
 
 /* ---- new file systems ---- */
@@ -110,8 +115,8 @@ static int new_fs(const struct fs_kind *kind, const char *options, struct err *e
 		r = -errno;
 	if (r < 0) {
 		fs_message(fs, why, sizeof(why));
-		return err_errno(err, -r, "file system %s with options '%s'%s%s", kind->type, options ? options : "",
-				 *why ? ": " : "", why);
+		return err_errno(err, -r, "file system %s with options '%s'%s%s", kind->type,
+				 options ? options : "", *why ? ": " : "", why);
 	}
 	tree = fsmount(fs, FSMOUNT_CLOEXEC, kind->attrs);
 	return tree < 0 ? err_errno(err, errno, "mount %s", kind->type) : tree;
@@ -126,7 +131,8 @@ static int bind_node(int dev, const char *name)
 	_close_ int tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
 		return -errno;
-	_close_ int target = openat(dev, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	_close_ int target = openat(dev, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				    0644);
 	if (target < 0)
 		return -errno;
 	return mount_attach(tree, target);
@@ -139,7 +145,8 @@ static void fill_dev(struct setup *s, int dev)
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-		r = mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor));
+		r = mknodat(dev, nodes[i].name, S_IFCHR | 0666,
+			    makedev(nodes[i].major, nodes[i].minor));
 		if (r < 0)
 			r = bind_node(dev, nodes[i].name);
 		if (r < 0)
@@ -171,7 +178,7 @@ static int open_target(int rootfd, const char *destination, bool file, struct er
 
 static int mount_bind(struct setup *s, int rootfd, const struct setup_mount *m, struct err *err)
 {
-	struct mount_attr inwards = { .propagation = MS_SLAVE };
+	struct mount_attr harmless = WORLD_TREE_ATTR;
 	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
 	int tree = setup_fd(s, m->fd), r;
 	struct stat st;
@@ -182,8 +189,8 @@ static int mount_bind(struct setup *s, int rootfd, const struct setup_mount *m, 
 	if (target < 0)
 		return target;
 	/* A copy of a shared mount is in its peer group: what is mounted below it would appear on the host. */
-	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &inwards, sizeof(inwards)) < 0)
-		return err_errno(err, errno, "make mount a slave");
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &harmless, sizeof(harmless)) < 0)
+		return err_errno(err, errno, "restrict mount");
 	if (m->readonly && mount_setattr(tree, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
 		return err_errno(err, errno, "make mount read-only");
 	r = mount_attach(tree, target);
@@ -217,7 +224,9 @@ int mount_entry(struct setup *s, int rootfd, const struct setup_mount *m, struct
 	struct err why = { 0 };
 
 	if (m->kind == KIND_BIND)
-		return mount_bind(s, rootfd, m, err) < 0 ? err_wrap(err, "mount '%s'", m->destination) : 0;
+		return mount_bind(s, rootfd, m, err) < 0 ?
+			       err_wrap(err, "mount '%s'", m->destination) :
+			       0;
 	if (mount_fs(s, rootfd, m, &why) < 0)
 		setup_warn(s, "mount '%s': %s", m->destination, why.msg);
 	return 0;

@@ -5,9 +5,9 @@
 
 #include "base/cleanup.h"
 
-#define CHUNK (32u * 1024) /* read at once */
+#define CHUNK 0x8000u /* 32 KiB are read at once */
 #define CHUNKS_PER_TURN 8 /* then the other sources have their turn */
-#define QUEUE_HIGH (128u * 1024) /* no more input while that much waits for the monitor */
+#define QUEUE_HIGH 0x20000u /* 128 KiB: no more input while that much waits for the monitor */
 #define CREDIT_STEP (WIRE_WINDOW / 4) /* credit is given back in steps, not for every byte typed */
 
 /* ---- input: descriptor 0 to stream 0 ---- */
@@ -27,7 +27,8 @@ static bool input_wanted(const struct input *in)
 {
 	const struct wire_conn *c = in->relay->conn;
 
-	return in->started && !in->done && c && in->credit.avail > 0 && wire_conn_queued(c) < QUEUE_HIGH;
+	return in->started && !in->done && c && in->credit.avail > 0 &&
+	       wire_conn_queued(c) < QUEUE_HIGH;
 }
 
 static void input_read(struct input *in)
@@ -152,7 +153,8 @@ static void output_watch(struct output *out)
 	struct err err = { 0 };
 
 	if (!out->src)
-		out->src = loop_add_io(out->relay->loop, out->io.fd, EPOLLOUT, output_on_ready, out, &err);
+		out->src = loop_add_io(out->relay->loop, out->io.fd, EPOLLOUT, output_on_ready, out,
+				       &err);
 	if (!out->src)
 		output_broken(out);
 }

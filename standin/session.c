@@ -18,7 +18,8 @@
 #include "wire/setup_msg.h"
 
 #define ATTACH_ID 1
-#define QUEUE_HIGH (64u * 1024) /* signals wait in the kernel while that much waits for the monitor */
+#define QUEUE_HIGH \
+	0x10000u /* 64 KiB: signals wait in the kernel while that much waits for the monitor */
 #define SIGNALS_PER_TURN 16
 #define DROP_MS 1000 /* how long a reader may take nothing before the rest is dropped */
 
@@ -125,8 +126,8 @@ static void send_winsize(struct session *s)
 	if (!s->winsize_due || !s->attached || !s->conn || wire_conn_queued(s->conn) > 0)
 		return;
 	s->winsize_due = false;
-	send_event(s, json_pack("{s:s,s:i,s:i,s:b}", "event", "winsize", "rows", s->term.rows, "cols", s->term.cols,
-				"onlcr", s->term.onlcr));
+	send_event(s, json_pack("{s:s,s:i,s:i,s:b}", "event", "winsize", "rows", s->term.rows,
+				"cols", s->term.cols, "onlcr", s->term.onlcr));
 }
 
 static void update_terminal(struct session *s)
@@ -143,7 +144,8 @@ static void on_signals(struct loop_source *src, uint32_t revents, void *data)
 	struct session *s = data;
 	int sig;
 
-	for (int i = 0; i < SIGNALS_PER_TURN && s->conn && wire_conn_queued(s->conn) < QUEUE_HIGH; i++) {
+	for (int i = 0; i < SIGNALS_PER_TURN && s->conn && wire_conn_queued(s->conn) < QUEUE_HIGH;
+	     i++) {
 		sig = signals_read(s->signal_fd);
 		if (sig == 0)
 			return;
@@ -302,8 +304,8 @@ static int session_init(struct session *s, int monitor_sock, struct err *err)
 	return 0;
 }
 
-int session_new(int monitor_sock, const char *id, const char *exec, bool terminal, struct session **ret,
-		struct err *err)
+int session_new(int monitor_sock, const char *id, const char *exec, bool terminal,
+		struct session **ret, struct err *err)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	int r;

@@ -19,8 +19,8 @@ struct session;
  * Takes monitor_sock, also on failure. Everything that needs rights happens
  * here, nothing is sent yet. terminal: descriptors 0-2 are one.
  */
-int session_new(int monitor_sock, const char *id, const char *exec, bool terminal, struct session **ret,
-		struct err *err);
+int session_new(int monitor_sock, const char *id, const char *exec, bool terminal,
+		struct session **ret, struct err *err);
 /* Takes setup_sock. Until the end: the exit status. *ret_signal: die by this signal if possible; untouched if by none. */
 int session_run(struct session *s, int setup_sock, int *ret_signal);
 void session_free(struct session *s);

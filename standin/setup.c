@@ -13,17 +13,24 @@
 #define MAX_WARNINGS 64
 
 static const char *const kind_names[] = {
-	[KIND_BIND] = "bind",	  [KIND_PROC] = "proc",	    [KIND_SYSFS] = "sysfs",
-	[KIND_TMPFS] = "tmpfs",	  [KIND_DEVPTS] = "devpts", [KIND_MQUEUE] = "mqueue",
-	[KIND_DEV] = "dev",	  [KIND_CGROUP] = "cgroup", [KIND_SKIP] = "skip",
+	[KIND_BIND] = "bind",   [KIND_PROC] = "proc",     [KIND_SYSFS] = "sysfs",
+	[KIND_TMPFS] = "tmpfs", [KIND_DEVPTS] = "devpts", [KIND_MQUEUE] = "mqueue",
+	[KIND_DEV] = "dev",     [KIND_CGROUP] = "cgroup", [KIND_SKIP] = "skip",
 };
 
 static const struct js_field mount_fields[] = {
-	{ .key = "destination", .type = JS_STR, .offset = offsetof(struct setup_mount, destination),
+	{ .key = "destination",
+	  .type = JS_STR,
+	  .offset = offsetof(struct setup_mount, destination),
 	  .flags = JS_REQUIRED | JS_NONEMPTY },
-	{ .key = "kind", .type = JS_STR, .offset = offsetof(struct setup_mount, kind_name), .flags = JS_REQUIRED },
+	{ .key = "kind",
+	  .type = JS_STR,
+	  .offset = offsetof(struct setup_mount, kind_name),
+	  .flags = JS_REQUIRED },
 	{ .key = "options", .type = JS_STR, .offset = offsetof(struct setup_mount, options) },
-	{ .key = "fd", .type = JS_I32, .offset = offsetof(struct setup_mount, fd),
+	{ .key = "fd",
+	  .type = JS_I32,
+	  .offset = offsetof(struct setup_mount, fd),
 	  .offset_set = offsetof(struct setup_mount, has_fd) + 1 },
 	{ .key = "file", .type = JS_BOOL, .offset = offsetof(struct setup_mount, file) },
 	{ .key = "readonly", .type = JS_BOOL, .offset = offsetof(struct setup_mount, readonly) },
@@ -31,39 +38,59 @@ static const struct js_field mount_fields[] = {
 };
 
 static const struct js_field root_fields[] = {
-	{ .key = "fd", .type = JS_I32, .offset = offsetof(struct setup, root.fd) - offsetof(struct setup, root),
+	{ .key = "fd",
+	  .type = JS_I32,
+	  .offset = offsetof(struct setup, root.fd) - offsetof(struct setup, root),
 	  .flags = JS_REQUIRED },
-	{ .key = "readonly", .type = JS_BOOL,
+	{ .key = "readonly",
+	  .type = JS_BOOL,
 	  .offset = offsetof(struct setup, root.readonly) - offsetof(struct setup, root) },
 	{ .key = NULL },
 };
 
-#define JOIN(name) \
-	{ .key = #name, .type = JS_I32, .offset = offsetof(struct setup, join.name) - offsetof(struct setup, join) }
+#define JOIN(name)                                                                         \
+	{                                                                                  \
+		.key = #name, .type = JS_I32,                                              \
+		.offset = offsetof(struct setup, join.name) - offsetof(struct setup, join) \
+	}
 static const struct js_field join_fields[] = {
 	JOIN(mnt), JOIN(uts), JOIN(ipc), JOIN(net), { .key = NULL },
 };
 
 static const struct js_field setup_fields[] = {
-	{ .key = "id", .type = JS_STR, .offset = offsetof(struct setup, id), .flags = JS_REQUIRED | JS_NONEMPTY },
+	{ .key = "id",
+	  .type = JS_STR,
+	  .offset = offsetof(struct setup, id),
+	  .flags = JS_REQUIRED | JS_NONEMPTY },
 	{ .key = "exec", .type = JS_STR, .offset = offsetof(struct setup, exec) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct setup, terminal) },
 	{ .key = "hostname", .type = JS_STR, .offset = offsetof(struct setup, hostname) },
 	{ .key = "domainname", .type = JS_STR, .offset = offsetof(struct setup, domainname) },
-	{ .key = "root", .type = JS_OBJ, .offset = offsetof(struct setup, root), .sub = root_fields,
+	{ .key = "root",
+	  .type = JS_OBJ,
+	  .offset = offsetof(struct setup, root),
+	  .sub = root_fields,
 	  .offset_set = offsetof(struct setup, has_root) + 1 },
-	{ .key = "mounts", .type = JS_ARR, .offset = offsetof(struct setup, mounts),
-	  .offset2 = offsetof(struct setup, n_mounts), .sub = mount_fields, .size = sizeof(struct setup_mount) },
+	{ .key = "mounts",
+	  .type = JS_ARR,
+	  .offset = offsetof(struct setup, mounts),
+	  .offset2 = offsetof(struct setup, n_mounts),
+	  .sub = mount_fields,
+	  .size = sizeof(struct setup_mount) },
 	{ .key = "netns", .type = JS_I32, .offset = offsetof(struct setup, netns) },
 	{ .key = "ipcns", .type = JS_I32, .offset = offsetof(struct setup, ipcns) },
 	{ .key = "utsns", .type = JS_I32, .offset = offsetof(struct setup, utsns) },
-	{ .key = "join", .type = JS_OBJ, .offset = offsetof(struct setup, join), .sub = join_fields,
+	{ .key = "join",
+	  .type = JS_OBJ,
+	  .offset = offsetof(struct setup, join),
+	  .sub = join_fields,
 	  .offset_set = offsetof(struct setup, has_join) + 1 },
 	{ .key = "n_fds", .type = JS_U32, .offset = offsetof(struct setup, n_fds_sent) },
 	{ .key = NULL },
 };
 
-static int check_index(const struct setup *s, int32_t index, int32_t min, const char *what, struct err *err)
+static int check_index(const struct setup *s, int32_t index, int32_t min, const char *what,
+		       struct err *err)
 {
 	if (index < min || (index >= 0 && (size_t)index >= s->n_fds))
 		return err_set(err, EINVAL, "set-up message: %s: no descriptor %d", what, index);
@@ -77,7 +104,8 @@ static int check_mount(const struct setup *s, struct setup_mount *m, struct err 
 	while (kind < ARRAY_SIZE(kind_names) && strcmp(m->kind_name, kind_names[kind]) != 0)
 		kind++;
 	if (kind == ARRAY_SIZE(kind_names))
-		return err_set(err, EINVAL, "set-up message: mount of unknown kind '%s'", m->kind_name);
+		return err_set(err, EINVAL, "set-up message: mount of unknown kind '%s'",
+			       m->kind_name);
 	m->kind = (enum mount_kind)kind;
 	if (!m->has_fd)
 		m->fd = -1;
@@ -122,10 +150,16 @@ int setup_decode(json_t *json, int *fds, size_t n_fds, struct setup *ret, struct
 	int r;
 
 	*ret = (struct setup){
-		.netns = -1, .ipcns = -1, .utsns = -1, .join = { -1, -1, -1, -1 }, .fds = fds, .n_fds = n_fds,
+		.netns = -1,
+		.ipcns = -1,
+		.utsns = -1,
+		.join = { -1, -1, -1, -1 },
+		.fds = fds,
+		.n_fds = n_fds,
 	};
 	ret->warnings = json_array();
-	r = ret->warnings ? js_decode(json, setup_fields, ret, "", &ctx) : err_errno(err, ENOMEM, "set-up message");
+	r = ret->warnings ? js_decode(json, setup_fields, ret, "", &ctx) :
+			    err_errno(err, ENOMEM, "set-up message");
 	json_decref(json);
 	return r < 0 ? err_wrap(err, "set-up message") : check(ret, err);
 }
@@ -176,8 +210,8 @@ int setup_reply(int sock, const struct setup *s, const struct err *failure, stru
 
 	if (failure) {
 		wire_clean_text(clean, sizeof(clean), failure->msg);
-		reply = json_pack("{s:{s:i,s:s}}", "error", "code", failure->code > 0 ? failure->code : EIO, "message",
-				  clean);
+		reply = json_pack("{s:{s:i,s:s}}", "error", "code",
+				  failure->code > 0 ? failure->code : EIO, "message", clean);
 	} else {
 		reply = json_pack("{s:b,s:O}", "ok", 1, "warnings", s->warnings);
 	}

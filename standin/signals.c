@@ -6,7 +6,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define LIBC_FIRST 32 /* used inside the C library for threads, which refuses to name them in a set */
+#define LIBC_FIRST \
+	32 /* used inside the C library for threads, which refuses to name them in a set */
 #define LIBC_LAST 33
 
 static bool is_forwarded(int sig)

@@ -34,7 +34,8 @@ static int reopen(int fd)
 
 	if (mode < 0 || (mode & O_PATH))
 		return -EBADF;
-	_close_ int own = open(path_of_fd(fd).s, (mode & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_close_ int own = open(path_of_fd(fd).s,
+			       (mode & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (own < 0)
 		return -errno;
 	return dup3(own, fd, O_CLOEXEC) < 0 ? -errno : 0;
@@ -92,7 +93,8 @@ ssize_t sio_write(struct sio *s, const void *data, size_t len)
 		if (len > PIPE_BUF)
 			len = PIPE_BUF;
 	}
-	n = s->kind == SIO_SOCKET ? send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) : write(s->fd, data, len);
+	n = s->kind == SIO_SOCKET ? send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) :
+				    write(s->fd, data, len);
 	if (n >= 0)
 		return n;
 	return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;

@@ -41,15 +41,16 @@ static bool is_own_uts(int fd)
 {
 	struct stat own, st;
 
-	return fstat(fd, &st) == 0 && stat("/proc/self/ns/uts", &own) == 0 && st.st_dev == own.st_dev &&
-	       st.st_ino == own.st_ino;
+	return fstat(fd, &st) == 0 && stat("/proc/self/ns/uts", &own) == 0 &&
+	       st.st_dev == own.st_dev && st.st_ino == own.st_ino;
 }
 
 static int set_names(struct setup *s, struct err *err)
 {
 	if (s->hostname && *s->hostname && sethostname(s->hostname, strlen(s->hostname)) < 0)
 		return err_errno(err, errno, "set hostname '%s'", s->hostname);
-	if (s->domainname && *s->domainname && setdomainname(s->domainname, strlen(s->domainname)) < 0)
+	if (s->domainname && *s->domainname &&
+	    setdomainname(s->domainname, strlen(s->domainname)) < 0)
 		return err_errno(err, errno, "set domainname '%s'", s->domainname);
 	return 0;
 }
@@ -125,7 +126,7 @@ static int change_root(int rootfd, struct err *err)
 
 static int build(struct setup *s, struct err *err)
 {
-	struct mount_attr inwards = { .propagation = MS_SLAVE };
+	struct mount_attr harmless = WORLD_TREE_ATTR;
 	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
 	int rootfd = setup_fd(s, s->root.fd), r;
 
@@ -134,8 +135,8 @@ static int build(struct setup *s, struct err *err)
 		return r;
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return err_errno(err, errno, "make the host's mounts slaves");
-	if (mount_setattr(rootfd, "", AT_EMPTY_PATH | AT_RECURSIVE, &inwards, sizeof(inwards)) < 0)
-		return err_errno(err, errno, "make root file system a slave");
+	if (mount_setattr(rootfd, "", AT_EMPTY_PATH | AT_RECURSIVE, &harmless, sizeof(harmless)) < 0)
+		return err_errno(err, errno, "restrict root file system");
 	/* On top of "/": needs no directory that the host might lack. Our own root stays what it was until the end. */
 	if (move_mount(rootfd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_errno(err, errno, "mount root file system");
@@ -147,7 +148,8 @@ static int build(struct setup *s, struct err *err)
 	r = change_root(rootfd, err);
 	if (r < 0)
 		return r;
-	if (s->root.readonly && mount_setattr(rootfd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
+	if (s->root.readonly &&
+	    mount_setattr(rootfd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
 		return err_errno(err, errno, "make root file system read-only");
 	return 0;
 }
@@ -166,7 +168,9 @@ static int join(struct setup *s, struct err *err)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		int r = rows[i].index < 0 ? 0 : enter(setup_fd(s, rows[i].index), rows[i].type, rows[i].name, err);
+		int r = rows[i].index < 0 ?
+				0 :
+				enter(setup_fd(s, rows[i].index), rows[i].type, rows[i].name, err);
 
 		if (r < 0)
 			return r;

@@ -11,6 +11,18 @@
 #include "standin/setup.h"
 
 /*
+ * For the container's own trees: nothing here may act on the host. No set-uid program, device
+ * or library of an image can be used by a process of the host that has joined (a
+ * copying daemon that loads a library out of the root file system, for one),
+ * and nothing that is mounted below is seen anywhere else.
+ */
+#define WORLD_TREE_ATTR                                                               \
+	{                                                                             \
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, \
+		.propagation = MS_SLAVE                                               \
+	}
+
+/*
  * Builds it (or, for an exec, joins it) and makes its root the process's. What is not
  * essential becomes a warning of s; root file system and binds are errors
  * that name the destination.

@@ -42,7 +42,8 @@ static int transfer(int sock, void *data, size_t len, bool out, int64_t deadline
 	int r;
 
 	while (len > 0) {
-		n = out ? send(sock, p, len, MSG_NOSIGNAL | MSG_DONTWAIT) : recv(sock, p, len, MSG_DONTWAIT);
+		n = out ? send(sock, p, len, MSG_NOSIGNAL | MSG_DONTWAIT) :
+			  recv(sock, p, len, MSG_DONTWAIT);
 		if (n > 0) {
 			p += n;
 			len -= (size_t)n;
@@ -59,7 +60,8 @@ static int transfer(int sock, void *data, size_t len, bool out, int64_t deadline
 	return 0;
 }
 
-static int send_request(int sock, uint32_t id, const char *method, json_t *params, int64_t deadline, struct err *err)
+static int send_request(int sock, uint32_t id, const char *method, json_t *params, int64_t deadline,
+			struct err *err)
 {
 	uint8_t header[WIRE_HEADER_SIZE];
 	_free_ char *text = wire_format_request(method, params);
@@ -98,7 +100,8 @@ static int receive(int sock, struct wire_frame *f, uint8_t **ret, int64_t deadli
 	return 0;
 }
 
-int wire_call(int sock, const char *method, json_t *params, int timeout_ms, json_t **ret_result, struct err *err)
+int wire_call(int sock, const char *method, json_t *params, int timeout_ms, json_t **ret_result,
+	      struct err *err)
 {
 	static uint32_t last_id; /* a late reply to an earlier request is told by its id */
 	uint32_t id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
@@ -129,8 +132,10 @@ int wire_call(int sock, const char *method, json_t *params, int timeout_ms, json
 	if (e.code)
 		return err_set(err, e.code, "request '%s': %s", method, e.msg);
 	if (r == -ETIMEDOUT)
-		return err_set(err, ETIMEDOUT, "request '%s': no reply within %d ms", method, timeout_ms);
+		return err_set(err, ETIMEDOUT, "request '%s': no reply within %d ms", method,
+			       timeout_ms);
 	if (r == -ECONNRESET)
-		return err_set(err, ECONNRESET, "request '%s': connection closed by the other side", method);
+		return err_set(err, ECONNRESET, "request '%s': connection closed by the other side",
+			       method);
 	return err_errno(err, -r, "request '%s'", method);
 }

@@ -12,7 +12,8 @@
 #include "base/fd.h"
 #include "wire/queue.h"
 
-#define BUFFER_SIZE (WIRE_HEADER_SIZE + WIRE_MAX_DATA) /* the usual one; only larger frames get more */
+#define BUFFER_SIZE \
+	(WIRE_HEADER_SIZE + WIRE_MAX_DATA) /* the usual one; only larger frames get more */
 #define READS_PER_WAKEUP 8 /* then the loop's other sources have their turn */
 #define DRAIN_ROUNDS 64 /* what is still read after writing has failed */
 #define SMALL_WRITE 4096 /* header and payload go to a character device in one piece up to this */
@@ -86,7 +87,8 @@ static void conn_write_failed(struct wire_conn *c, int code)
 	c->write_error = code;
 	wire_queue_clear(&c->out);
 	conn_update_events(c);
-	c->fail_timer = loop_add_timer(c->loop, 0, conn_on_write_failed, c, NULL); /* without it, reading will tell */
+	c->fail_timer = loop_add_timer(c->loop, 0, conn_on_write_failed, c,
+				       NULL); /* without it, reading will tell */
 }
 
 static ssize_t conn_write(struct wire_conn *c, const struct iovec *iov, size_t n)
@@ -314,8 +316,8 @@ static void conn_on_write_failed(struct loop_source *src, void *data)
 
 /* ---- life ---- */
 
-int wire_conn_new(struct loop *loop, int fd, const struct wire_options *opt, const struct wire_handler *h, void *data,
-		  struct wire_conn **ret, struct err *err)
+int wire_conn_new(struct loop *loop, int fd, const struct wire_options *opt,
+		  const struct wire_handler *h, void *data, struct wire_conn **ret, struct err *err)
 {
 	struct wire_conn *c;
 	struct stat st;
@@ -326,7 +328,12 @@ int wire_conn_new(struct loop *loop, int fd, const struct wire_options *opt, con
 		fd_close(fd);
 		return err_errno(err, ENOMEM, "new connection");
 	}
-	*c = (struct wire_conn){ .loop = loop, .fd = fd, .opt = *opt, .h = *h, .data = data, .need = WIRE_HEADER_SIZE };
+	*c = (struct wire_conn){ .loop = loop,
+				 .fd = fd,
+				 .opt = *opt,
+				 .h = *h,
+				 .data = data,
+				 .need = WIRE_HEADER_SIZE };
 	if (fstat(fd, &st) < 0) {
 		r = err_errno(err, errno, "examine connection");
 		goto fail;

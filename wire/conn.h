@@ -18,7 +18,8 @@ struct wire_conn;
 
 struct wire_handler {
 	/* One frame. A negative return closes the connection with err's message. */
-	int (*on_frame)(struct wire_conn *c, const struct wire_frame *f, void *data, struct err *err);
+	int (*on_frame)(struct wire_conn *c, const struct wire_frame *f, void *data,
+			struct err *err);
 	/*
 	 * The peer closed, an I/O error or a protocol error: err says which (code
 	 * ENODATA for a plain end). Called once; the owner frees the connection.
@@ -39,8 +40,8 @@ struct wire_options {
 };
 
 /* Takes over fd (any of socket, pipe pair end, character device; made non-blocking) even on failure. */
-int wire_conn_new(struct loop *loop, int fd, const struct wire_options *opt, const struct wire_handler *h, void *data,
-		  struct wire_conn **ret, struct err *err);
+int wire_conn_new(struct loop *loop, int fd, const struct wire_options *opt,
+		  const struct wire_handler *h, void *data, struct wire_conn **ret, struct err *err);
 void wire_conn_free(struct wire_conn *c); /* closes the descriptor; unsent output is lost */
 void wire_conn_freep(struct wire_conn **c);
 
@@ -51,7 +52,8 @@ size_t wire_conn_queued(const struct wire_conn *c); /* bytes not yet written */
  * on_closed. A failing write is no error here: on_closed follows from the loop, after what has arrived was handed
  * over. Programs ignore SIGPIPE (pipes cannot do without).
  */
-int wire_send(struct wire_conn *c, enum wire_type type, uint32_t id, const void *payload, size_t len);
+int wire_send(struct wire_conn *c, enum wire_type type, uint32_t id, const void *payload,
+	      size_t len);
 int wire_send_credit(struct wire_conn *c, uint32_t stream, uint32_t n);
 /* {"method": method, "params": params}; params is borrowed and may be NULL. */
 int wire_send_request(struct wire_conn *c, uint32_t id, const char *method, json_t *params);

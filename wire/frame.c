@@ -43,10 +43,12 @@ void wire_put_header(uint8_t out[WIRE_HEADER_SIZE], enum wire_type type, uint32_
 
 bool wire_length_valid(enum wire_type type, size_t len)
 {
-	return type >= WIRE_HELLO && type <= WIRE_CLOSE && len >= rules[type].min && len <= rules[type].max;
+	return type >= WIRE_HELLO && type <= WIRE_CLOSE && len >= rules[type].min &&
+	       len <= rules[type].max;
 }
 
-int wire_get_header(const uint8_t in[WIRE_HEADER_SIZE], bool accept_requests, struct wire_frame *ret, struct err *err)
+int wire_get_header(const uint8_t in[WIRE_HEADER_SIZE], bool accept_requests,
+		    struct wire_frame *ret, struct err *err)
 {
 	uint32_t len = wire_get_u32(in);
 	uint32_t id = wire_get_u32(in + 8);
@@ -59,8 +61,8 @@ int wire_get_header(const uint8_t in[WIRE_HEADER_SIZE], bool accept_requests, st
 	if (type == WIRE_REQUEST && !accept_requests)
 		return err_set(err, EPROTO, "REQUEST frame on a side that takes none");
 	if (len < rules[type].min || len > rules[type].max)
-		return err_set(err, EPROTO, "%s frame of %u bytes, %u to %u allowed", rules[type].name, len,
-			       rules[type].min, rules[type].max);
+		return err_set(err, EPROTO, "%s frame of %u bytes, %u to %u allowed",
+			       rules[type].name, len, rules[type].min, rules[type].max);
 	if (rules[type].no_id && id != 0)
 		return err_set(err, EPROTO, "%s frame with id %u", rules[type].name, id);
 	*ret = (struct wire_frame){ .type = (enum wire_type)type, .id = id, .len = len };

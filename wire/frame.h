@@ -10,12 +10,12 @@
 #include "base/err.h"
 
 #define WIRE_HEADER_SIZE 12
-#define WIRE_MAX_DATA (64u * 1024)
-#define WIRE_MAX_REQUEST (20u * 1024 * 1024)
-#define WIRE_MAX_REPLY (1024u * 1024)
-#define WIRE_MAX_EVENT (64u * 1024)
+#define WIRE_MAX_DATA 0x10000u /* 64 KiB */
+#define WIRE_MAX_REQUEST 0x1400000u /* 20 MiB */
+#define WIRE_MAX_REPLY 0x100000u /* 1 MiB */
+#define WIRE_MAX_EVENT 0x10000u /* 64 KiB */
 #define WIRE_MAX_HELLO 4096u
-#define WIRE_WINDOW (256u * 1024) /* credit of a new stream, bytes */
+#define WIRE_WINDOW 0x40000u /* credit of a new stream: 256 KiB */
 #define WIRE_VERSION 1
 
 enum wire_type {
@@ -41,10 +41,8 @@ void wire_put_header(uint8_t out[WIRE_HEADER_SIZE], enum wire_type type, uint32_
  * Decodes and checks a header. accept_requests: requests may come in on this
  * side (agent, monitor's socket). 0, or -EPROTO with the reason.
  */
-int wire_get_header(const uint8_t in[WIRE_HEADER_SIZE], bool accept_requests, struct wire_frame *ret, struct err *err);
-
-/* True if a frame of this type may have len bytes of payload: what a sender checks. */
-bool wire_length_valid(enum wire_type type, size_t len);
+int wire_get_header(const uint8_t in[WIRE_HEADER_SIZE], bool accept_requests,
+		    struct wire_frame *ret, struct err *err);
 
 /* True if a frame of this type may have len bytes of payload: the sender's check. */
 bool wire_length_valid(enum wire_type type, size_t len);

@@ -9,9 +9,15 @@
 
 /* A request carries a whole config.json two levels down; nothing else is deep or has many values. */
 static const struct js_limits request_limits = { .max_bytes = WIRE_MAX_REQUEST, .max_depth = 68 };
-static const struct js_limits reply_limits = { .max_bytes = WIRE_MAX_REPLY, .max_depth = 16, .max_values = 70000 };
-static const struct js_limits event_limits = { .max_bytes = WIRE_MAX_EVENT, .max_depth = 8, .max_values = 1000 };
-static const struct js_limits hello_limits = { .max_bytes = WIRE_MAX_HELLO, .max_depth = 4, .max_values = 100 };
+static const struct js_limits reply_limits = { .max_bytes = WIRE_MAX_REPLY,
+					       .max_depth = 16,
+					       .max_values = 70000 };
+static const struct js_limits event_limits = { .max_bytes = WIRE_MAX_EVENT,
+					       .max_depth = 8,
+					       .max_values = 1000 };
+static const struct js_limits hello_limits = { .max_bytes = WIRE_MAX_HELLO,
+					       .max_depth = 4,
+					       .max_values = 100 };
 
 #define MAX_ERRNO 4095
 
@@ -64,7 +70,8 @@ static int parse_object(const struct wire_frame *f, enum wire_type type, const c
 	_json_ json_t *body = NULL;
 
 	if (f->type != type)
-		return err_set(err, EPROTO, "frame of type %d where a %s was expected", f->type, what);
+		return err_set(err, EPROTO, "frame of type %d where a %s was expected", f->type,
+			       what);
 	if (js_parse((const char *)f->payload, f->len, limits, &body, &why) < 0)
 		return err_set(err, EPROTO, "malformed %s: %s", what, why.msg);
 	if (!json_is_object(body))
@@ -107,7 +114,8 @@ char *wire_format_request(const char *method, json_t *params)
 	return js_dump(body);
 }
 
-int wire_parse_request(const struct wire_frame *f, char method[64], json_t **ret_params, struct err *err)
+int wire_parse_request(const struct wire_frame *f, char method[64], json_t **ret_params,
+		       struct err *err)
 {
 	_json_ json_t *body = NULL;
 	char name[64];
@@ -141,7 +149,8 @@ static int parse_error(const json_t *e, bool *malformed, struct err *err)
 	return err_set(err, (int)code, "%s", clean);
 }
 
-int wire_parse_reply(const struct wire_frame *f, json_t **ret_result, bool *ret_protocol, struct err *err)
+int wire_parse_reply(const struct wire_frame *f, json_t **ret_result, bool *ret_protocol,
+		     struct err *err)
 {
 	_json_ json_t *body = NULL;
 	bool unused;

@@ -12,13 +12,15 @@
  * (an absent one is an empty object). method and event names are at most 63
  * bytes of [a-z.]. -EPROTO on anything else.
  */
-int wire_parse_request(const struct wire_frame *f, char method[64], json_t **ret_params, struct err *err);
+int wire_parse_request(const struct wire_frame *f, char method[64], json_t **ret_params,
+		       struct err *err);
 /*
  * 0 with *ret_result set; or, for an error reply, the peer's -code with its
  * message in err (control characters replaced, length bounded). *ret_protocol
  * (may be NULL) tells a malformed reply from a proper error.
  */
-int wire_parse_reply(const struct wire_frame *f, json_t **ret_result, bool *ret_protocol, struct err *err);
+int wire_parse_reply(const struct wire_frame *f, json_t **ret_result, bool *ret_protocol,
+		     struct err *err);
 int wire_parse_event(const struct wire_frame *f, char name[64], json_t **ret_event, struct err *err);
 int wire_parse_hello(const struct wire_frame *f, json_t **ret, struct err *err);
 
@@ -32,6 +34,7 @@ void wire_clean_text(char *to, size_t size, const char *from);
  * meanwhile are dropped. timeout_ms covers the whole call (< 0: no limit). -ETIMEDOUT names
  * the method; -ECONNRESET if the peer went away. *ret_result may be NULL.
  */
-int wire_call(int sock, const char *method, json_t *params, int timeout_ms, json_t **ret_result, struct err *err);
+int wire_call(int sock, const char *method, json_t *params, int timeout_ms, json_t **ret_result,
+	      struct err *err);
 
 #endif

@@ -48,7 +48,8 @@ int wire_send_error(struct wire_conn *c, uint32_t id, const struct err *e)
 	_json_ json_t *body = NULL;
 
 	wire_clean_text(text, sizeof(text), e->msg);
-	body = json_pack("{s:{s:i,s:s}}", "error", "code", e->code > 0 ? e->code : EIO, "message", text);
+	body = json_pack("{s:{s:i,s:s}}", "error", "code", e->code > 0 ? e->code : EIO, "message",
+			 text);
 	return send_json(c, WIRE_REPLY, id, body);
 }
 

@@ -23,7 +23,9 @@ int setup_msg_send(int sock, json_t *json, const int *fds, size_t n_fds, struct 
 		return err_errno(err, ENOMEM, "set-up message");
 	size_t len = strlen(text);
 	if (len > SETUP_MAX_BYTES || n_fds > SETUP_MAX_FDS)
-		return err_set(err, EMSGSIZE, "set-up message of %zu bytes and %zu descriptors is too long", len, n_fds);
+		return err_set(err, EMSGSIZE,
+			       "set-up message of %zu bytes and %zu descriptors is too long", len,
+			       n_fds);
 	wire_put_u32(header, (uint32_t)len);
 	r = sock_send_fds(sock, header, sizeof(header), NULL, 0);
 	if (r == 0)
@@ -66,8 +68,8 @@ static int recv_json(int sock, size_t max_bytes, json_t **ret, struct err *err)
 	return r < 0 ? err_wrap(err, "set-up message") : 0;
 }
 
-int setup_msg_recv(int sock, const struct setup_limits *limits, json_t **ret_json, int **ret_fds, size_t *ret_n,
-		   struct err *err)
+int setup_msg_recv(int sock, const struct setup_limits *limits, json_t **ret_json, int **ret_fds,
+		   size_t *ret_n, struct err *err)
 {
 	_json_ json_t *json = NULL;
 	size_t got = 0;
@@ -79,7 +81,8 @@ int setup_msg_recv(int sock, const struct setup_limits *limits, json_t **ret_jso
 		return r;
 	int64_t n = js_get_int(json, "n_fds", -1);
 	if (!json_is_object(json) || n < 0 || (size_t)n > limits->max_fds)
-		return err_set(err, EPROTO, "set-up message: n_fds: not from 0 to %zu", limits->max_fds);
+		return err_set(err, EPROTO, "set-up message: n_fds: not from 0 to %zu",
+			       limits->max_fds);
 	fds = calloc((size_t)n + 1, sizeof(*fds));
 	if (!fds)
 		return err_errno(err, ENOMEM, "set-up message");
@@ -95,7 +98,8 @@ int setup_msg_recv(int sock, const struct setup_limits *limits, json_t **ret_jso
 		setup_msg_close(fds, got);
 		if (len < 0)
 			return err_errno(err, (int)-len, "receive descriptors of set-up message");
-		return err_set(err, EPROTO, "set-up message: %zu of %zu descriptors came", got, (size_t)n);
+		return err_set(err, EPROTO, "set-up message: %zu of %zu descriptors came", got,
+			       (size_t)n);
 	}
 	*ret_json = take_ptr(json);
 	*ret_fds = fds;

@@ -21,7 +21,7 @@
 
 #include "base/err.h"
 
-#define SETUP_MAX_BYTES (4u * 1024 * 1024)
+#define SETUP_MAX_BYTES 0x400000u /* 4 MiB */
 #define SETUP_MAX_FDS 4096u
 #define SETUP_GO 'g'
 
@@ -36,8 +36,8 @@ int setup_msg_send(int sock, json_t *json, const int *fds, size_t n_fds, struct 
  * *ret_fds is a fresh array of *ret_n descriptors (close-on-exec), both the
  * caller's: setup_msg_close(). -ENODATA if the other side closed before the first byte.
  */
-int setup_msg_recv(int sock, const struct setup_limits *limits, json_t **ret_json, int **ret_fds, size_t *ret_n,
-		   struct err *err);
+int setup_msg_recv(int sock, const struct setup_limits *limits, json_t **ret_json, int **ret_fds,
+		   size_t *ret_n, struct err *err);
 /* Closes the descriptors that are >= 0 and frees the array. */
 void setup_msg_close(int *fds, size_t n_fds);
 

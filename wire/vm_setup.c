@@ -27,6 +27,8 @@ static const struct js_field fields[] = {
 	U32(memory),
 	U32(vcpus),
 	U32(ports),
+	U32(monitor_log_limit),
+	U32(console_log_limit),
 	U32(boot_timeout),
 	U32(uid),
 	FLAG(vsock),

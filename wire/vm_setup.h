@@ -27,6 +27,7 @@ struct vm_setup {
 	uint32_t memory; /* MiB */
 	uint32_t vcpus;
 	uint32_t ports; /* PCIe root ports */
+	uint32_t monitor_log_limit, console_log_limit; /* KiB */
 	uint32_t boot_timeout; /* seconds until the agent must answer */
 	uint32_t uid; /* of the monitor; QEMU gets uid + 1; 0: keep the caller's (fake VM, tests) */
 	bool vsock; /* agent channel over vsock instead of virtio-serial */

@@ -3,7 +3,6 @@
 
 def table: split("\n") | map(select(. != "") | split("\t"));
 def median: sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
-def round2: . * 100 | round / 100;
 def round3: . * 1000 | round / 1000;
 def higher_is_better: . == "MB/s";
 def best($unit): if $unit | higher_is_better then max else min end;
@@ -42,8 +41,7 @@ def ratio($to; $unit): if $unit | higher_is_better then $to / . else . / $to end
 	],
 	timeline: (
 		[$measured[] | select(.case == "timeline") | { step: .subject, at_ms: .median }] | sort_by(.at_ms)
-		| [foreach .[] as $s ({ last: 0 }; { last: $s.at_ms, took: ($s.at_ms - .last) };
-			$s + { took_ms: (.took | round3) }; . + {})]
+		| [foreach .[] as $s ({ last: 0 }; { last: $s.at_ms, took: ($s.at_ms - .last) }; $s + { took_ms: (.took | round3) })]
 	),
 	samples: [$measured[] | { case, subject, unit, values }]
 }

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct loop *loop;
 	int fd[2];
 
-	if (size < 1 || size > 64 * 1024 || loop_new(&loop, NULL) < 0 || sock_pair(fd, NULL) < 0)
+	if (size < 1 || size > 0x10000 || loop_new(&loop, NULL) < 0 || sock_pair(fd, NULL) < 0)
 		return 0;
 	if (wire_conn_new(loop, fd[0], &opt, &handler, loop, &c, NULL) < 0)
 		abort();

@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(int r, json_t *v, const struct err *err)
 {
-	if (r == 0 ? !json_is_object(v) : (r > 0 || err->code != -r || !str_is_utf8(err->msg, strlen(err->msg))))
+	if (r == 0 ? !json_is_object(v) :
+		     (r > 0 || err->code != -r || !str_is_utf8(err->msg, strlen(err->msg))))
 		abort();
 	if (r == 0)
 		json_decref(v);

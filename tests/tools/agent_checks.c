@@ -134,14 +134,20 @@ static struct guest_process *start_new(struct drive *d, const char *id, json_t *
 	return p;
 }
 
+static bool exec_hold; /* of the next exec: give no credit */
+
 static struct guest_process *exec(struct drive *d, const char *id, const char *name,
 				  json_t *process, struct err *err)
 {
 	struct guest_process *p = client_process(&d->client, id, name);
-	int r = client_call(&d->client, "process.exec",
-			    json_pack("{s:s, s:s, s:i, s:o}", "id", id, "exec", name, "stream",
-				      (int)p->stream, "process", process),
-			    NULL, err);
+	int r;
+
+	p->hold = exec_hold;
+	p->keep = !exec_hold;
+	r = client_call(&d->client, "process.exec",
+			json_pack("{s:s, s:s, s:i, s:o}", "id", id, "exec", name, "stream",
+				  (int)p->stream, "process", process),
+			NULL, err);
 
 	p->exited = r < 0;
 	return r < 0 ? NULL : p;
@@ -529,9 +535,9 @@ static void check_flow(struct drive *d)
 
 	if (!p)
 		return;
+	exec_hold = true;
 	y = exec(d, "flow", "yes", exec_process("yes"), &err);
-	y->hold = true;
-	y->keep = false;
+	exec_hold = false;
 	e = exec(d, "flow", "other", exec_process("sleep 0.5; seq 1 100000 | tail -n 1"), &err);
 	EXPECT(d, client_wait_exit(&d->client, e, 20000) && !strcmp(out(e), "100000\n"), "%s",
 	       out(e));
@@ -551,8 +557,9 @@ static void check_flow(struct drive *d)
 	EXPECT(d, client_wait_exit(&d->client, y, 5000) && (y->signal == SIGPIPE || y->code == 1),
 	       "%d %d", y->code, y->signal);
 	/* What was written is read after the end, as slowly as the reader likes. */
+	exec_hold = true;
 	y = exec(d, "flow", "slow", exec_process("head -c 300000 /dev/zero"), &err);
-	y->hold = true;
+	exec_hold = false;
 	e = exec(d, "flow", "other", exec_process("sleep 1.5"), &err);
 	client_wait_exit(&d->client, e, 20000);
 	EXPECT(d, !y->exited && y->received[0] == WIRE_WINDOW, "%zu", (size_t)y->received[0]);
@@ -667,6 +674,41 @@ static void check_paths(struct drive *d)
 		       strstr(errs(p), "/ro: Read-only file system") && !strstr(errs(p), "/f:"),
 	       "%s", errs(p));
 	call_id(d, "container.delete", "paths", &err);
+}
+
+static void check_devices(struct drive *d)
+{
+	json_t *c = config(
+		"mknod /tmp/k c 1 11; cat /tmp/k; mknod /tmp/n c 1 3; echo x >/tmp/n && echo null; "
+		"mknod /tmp/m b 7 0; cat /tmp/m; rm /tmp/k /tmp/n /tmp/m; head -c 3 /dev/zero | wc -c");
+	json_t *caps = json_object_get(process_of(c), "capabilities");
+	struct guest_process *p;
+
+	if (!d->cgroups)
+		return;
+	for (const char *const *set =
+		     (const char *const[]){ "bounding", "effective", "permitted", NULL };
+	     *set; set++)
+		json_array_append_new(json_object_get(caps, *set), json_string("CAP_MKNOD"));
+	json_t *allowed = json_deep_copy(c);
+	p = run_config(d, c);
+	EXPECT(d,
+	       strstr(errs(p), "can't open '/tmp/k': Operation not permitted") &&
+		       strstr(errs(p), "can't open '/tmp/m': Operation not permitted"),
+	       "%s", errs(p));
+	EXPECT(d, !strcmp(out(p), "null\n3\n"), "%s", out(p));
+	json_object_set_new(linux_of(allowed), "resources",
+			    json_pack("{s:[{s:b,s:s},{s:b,s:s,s:i,s:i,s:s}]}", "devices", "allow",
+				      0, "access", "rwm", "allow", 1, "type", "c", "major", 1,
+				      "minor", 11, "access", "r"));
+	json_object_set_new(
+		process_of(allowed), "args",
+		json_pack(
+			"[s,s,s]", "sh", "-c",
+			"mknod /tmp/k c 1 11; head -c 1 /tmp/k >/dev/null && echo read; echo x >/tmp/k; rm /tmp/k"));
+	p = run_config(d, allowed);
+	EXPECT(d, !strcmp(out(p), "read\n") && strstr(errs(p), "/tmp/k: Operation not permitted"),
+	       "%s%s", out(p), errs(p));
 }
 
 static void hostile(struct drive *d, const char *setup, json_t *c, const char *want)
@@ -817,7 +859,8 @@ static const struct {
 	{ "exec", check_exec },       { "created", check_created },
 	{ "tty", check_tty },         { "flow", check_flow },
 	{ "pause", check_pause },     { "paths", check_paths },
-	{ "hostile", check_hostile }, { "many", check_many },
+	{ "devices", check_devices }, { "hostile", check_hostile },
+	{ "many", check_many },
 };
 
 void checks_run(struct drive *d)

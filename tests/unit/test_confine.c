@@ -22,9 +22,9 @@ static void leave(int code)
 }
 
 /* In the child: leaves with the line's number where something is not as it should be. */
-#define must(x)                                \
-	do {                                   \
-		if (!(x))                      \
+#define must(x)                                    \
+	do {                                       \
+		if (!(x))                          \
 			leave(__LINE__ % 250 + 1); \
 	} while (0)
 
@@ -50,7 +50,8 @@ static void expect_exit(void (*fn)(void), int code)
 	int status = in_child(fn);
 
 	ck_assert_msg(WIFEXITED(status), "killed by signal %d", WTERMSIG(status));
-	ck_assert_msg(WEXITSTATUS(status) == code, "exit status %d (a line), not %d", WEXITSTATUS(status), code);
+	ck_assert_msg(WEXITSTATUS(status) == code, "exit status %d (a line), not %d",
+		      WEXITSTATUS(status), code);
 }
 
 static void expect_killed(void (*fn)(void), int sig)
@@ -65,7 +66,8 @@ static bool status_has(const char *line)
 {
 	_free_ char *text = NULL;
 
-	return io_read_file(AT_FDCWD, "/proc/self/status", 1 << 16, &text, NULL, NULL) == 0 && strstr(text, line);
+	return io_read_file(AT_FDCWD, "/proc/self/status", 1 << 16, &text, NULL, NULL) == 0 &&
+	       strstr(text, line);
 }
 
 static void drop_caps(void)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -234,10 +235,24 @@ START_TEST(write_file_fails_cleanly)
 		   "not a file name");
 	unit_fails(io_write_file(dfd, "..", "x", 1, 0600, false, &err), EINVAL, &err,
 		   "not a file name");
-	/* The rename fails: no temporary file stays. */
+	/* What is no file is not replaced. */
 	ck_assert_int_eq(mkdirat(dfd, "d", 0700), 0);
 	unit_fails(io_write_file(dfd, "d", "x", 1, 0600, false, &err), EISDIR, &err,
-		   "is a directory");
+		   "write 'd': it is not a regular file");
+	ck_assert_int_eq(mkfifoat(dfd, "fifo", 0600), 0);
+	unit_fails(io_write_file(dfd, "fifo", "x", 1, 0600, false, &err), EINVAL, &err,
+		   "not a regular file");
+	unit_fails(io_write_file(AT_FDCWD, "/dev/null", "x", 1, 0600, false, &err), EINVAL, &err,
+		   "write '/dev/null': it is not a regular file");
+	ck_assert_int_eq(unlinkat(dfd, "fifo", 0), 0);
+	/* The disk is full, so to say: no temporary file stays. */
+	signal(SIGXFSZ, SIG_IGN);
+	struct rlimit lim = { 10, RLIM_INFINITY };
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &lim), 0);
+	unit_fails(io_write_file(dfd, "f", "more than ten bytes", 19, 0600, false, &err), EFBIG,
+		   &err, "write 'f': file too large");
+	lim.rlim_cur = RLIM_INFINITY;
+	setrlimit(RLIMIT_FSIZE, &lim);
 	ck_assert_int_eq(count_entries(dir), 1);
 	ck_assert_int_eq(unit_count_fds(), fds);
 	close(dfd);

@@ -81,11 +81,12 @@ static inline int rig_tree(struct rig *r, const char *path)
 	return rig_fd(r, fd);
 }
 
-static inline void rig_mount(struct rig *r, const char *destination, const char *kind, const char *options)
+static inline void rig_mount(struct rig *r, const char *destination, const char *kind,
+			     const char *options)
 {
 	json_array_append_new(json_object_get(r->msg, "mounts"),
-			      json_pack("{s:s,s:s,s:s}", "destination", destination, "kind", kind, "options",
-					options ? options : ""));
+			      json_pack("{s:s,s:s,s:s}", "destination", destination, "kind", kind,
+					"options", options ? options : ""));
 }
 
 /* A rig with a scratch root and the shortest message that works. */
@@ -95,18 +96,20 @@ static inline void rig_init(struct rig *r)
 	signal(SIGPIPE, SIG_IGN);
 	r->root = unit_mkdtemp();
 	ck_assert_int_eq(chmod(r->root, 0755), 0);
-	r->msg = json_pack("{s:s,s:s,s:{s:i},s:[]}", "id", "c1", "exec", "", "root", "fd", rig_tree(r, r->root), "mounts");
+	r->msg = json_pack("{s:s,s:s,s:{s:i},s:[]}", "id", "c1", "exec", "", "root", "fd",
+			   rig_tree(r, r->root), "mounts");
 	ck_assert_ptr_nonnull(r->msg);
 #ifdef __SANITIZE_ADDRESS__
 	rig_mount(r, "/proc", "proc", NULL); /* the leak check at exit reads it */
 #endif
 }
 
-static inline void rig_bind(struct rig *r, const char *source, const char *destination, bool readonly)
+static inline void rig_bind(struct rig *r, const char *source, const char *destination,
+			    bool readonly)
 {
 	json_array_append_new(json_object_get(r->msg, "mounts"),
-			      json_pack("{s:s,s:s,s:i,s:b}", "destination", destination, "kind", "bind", "fd",
-					rig_tree(r, source), "readonly", readonly));
+			      json_pack("{s:s,s:s,s:i,s:b}", "destination", destination, "kind",
+					"bind", "fd", rig_tree(r, source), "readonly", readonly));
 }
 
 static inline void rig_pipe(int *caller, int *standin, bool input)
@@ -122,7 +125,9 @@ static inline void rig_pipe(int *caller, int *standin, bool input)
 static inline void rig_spawn(struct rig *r, const struct rig_options *o)
 {
 	static char *const argv[] = { (char *)"sleep", (char *)"1000", NULL };
-	static char *const envp[] = { (char *)"ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0", NULL };
+	static char *const envp[] = {
+		(char *)"ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0", NULL
+	};
 	int setup[2], mon[2], std[3], *ends[3] = { &r->in, &r->out, &r->err };
 	struct err err = { 0 };
 
@@ -133,8 +138,11 @@ static inline void rig_spawn(struct rig *r, const struct rig_options *o)
 		if (std[i] == 0)
 			rig_pipe(ends[i], &std[i], i == 0);
 	}
-	struct spawn_fd fds[] = { { std[0] < 0 ? -EBADF : std[0], 0 }, { std[1] < 0 ? -EBADF : std[1], 1 },
-				  { std[2] < 0 ? -EBADF : std[2], 2 }, { setup[1], 3 }, { mon[1], 4 } };
+	struct spawn_fd fds[] = { { std[0] < 0 ? -EBADF : std[0], 0 },
+				  { std[1] < 0 ? -EBADF : std[1], 1 },
+				  { std[2] < 0 ? -EBADF : std[2], 2 },
+				  { setup[1], 3 },
+				  { mon[1], 4 } };
 	struct spawn s = {
 		.path = rig_program(),
 		.exe_fd = -EBADF,
@@ -192,7 +200,8 @@ static inline void rig_expect_ok(struct rig *r)
 
 /* ---- the monitor's side ---- */
 
-static inline void rig_put(struct rig *r, enum wire_type type, uint32_t id, const void *payload, size_t len)
+static inline void rig_put(struct rig *r, enum wire_type type, uint32_t id, const void *payload,
+			   size_t len)
 {
 	uint8_t h[WIRE_HEADER_SIZE];
 
@@ -225,12 +234,14 @@ static inline bool rig_get(struct rig *r, struct wire_frame *f, int ms)
 }
 
 /* The next frame must be of this type and id, and its text this one (NULL: any). */
-static inline struct wire_frame rig_expect(struct rig *r, enum wire_type type, uint32_t id, const char *text)
+static inline struct wire_frame rig_expect(struct rig *r, enum wire_type type, uint32_t id,
+					   const char *text)
 {
 	struct wire_frame f;
 
 	ck_assert_msg(rig_get(r, &f, 10000), "no frame where one of type %d was expected", type);
-	ck_assert_msg(f.type == type && f.id == id, "type %d, id %u (%.200s), not %d, %u", f.type, f.id, r->buf, type, id);
+	ck_assert_msg(f.type == type && f.id == id, "type %d, id %u (%.200s), not %d, %u", f.type,
+		      f.id, r->buf, type, id);
 	if (text)
 		ck_assert_str_eq((const char *)r->buf, text);
 	return f;
@@ -305,14 +316,14 @@ static inline void rig_done(struct rig *r)
 }
 
 /* UNIT_MAIN() that needs root. */
-#define RIG_MAIN(name, ...)                                                                   \
-	int main(void)                                                                        \
-	{                                                                                     \
-		const TTest *const tests[] = { __VA_ARGS__ };                                 \
-                                                                                              \
-		if (geteuid() != 0)                                                           \
-			printf("%s: not root, nothing is tested\n", name);                    \
-		return unit_run(name, tests, geteuid() != 0 ? 0 : ARRAY_SIZE(tests));         \
+#define RIG_MAIN(name, ...)                                                           \
+	int main(void)                                                                \
+	{                                                                             \
+		const TTest *const tests[] = { __VA_ARGS__ };                         \
+                                                                                      \
+		if (geteuid() != 0)                                                   \
+			printf("%s: not root, nothing is tested\n", name);            \
+		return unit_run(name, tests, geteuid() != 0 ? 0 : ARRAY_SIZE(tests)); \
 	}
 
 #endif

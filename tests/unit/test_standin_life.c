@@ -14,10 +14,12 @@ static void exit_with(const char *event, const struct rig_options *o, int code, 
 	rig_put_text(&rig, WIRE_EVENT, 0, event);
 	int status = rig_wait(&rig);
 	if (sig) {
-		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == sig, "%s: status %x", event, status);
+		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == sig, "%s: status %x",
+			      event, status);
 		ck_assert_msg(!WCOREDUMP(status), "%s", event);
 	} else {
-		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == code, "%s: status %x", event, status);
+		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == code, "%s: status %x",
+			      event, status);
 	}
 	rig_done(&rig);
 }
@@ -35,9 +37,11 @@ START_TEST(exit_codes)
 	exit_with("{\"event\":\"exit\",\"signal\":11}", &exec, 0, 11);
 	exit_with("{\"event\":\"exit\",\"signal\":13}", &exec, 0, 13);
 	exit_with("{\"event\":\"exit\",\"signal\":40}", &exec, 0, 40);
-	exit_with("{\"event\":\"exit\",\"signal\":19}", &exec, 128 + 19, 0); /* would stop it for ever */
+	exit_with("{\"event\":\"exit\",\"signal\":19}", &exec, 128 + 19,
+		  0); /* would stop it for ever */
 	exit_with("{\"event\":\"exit\",\"signal\":17}", &exec, 128 + 17, 0);
-	exit_with("{\"event\":\"other\"}{\"event\":\"exit\",\"code\":1}", &init, 137, 0); /* malformed */
+	exit_with("{\"event\":\"other\"}{\"event\":\"exit\",\"code\":1}", &init, 137,
+		  0); /* malformed */
 	exit_with("{\"event\":\"exit\",\"code\":256}", &init, 137, 0);
 	exit_with("{\"event\":\"exit\",\"code\":-1}", &init, 137, 0);
 	exit_with("{\"event\":\"exit\",\"signal\":65}", &init, 137, 0);
@@ -53,7 +57,8 @@ static void all_signals(const struct rig_options *o)
 	rig_init(&rig);
 	rig_start(&rig, o);
 	for (int sig = 1; sig <= 64; sig++) {
-		if (sig == SIGKILL || sig == SIGSTOP || sig == SIGCHLD || sig == SIGPIPE || sig == 32 || sig == 33)
+		if (sig == SIGKILL || sig == SIGSTOP || sig == SIGCHLD || sig == SIGPIPE ||
+		    sig == 32 || sig == 33)
 			continue;
 		ck_assert_int_eq(kill(rig.pid, sig), 0);
 		snprintf(want, sizeof(want), "{\"event\":\"signal\",\"signal\":%d}", sig);
@@ -221,7 +226,8 @@ START_TEST(attach_refused)
 	rig_send_setup(&rig);
 	rig_expect_ok(&rig);
 	rig_expect_attach(&rig);
-	rig_put_text(&rig, WIRE_REPLY, 1, "{\"error\":{\"code\":2,\"message\":\"no such container\"}}");
+	rig_put_text(&rig, WIRE_REPLY, 1,
+		     "{\"error\":{\"code\":2,\"message\":\"no such container\"}}");
 	json_t *e = json_object_get(rig_recv_reply(&rig), "error");
 	ck_assert_int_eq(js_get_int(e, "code", 0), ENOENT);
 	ck_assert_str_eq(js_get_str(e, "message"), "no such container");
@@ -335,7 +341,8 @@ START_TEST(bad_messages)
 		rig_send_setup(&rig);
 		json_t *e = json_object_get(rig_recv_reply(&rig), "error");
 		ck_assert_msg(js_get_int(e, "code", 0) > 0, "accepted: %s", rows[i]);
-		ck_assert_msg(strstr(js_get_str(e, "message"), "set-up message"), "%s", js_get_str(e, "message"));
+		ck_assert_msg(strstr(js_get_str(e, "message"), "set-up message"), "%s",
+			      js_get_str(e, "message"));
 		rig_expect_exit(&rig, 1);
 		rig_done(&rig);
 	}
@@ -396,5 +403,6 @@ START_TEST(memory)
 }
 END_TEST
 
-RIG_MAIN("standin_life", exit_codes, signals, early_signals, signal_storm, monitor_dies, monitor_dies_with_output,
-	 command_dies, input_waits_for_go, attach_refused, exit_before_go, protocol_errors, bad_messages, memory)
+RIG_MAIN("standin_life", exit_codes, signals, early_signals, signal_storm, monitor_dies,
+	 monitor_dies_with_output, command_dies, input_waits_for_go, attach_refused, exit_before_go,
+	 protocol_errors, bad_messages, memory)

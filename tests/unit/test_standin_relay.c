@@ -112,7 +112,8 @@ static pid_t pattern_child(int fd, size_t len, bool check, int other)
 			x = x * 1664525 + 1013904223;
 			buf[i] = (uint8_t)(x >> 24);
 		}
-		if (check ? io_read_all(fd, got, n) < 0 || memcmp(got, buf, n) != 0 : io_write_all(fd, buf, n) < 0)
+		if (check ? io_read_all(fd, got, n) < 0 || memcmp(got, buf, n) != 0 :
+			    io_write_all(fd, buf, n) < 0)
 			_exit(1);
 		done += n;
 	}
@@ -127,7 +128,7 @@ static void expect_child(pid_t pid)
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
 }
 
-#define BULK (50u * 1024 * 1024)
+#define BULK 0x3200000u /* 50 MiB */
 
 static void bulk(const struct rig_options *o, bool on_stderr)
 {
@@ -181,7 +182,8 @@ END_TEST
 START_TEST(bulk_files)
 {
 	char *dir = unit_mkdtemp(), *a = path_join(dir, "in"), *b = path_join(dir, "out");
-	int in = open(a, O_RDWR | O_CREAT | O_CLOEXEC, 0600), out = open(b, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int in = open(a, O_RDWR | O_CREAT | O_CLOEXEC, 0600),
+	    out = open(b, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	expect_child(pattern_child(in, BULK, false, -1));
 	ck_assert_int_eq(lseek(in, 0, SEEK_SET), 0);
@@ -349,7 +351,8 @@ START_TEST(drop)
 		}
 		rig_expect_exit(&rig, 9);
 		clock_gettime(CLOCK_MONOTONIC, &b);
-		ck_assert_int_ge((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000, 900);
+		ck_assert_int_ge((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000,
+				 900);
 		ck_assert_int_lt(b.tv_sec - a.tv_sec, 5);
 		rig_done(&rig);
 	}
@@ -426,7 +429,8 @@ START_TEST(credit_of_stdin)
 		_free_ char *text = NULL;
 
 		ck_assert_int_eq(io_read_file(AT_FDCWD, path, 4096, &text, NULL, NULL), 0);
-		ck_assert_int_eq(sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu",
+		ck_assert_int_eq(sscanf(strrchr(text, ')'),
+					") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu",
 					i ? &after : &before),
 				 1);
 		usleep(300000);
@@ -536,5 +540,6 @@ START_TEST(shared_pipe)
 }
 END_TEST
 
-RIG_MAIN("standin_relay", bulk_pipes, bulk_sockets, bulk_files, stopped_reader, reader_closes, drop, half_close,
-	 process_closes_stdin, credit_of_stdin, odd_inputs, fifo_without_reader, shared_pipe)
+RIG_MAIN("standin_relay", bulk_pipes, bulk_sockets, bulk_files, stopped_reader, reader_closes, drop,
+	 half_close, process_closes_stdin, credit_of_stdin, odd_inputs, fifo_without_reader,
+	 shared_pipe)

@@ -155,8 +155,17 @@ START_TEST(whole_world)
 	ck_assert_int_eq(errno, EROFS);
 	ck_assert_int_eq(mkdir(seen("/other"), 0755), -1);
 	ck_assert_int_eq(errno, EROFS);
+	/* no program, device or set-uid bit of an image works for a process of the host in here */
+	_free_ char *table = proc_text(rig.pid, "mountinfo");
+	for (char *line = strtok(table, "\n"); line; line = strtok(NULL, "\n")) {
+		ck_assert_msg(strstr(line, "nosuid") && strstr(line, "noexec"), "%s", line);
+		ck_assert_msg(strstr(line, "nodev") || strstr(line, " /dev ") ||
+				      strstr(line, " /dev/pts "),
+			      "%s", line);
+	}
 	/* the guest finds every mount point in the root file system */
-	static const char *const points[] = { "proc", "dev", "sys", "data/vol", "data/ro", "etc/hosts", "run/later/on" };
+	static const char *const points[] = { "proc",    "dev",       "sys",         "data/vol",
+					      "data/ro", "etc/hosts", "run/later/on" };
 	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
 		_free_ char *p = path_join(rig.root, points[i]);
 
@@ -180,8 +189,13 @@ START_TEST(whole_world)
 		r |= setns(open_ns(rig.pid, "mnt"), 0);
 		snprintf(path, sizeof(path), "/sys/class/net/lo/flags");
 		r |= io_read_file(AT_FDCWD, path, 100, &flags, NULL, NULL);
-		_exit(r ? 1 : strcmp(name, "guest-1") ? 2 : strcmp(domain, "example.org") ? 3 :
-		      strcmp(flags, "0x9\n") ? 4 : access("/data/vol/new", F_OK) ? 5 : access(vol, F_OK) == 0 ? 6 : 0);
+		_exit(r                             ? 1 :
+		      strcmp(name, "guest-1")       ? 2 :
+		      strcmp(domain, "example.org") ? 3 :
+		      strcmp(flags, "0x9\n")        ? 4 :
+		      access("/data/vol/new", F_OK) ? 5 :
+		      access(vol, F_OK) == 0        ? 6 :
+						      0);
 	}
 	int status;
 	waitpid(child, &status, 0);
@@ -205,8 +219,13 @@ START_TEST(rights)
 	usleep(50000);
 	_free_ char *status = proc_text(rig.pid, "status");
 	static const char *const lines[] = {
-		"\nCapInh:\t0000000000000000", "\nCapPrm:\t0000000000000000", "\nCapEff:\t0000000000000000",
-		"\nCapBnd:\t0000000000000000", "\nCapAmb:\t0000000000000000", "\nNoNewPrivs:\t1", "\nThreads:\t1",
+		"\nCapInh:\t0000000000000000",
+		"\nCapPrm:\t0000000000000000",
+		"\nCapEff:\t0000000000000000",
+		"\nCapBnd:\t0000000000000000",
+		"\nCapAmb:\t0000000000000000",
+		"\nNoNewPrivs:\t1",
+		"\nThreads:\t1",
 #ifndef __SANITIZE_ADDRESS__
 		"\nSeccomp:\t2",
 #endif
@@ -351,10 +370,12 @@ START_TEST(failing_binds)
 					rig_fd(&rig, open(vol, O_PATH | O_CLOEXEC))));
 	expect_error("mount '/x': ");
 	rig_init(&rig);
-	json_object_set_new(rig.msg, "root", json_pack("{s:i}", "fd", rig_fd(&rig, open(vol, O_PATH | O_CLOEXEC))));
+	json_object_set_new(rig.msg, "root",
+			    json_pack("{s:i}", "fd", rig_fd(&rig, open(vol, O_PATH | O_CLOEXEC))));
 	expect_error("root file system");
 	rig_init(&rig);
-	json_object_set_new(rig.msg, "netns", json_integer(rig_fd(&rig, open("/dev/null", O_RDONLY | O_CLOEXEC))));
+	json_object_set_new(rig.msg, "netns",
+			    json_integer(rig_fd(&rig, open("/dev/null", O_RDONLY | O_CLOEXEC))));
 	expect_error("network namespace");
 	unit_rmdir(vol);
 }
@@ -368,7 +389,8 @@ START_TEST(warnings)
 	rig_mount(&rig, "/c", "tmpfs", "size=64k,mode=0700,mpol=bind:0,0,nr_inodes=100");
 	rig_start(&rig, &init);
 	ck_assert_msg(n_warnings() == 2, "%s", warning(n_warnings() - 1));
-	ck_assert_ptr_nonnull(strstr(warning(0), "mount '/a': file system tmpfs with options 'size=notanumber': "));
+	ck_assert_ptr_nonnull(strstr(
+		warning(0), "mount '/a': file system tmpfs with options 'size=notanumber': "));
 	ck_assert_ptr_nonnull(strstr(warning(1), "mount '/b'"));
 	ck_assert_ptr_null(strchr(warning(1), '\n'));
 	expect_fs(seen("/c"), EXT_TMPFS);
@@ -380,7 +402,8 @@ END_TEST
 START_TEST(propagation)
 {
 	char *host = unit_mkdtemp();
-	_free_ char *vol = path_join(host, "vol"), *sub = path_join(host, "vol/sub"), *mark = path_join(host, "vol/sub/m");
+	_free_ char *vol = path_join(host, "vol"), *sub = path_join(host, "vol/sub"),
+		    *mark = path_join(host, "vol/sub/m");
 
 	ck_assert_int_eq(unshare(CLONE_NEWNS), 0); /* of this test's process */
 	ck_assert_int_eq(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
@@ -428,12 +451,14 @@ START_TEST(joining)
 	json_object_set_new(second.msg, "exec", json_string("e1"));
 	json_t *join = json_object();
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		json_object_set_new(join, kinds[i], json_integer(rig_fd(&second, open_ns(first.pid, kinds[i]))));
+		json_object_set_new(join, kinds[i],
+				    json_integer(rig_fd(&second, open_ns(first.pid, kinds[i]))));
 	json_object_set_new(second.msg, "join", join);
 	rig_spawn(&second, &exec);
 	rig_send_setup(&second);
 	rig_expect_ok(&second);
-	rig_expect(&second, WIRE_REQUEST, 1, "{\"method\":\"attach\",\"params\":{\"id\":\"c1\",\"exec\":\"e1\"}}");
+	rig_expect(&second, WIRE_REQUEST, 1,
+		   "{\"method\":\"attach\",\"params\":{\"id\":\"c1\",\"exec\":\"e1\"}}");
 	rig_put_text(&second, WIRE_REPLY, 1, "{}");
 	rig_go(&second);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -447,9 +472,12 @@ START_TEST(joining)
 
 	/* a second container with the first one's network, ipc and uts */
 	rig_init(&second);
-	json_object_set_new(second.msg, "netns", json_integer(rig_fd(&second, open_ns(first.pid, "net"))));
-	json_object_set_new(second.msg, "ipcns", json_integer(rig_fd(&second, open_ns(first.pid, "ipc"))));
-	json_object_set_new(second.msg, "utsns", json_integer(rig_fd(&second, open_ns(first.pid, "uts"))));
+	json_object_set_new(second.msg, "netns",
+			    json_integer(rig_fd(&second, open_ns(first.pid, "net"))));
+	json_object_set_new(second.msg, "ipcns",
+			    json_integer(rig_fd(&second, open_ns(first.pid, "ipc"))));
+	json_object_set_new(second.msg, "utsns",
+			    json_integer(rig_fd(&second, open_ns(first.pid, "uts"))));
 	rig_start(&second, &init);
 	for (size_t i = 1; i < ARRAY_SIZE(kinds); i++)
 		ck_assert_msg(ns(second.pid, kinds[i]) == ns(first.pid, kinds[i]), "%s", kinds[i]);
@@ -460,13 +488,15 @@ START_TEST(joining)
 	char before[65], after[65];
 	gethostname(before, sizeof(before));
 	rig_init(&second);
-	json_object_set_new(second.msg, "utsns", json_integer(rig_fd(&second, open_ns(getpid(), "uts"))));
+	json_object_set_new(second.msg, "utsns",
+			    json_integer(rig_fd(&second, open_ns(getpid(), "uts"))));
 	json_object_set_new(second.msg, "hostname", json_string("evil"));
 	rig_start(&second, &init);
 	gethostname(after, sizeof(after));
 	ck_assert_str_eq(before, after);
-	ck_assert_ptr_nonnull(strstr(json_string_value(json_array_get(json_object_get(second.reply, "warnings"), 0)),
-				     "hostname not set"));
+	ck_assert_ptr_nonnull(strstr(
+		json_string_value(json_array_get(json_object_get(second.reply, "warnings"), 0)),
+		"hostname not set"));
 	rig_done(&second);
 	rig = first;
 	rig_done(&rig);
@@ -476,7 +506,8 @@ END_TEST
 /* What binds the top directories of the host into a plain directory, which becomes the root. */
 static void enter_chroot(char *dir)
 {
-	static const char *const tops[] = { "/bin", "/dev", "/lib", "/lib64", "/proc", "/root", "/sys", "/tmp", "/usr", "/work" };
+	static const char *const tops[] = { "/bin",  "/dev", "/lib", "/lib64", "/proc",
+					    "/root", "/sys", "/tmp", "/usr",   "/work" };
 
 	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
 	ck_assert_int_eq(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
@@ -513,6 +544,8 @@ START_TEST(in_chroot)
 		ck_assert_int_eq(setns(target, CLONE_NEWNS), 0);
 		expect_text("/mark", "container");
 		ck_assert_int_eq(access("/usr", F_OK), -1);
+		kill(rig.pid, SIGKILL);
+		waitpid(rig.pid, NULL, 0);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -522,4 +555,5 @@ START_TEST(in_chroot)
 }
 END_TEST
 
-RIG_MAIN("standin_world", whole_world, rights, hostile_links, failing_binds, warnings, propagation, joining, in_chroot)
+RIG_MAIN("standin_world", whole_world, rights, hostile_links, failing_binds, warnings, propagation,
+	 joining, in_chroot)

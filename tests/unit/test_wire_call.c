@@ -123,7 +123,8 @@ START_TEST(deadline)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	unit_fails(wire_call(sock, "container.create", NULL, 200, NULL, &err), ETIMEDOUT, &err, "container.create");
+	unit_fails(wire_call(sock, "container.create", NULL, 200, NULL, &err), ETIMEDOUT, &err,
+		   "container.create");
 	ck_assert_int_ge(elapsed_ms(&t), 200);
 	ck_assert_int_lt(elapsed_ms(&t), 2000);
 	kill(pid, SIGKILL);
@@ -140,10 +141,10 @@ static void script_deaf(void)
 START_TEST(deadline_of_sending)
 {
 	pid_t pid = with_peer(script_deaf);
-	char *big = malloc(4 << 20);
+	char *big = malloc(0x400000);
 
-	memset(big, 'x', (4 << 20) - 1);
-	big[(4 << 20) - 1] = '\0';
+	memset(big, 'x', 0x400000 - 1);
+	big[0x400000 - 1] = '\0';
 	json_t *params = json_pack("{s:s}", "config", big);
 	unit_fails(wire_call(sock, "create", params, 100, NULL, &err), ETIMEDOUT, &err, "create");
 	json_decref(params);
@@ -180,8 +181,10 @@ START_TEST(peer_goes_away)
 {
 	pid_t pid = with_peer(script_close);
 
-	unit_fails(wire_call(sock, "kill", NULL, 5000, NULL, &err), ECONNRESET, &err, "request 'kill'");
-	unit_fails(wire_call(sock, "kill", NULL, 5000, NULL, &err), ECONNRESET, &err, "request 'kill'");
+	unit_fails(wire_call(sock, "kill", NULL, 5000, NULL, &err), ECONNRESET, &err,
+		   "request 'kill'");
+	unit_fails(wire_call(sock, "kill", NULL, 5000, NULL, &err), ECONNRESET, &err,
+		   "request 'kill'");
 	end_peer(pid);
 }
 END_TEST
@@ -273,7 +276,8 @@ static void setup_round_trip(size_t n)
 	json_decref(back);
 	json_decref(json);
 	close(fd[0]);
-	unit_fails(setup_msg_recv(fd[1], &limits, &back, &got, &n_got, &err), ENODATA, &err, "set-up message");
+	unit_fails(setup_msg_recv(fd[1], &limits, &back, &got, &n_got, &err), ENODATA, &err,
+		   "set-up message");
 	close(fd[1]);
 	ck_assert_int_eq(unit_count_fds(), before);
 }
@@ -329,5 +333,5 @@ START_TEST(bad_setup_messages)
 }
 END_TEST
 
-UNIT_MAIN("wire_call", replies, deadline, deadline_of_sending, flood_of_events, peer_goes_away, protocol_errors,
-	  request_too_long, setup_messages, bad_setup_messages)
+UNIT_MAIN("wire_call", replies, deadline, deadline_of_sending, flood_of_events, peer_goes_away,
+	  protocol_errors, request_too_long, setup_messages, bad_setup_messages)

@@ -12,11 +12,16 @@ START_TEST(header_round_trip)
 		enum wire_type type;
 		uint32_t id, len;
 	} rows[] = {
-		{ WIRE_HELLO, 0, 0 },		   { WIRE_HELLO, 0, WIRE_MAX_HELLO },
-		{ WIRE_REQUEST, 1, 2 },		   { WIRE_REQUEST, UINT32_MAX, WIRE_MAX_REQUEST },
-		{ WIRE_REPLY, 7, WIRE_MAX_REPLY }, { WIRE_EVENT, 0, WIRE_MAX_EVENT },
-		{ WIRE_DATA, 4, 1 },		   { WIRE_DATA, 0xfffffffe, WIRE_MAX_DATA },
-		{ WIRE_EOF, 4, 0 },		   { WIRE_CREDIT, 4, 4 },
+		{ WIRE_HELLO, 0, 0 },
+		{ WIRE_HELLO, 0, WIRE_MAX_HELLO },
+		{ WIRE_REQUEST, 1, 2 },
+		{ WIRE_REQUEST, UINT32_MAX, WIRE_MAX_REQUEST },
+		{ WIRE_REPLY, 7, WIRE_MAX_REPLY },
+		{ WIRE_EVENT, 0, WIRE_MAX_EVENT },
+		{ WIRE_DATA, 4, 1 },
+		{ WIRE_DATA, 0xfffffffe, WIRE_MAX_DATA },
+		{ WIRE_EOF, 4, 0 },
+		{ WIRE_CREDIT, 4, 4 },
 		{ WIRE_CLOSE, 4, 0 },
 	};
 
@@ -168,5 +173,5 @@ START_TEST(queue_keeps_order)
 }
 END_TEST
 
-UNIT_MAIN("wire_frame", header_round_trip, header_violations, requests_go_one_way, lengths_of_senders, window,
-	  queue_keeps_order)
+UNIT_MAIN("wire_frame", header_round_trip, header_violations, requests_go_one_way,
+	  lengths_of_senders, window, queue_keeps_order)

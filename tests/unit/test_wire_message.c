@@ -8,12 +8,16 @@
 
 static struct wire_frame frame(enum wire_type type, const char *text)
 {
-	return (struct wire_frame){ .type = type, .id = 1, .len = (uint32_t)strlen(text), .payload = (const uint8_t *)text };
+	return (struct wire_frame){ .type = type,
+				    .id = 1,
+				    .len = (uint32_t)strlen(text),
+				    .payload = (const uint8_t *)text };
 }
 
 START_TEST(requests)
 {
-	struct wire_frame f = frame(WIRE_REQUEST, "{\"method\":\"container.create\",\"params\":{\"id\":\"c1\"}}");
+	struct wire_frame f = frame(WIRE_REQUEST,
+				    "{\"method\":\"container.create\",\"params\":{\"id\":\"c1\"}}");
 	struct err err = { 0 };
 	char method[64];
 	json_t *params = NULL;
@@ -24,7 +28,8 @@ START_TEST(requests)
 	ck_assert_uint_eq(params->refcount, 1);
 	json_decref(params);
 
-	f = frame(WIRE_REQUEST, "{\"method\":\"abcdefghijklmnopqrstuvwxyz.abcdefghijklmnopqrstuvwxyz.abcdefghi\"}");
+	f = frame(WIRE_REQUEST,
+		  "{\"method\":\"abcdefghijklmnopqrstuvwxyz.abcdefghijklmnopqrstuvwxyz.abcdefghi\"}");
 	unit_ok(wire_parse_request(&f, method, &params, &err), &err);
 	ck_assert_uint_eq(strlen(method), 63);
 	ck_assert(json_is_object(params) && json_object_size(params) == 0);
@@ -65,7 +70,8 @@ START_TEST(bad_requests)
 		char method[64] = "untouched";
 		json_t *params = NULL;
 
-		ck_assert_msg(wire_parse_request(&f, method, &params, &err) == -EPROTO, "accepted %s", rows[i]);
+		ck_assert_msg(wire_parse_request(&f, method, &params, &err) == -EPROTO,
+			      "accepted %s", rows[i]);
 		ck_assert_ptr_null(params);
 		ck_assert_str_eq(method, "untouched");
 		ck_assert_int_eq(err.code, EPROTO);
@@ -117,8 +123,10 @@ START_TEST(replies)
 	json_decref(v);
 
 	v = NULL;
-	f = frame(WIRE_REPLY, "{\"error\":{\"code\":2,\"message\":\"exec: \\\"x\\\": no such file\"}}");
-	unit_fails(wire_parse_reply(&f, &v, &protocol, &err), ENOENT, &err, "exec: \"x\": no such file");
+	f = frame(WIRE_REPLY,
+		  "{\"error\":{\"code\":2,\"message\":\"exec: \\\"x\\\": no such file\"}}");
+	unit_fails(wire_parse_reply(&f, &v, &protocol, &err), ENOENT, &err,
+		   "exec: \"x\": no such file");
 	ck_assert(!protocol);
 	ck_assert_ptr_null(v);
 }
@@ -126,8 +134,10 @@ END_TEST
 
 START_TEST(error_text_is_cleaned)
 {
-	struct wire_frame f = frame(WIRE_REPLY, "{\"error\":{\"code\":5,\"message\":\"a\\u001b[31m\\nb\\tc\\u007f\\u009bd %n "
-						"\\u00e9\\u20ac\\ud83d\\ude00\"}}");
+	struct wire_frame f = frame(
+		WIRE_REPLY,
+		"{\"error\":{\"code\":5,\"message\":\"a\\u001b[31m\\nb\\tc\\u007f\\u009bd %n "
+		"\\u00e9\\u20ac\\ud83d\\ude00\"}}");
 	struct err err = { 0 };
 	json_t *v = NULL;
 
@@ -198,7 +208,8 @@ START_TEST(bad_replies)
 		json_t *v = NULL;
 		bool protocol = false;
 
-		ck_assert_msg(wire_parse_reply(&f, &v, &protocol, &err) == -EPROTO, "accepted %s", rows[i]);
+		ck_assert_msg(wire_parse_reply(&f, &v, &protocol, &err) == -EPROTO, "accepted %s",
+			      rows[i]);
 		ck_assert_msg(protocol, "%s", rows[i]);
 		ck_assert_ptr_null(v);
 	}
@@ -253,5 +264,5 @@ START_TEST(big_numbers)
 }
 END_TEST
 
-UNIT_MAIN("wire_message", requests, bad_requests, depth, replies, error_text_is_cleaned, clean_text_bounds, bad_replies,
-	  events_and_hello, big_numbers)
+UNIT_MAIN("wire_message", requests, bad_requests, depth, replies, error_text_is_cleaned,
+	  clean_text_bounds, bad_replies, events_and_hello, big_numbers)
