@@ -10,12 +10,17 @@ static struct {
 } opt;
 
 static const struct option_row options[] = {
-	{"bundle", 'b', OPT_STR, &opt.bundle, "PATH", "bundle directory (default: the current one)"},
-	{"console-socket", 0, OPT_STR, &opt.console_socket, "PATH", "socket that receives the master end of the terminal"},
-	{"pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to"},
-	{"no-pivot", 0, OPT_FLAG, &opt.no_pivot, NULL, "accepted: the root of a VM's container has no such limits"},
-	{"no-new-keyring", 0, OPT_FLAG, &opt.no_new_keyring, NULL, "accepted: keyrings are the guest's"},
-	{"preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N", "additional descriptors for the container (not supported yet)"},
+	{ "bundle", 'b', OPT_STR, &opt.bundle, "PATH",
+	  "bundle directory (default: the current one)" },
+	{ "console-socket", 0, OPT_STR, &opt.console_socket, "PATH",
+	  "socket that receives the master end of the terminal" },
+	{ "pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to" },
+	{ "no-pivot", 0, OPT_FLAG, &opt.no_pivot, NULL,
+	  "accepted: the root of a VM's container has no such limits" },
+	{ "no-new-keyring", 0, OPT_FLAG, &opt.no_new_keyring, NULL,
+	  "accepted: keyrings are the guest's" },
+	{ "preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N",
+	  "additional descriptors for the container (not supported yet)" },
 	{},
 };
 

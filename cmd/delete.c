@@ -6,7 +6,8 @@ static struct {
 } opt;
 
 static const struct option_row options[] = {
-	{"force", 'f', OPT_FLAG, &opt.force, NULL, "kill the container if it still runs; unknown ids are no error"},
+	{ "force", 'f', OPT_FLAG, &opt.force, NULL,
+	  "kill the container if it still runs; unknown ids are no error" },
 	{},
 };
 

@@ -59,7 +59,9 @@ static int man(const char *name, struct err *err)
 	}
 	if (!c)
 		return err_set(err, EINVAL, "no command '%s'", name);
-	printf(".SH SYNOPSIS\n\\fB" PROGRAM "\\fR [\\fIglobal options\\fR] \\fB%s\\fR [\\fIoptions\\fR] ", c->name);
+	printf(".SH SYNOPSIS\n\\fB" PROGRAM
+	       "\\fR [\\fIglobal options\\fR] \\fB%s\\fR [\\fIoptions\\fR] ",
+	       c->name);
 	text(c->args);
 	printf("\n.SH OPTIONS\n");
 	options_of(c->options);

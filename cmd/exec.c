@@ -20,18 +20,20 @@ static struct {
 } opt;
 
 static const struct option_row options[] = {
-	{"additional-gids", 'g', OPT_LIST, &opt.gids, "GID", "additional group"},
-	{"cap", 'c', OPT_LIST, &opt.caps, "NAME", "add a capability to the container's"},
-	{"console-socket", 0, OPT_STR, &opt.console_socket, "PATH", "socket that receives the master end of the terminal"},
-	{"cwd", 0, OPT_STR, &opt.cwd, "DIR", "working directory (default: the container's)"},
-	{"detach", 'd', OPT_FLAG, &opt.detach, NULL, "return when the process runs"},
-	{"env", 'e', OPT_LIST, &opt.env, "NAME=VALUE", "set an environment variable"},
-	{"no-new-privs", 0, OPT_FLAG, &opt.no_new_privs, NULL, "set no_new_privs for the process"},
-	{"pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to"},
-	{"preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N", "additional descriptors for the process (not supported yet)"},
-	{"process", 'p', OPT_STR, &opt.process, "FILE", "OCI process object (process.json)"},
-	{"tty", 't', OPT_FLAG, &opt.tty, NULL, "give the process a terminal"},
-	{"user", 'u', OPT_STR, &opt.user, "UID[:GID]", "user and group"},
+	{ "additional-gids", 'g', OPT_LIST, &opt.gids, "GID", "additional group" },
+	{ "cap", 'c', OPT_LIST, &opt.caps, "NAME", "add a capability to the container's" },
+	{ "console-socket", 0, OPT_STR, &opt.console_socket, "PATH",
+	  "socket that receives the master end of the terminal" },
+	{ "cwd", 0, OPT_STR, &opt.cwd, "DIR", "working directory (default: the container's)" },
+	{ "detach", 'd', OPT_FLAG, &opt.detach, NULL, "return when the process runs" },
+	{ "env", 'e', OPT_LIST, &opt.env, "NAME=VALUE", "set an environment variable" },
+	{ "no-new-privs", 0, OPT_FLAG, &opt.no_new_privs, NULL, "set no_new_privs for the process" },
+	{ "pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to" },
+	{ "preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N",
+	  "additional descriptors for the process (not supported yet)" },
+	{ "process", 'p', OPT_STR, &opt.process, "FILE", "OCI process object (process.json)" },
+	{ "tty", 't', OPT_FLAG, &opt.tty, NULL, "give the process a terminal" },
+	{ "user", 'u', OPT_STR, &opt.user, "UID[:GID]", "user and group" },
 	{},
 };
 
@@ -56,7 +58,8 @@ static int check(char **args, struct err *err)
 	return 0;
 }
 
-static int start(const struct rt *rt, char **args, struct terminal *t, json_t *process, pid_t *pid, struct err *err)
+static int start(const struct rt *rt, char **args, struct terminal *t, json_t *process, pid_t *pid,
+		 struct err *err)
 {
 	struct rt_exec a = {
 		.id = args[0],
@@ -67,7 +70,9 @@ static int start(const struct rt *rt, char **args, struct terminal *t, json_t *p
 		.user = opt.user,
 		.additional_gids = opt.gids,
 		.caps = opt.caps,
-		.tty = opt.tty ? 1 : process ? -1 : 0,
+		.tty = opt.tty ? 1 :
+		       process ? -1 :
+				 0,
 		.no_new_privs = opt.no_new_privs,
 		.pid_file = opt.pid_file,
 		.console_socket = opt.console_socket,
@@ -103,7 +108,8 @@ const struct command cmd_exec = {
 	.name = "exec",
 	.args = "<container-id> <command> [args...]",
 	.summary = "execute a process inside a running container",
-	.description = "The exit code is the process's (128 + n after signal n), or 255 if it could not be executed.",
+	.description =
+		"The exit code is the process's (128 + n after signal n), or 255 if it could not be executed.",
 	.options = options,
 	.min_args = 1,
 	.max_args = -1,

@@ -39,7 +39,8 @@ static int make_raw(struct terminal *t)
 		return t->tty;
 	raw = t->saved;
 	cfmakeraw(&raw);
-	raw.c_oflag |= OPOST; /* as runc: "\n" from the container still begins a new line on the user's screen */
+	raw.c_oflag |=
+		OPOST; /* as runc: "\n" from the container still begins a new line on the user's screen */
 	return tcsetattr(t->tty, TCSANOW, &raw) < 0 ? -errno : 0;
 }
 
@@ -120,9 +121,9 @@ int foreground(pid_t pid, struct terminal *t, struct err *err)
 	if (sigs < 0)
 		return err_errno(err, errno, "signals");
 	t->slave = fd_close(t->slave); /* the stand-in's alone, so that its end shows as end of file */
-	p[0] = (struct pollfd){.fd = sigs, .events = POLLIN};
-	p[1] = (struct pollfd){.fd = t->master, .events = POLLIN};
-	p[2] = (struct pollfd){.fd = t->master >= 0 ? STDIN_FILENO : -1, .events = POLLIN};
+	p[0] = (struct pollfd){ .fd = sigs, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = t->master, .events = POLLIN };
+	p[2] = (struct pollfd){ .fd = t->master >= 0 ? STDIN_FILENO : -1, .events = POLLIN };
 	for (;;) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			break;

@@ -15,7 +15,10 @@ struct terminal {
 	struct termios saved; /* of tty, to be restored */
 };
 
-#define TERMINAL_NONE {.master = -EBADF, .slave = -EBADF, .tty = -EBADF}
+#define TERMINAL_NONE                                            \
+	{                                                        \
+		.master = -EBADF, .slave = -EBADF, .tty = -EBADF \
+	}
 
 int terminal_open(struct terminal *t, struct err *err);
 /* Restores the caller's terminal. */

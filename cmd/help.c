@@ -10,9 +10,10 @@ static void print_options(const struct option_row *o)
 	char left[64];
 
 	for (; o && o->name; o++) {
-		snprintf(left, sizeof(left), "--%s%s%s%s%c", o->name, o->arg ? " " : "", o->arg ? o->arg : "", o->letter ? ", -" : "",
-			 o->letter ? o->letter : ' ');
-		printf("   %-34s %s%s\n", left, o->help, o->type == OPT_LIST ? " (may be given more than once)" : "");
+		snprintf(left, sizeof(left), "--%s%s%s%s%c", o->name, o->arg ? " " : "",
+			 o->arg ? o->arg : "", o->letter ? ", -" : "", o->letter ? o->letter : ' ');
+		printf("   %-34s %s%s\n", left, o->help,
+		       o->type == OPT_LIST ? " (may be given more than once)" : "");
 	}
 	printf("   %-34s %s\n", "--help, -h", "show this help");
 }
@@ -33,8 +34,8 @@ void help_program(void)
 
 void help_command(const struct command *c)
 {
-	printf("NAME:\n   " PROGRAM " %s - %s\n\nUSAGE:\n   " PROGRAM " %s [command options] %s\n", c->name, c->summary, c->name,
-	       c->args);
+	printf("NAME:\n   " PROGRAM " %s - %s\n\nUSAGE:\n   " PROGRAM " %s [command options] %s\n",
+	       c->name, c->summary, c->name, c->args);
 	if (c->description)
 		printf("\nDESCRIPTION:\n%s\n", c->description);
 	printf("\nOPTIONS:\n");

@@ -9,7 +9,7 @@ static struct {
 } opt;
 
 static const struct option_row options[] = {
-	{"all", 'a', OPT_FLAG, &opt.all, NULL, "signal all processes of the container"},
+	{ "all", 'a', OPT_FLAG, &opt.all, NULL, "signal all processes of the container" },
 	{},
 };
 

@@ -12,11 +12,11 @@
 static struct {
 	const char *format;
 	bool quiet;
-} opt = {.format = "table"};
+} opt = { .format = "table" };
 
 static const struct option_row options[] = {
-	{"format", 'f', OPT_STR, &opt.format, "FORMAT", "table (default) or json"},
-	{"quiet", 'q', OPT_FLAG, &opt.quiet, NULL, "print only the ids"},
+	{ "format", 'f', OPT_STR, &opt.format, "FORMAT", "table (default) or json" },
+	{ "quiet", 'q', OPT_FLAG, &opt.quiet, NULL, "print only the ids" },
 	{},
 };
 
@@ -45,7 +45,7 @@ static void row(const struct rt_status *s, char pid[16], const char *cells[COLUM
 
 static void print_table(const struct rt_status *list, size_t n)
 {
-	const char *cells[COLUMNS] = {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
+	const char *cells[COLUMNS] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" };
 	size_t width[COLUMNS] = {}, i, k;
 	char pid[16];
 
@@ -61,7 +61,8 @@ static void print_table(const struct rt_status *list, size_t n)
 				width[k] = w;
 		}
 	}
-	print_row((const char *const[]){"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}, width);
+	print_row((const char *const[]){ "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" },
+		  width);
 	for (i = 0; i < n; i++) {
 		row(&list[i], pid, cells);
 		print_row(cells, width);
@@ -76,8 +77,14 @@ static int print_json(const struct rt_status *list, size_t n, struct err *err)
 
 	for (i = 0; i < n; i++) {
 		const struct rt_status *s = &list[i];
-		struct oci_state state = {.id = s->id, .status = s->status, .pid = s->pid, .bundle = s->bundle, .rootfs = s->rootfs,
-					  .created = s->created, .owner = s->owner, .annotations = s->annotations};
+		struct oci_state state = { .id = s->id,
+					   .status = s->status,
+					   .pid = s->pid,
+					   .bundle = s->bundle,
+					   .rootfs = s->rootfs,
+					   .created = s->created,
+					   .owner = s->owner,
+					   .annotations = s->annotations };
 
 		json_array_append_new(arr, oci_state_json(&state));
 	}

@@ -19,17 +19,23 @@
 static struct {
 	const char *root, *log, *log_format, *config, *rootless;
 	bool debug, systemd_cgroup, version;
-} opt = {.root = RT_DEFAULT_ROOT, .log_format = "text"};
+} opt = { .root = RT_DEFAULT_ROOT, .log_format = "text" };
 
 const struct option_row global_options[] = {
-	{"root", 0, OPT_STR, &opt.root, "DIR", "directory for the state of containers (default: " RT_DEFAULT_ROOT ")"},
-	{"log", 0, OPT_STR, &opt.log, "FILE", "append log messages to a file (default: standard error)"},
-	{"log-format", 0, OPT_STR, &opt.log_format, "FORMAT", "text (default) or json"},
-	{"debug", 0, OPT_FLAG, &opt.debug, NULL, "log more, and let the guest's kernel and agent log more"},
-	{"config", 0, OPT_STR, &opt.config, "FILE", "configuration file (default: /etc/moat/configuration.toml if it exists)"},
-	{"systemd-cgroup", 0, OPT_FLAG, &opt.systemd_cgroup, NULL, "accepted; cgroups are made directly in the file system"},
-	{"rootless", 0, OPT_STR, &opt.rootless, "VALUE", "accepted for runc's callers; moat runs as root"},
-	{"version", 'v', OPT_FLAG, &opt.version, NULL, "print the version"},
+	{ "root", 0, OPT_STR, &opt.root, "DIR",
+	  "directory for the state of containers (default: " RT_DEFAULT_ROOT ")" },
+	{ "log", 0, OPT_STR, &opt.log, "FILE",
+	  "append log messages to a file (default: standard error)" },
+	{ "log-format", 0, OPT_STR, &opt.log_format, "FORMAT", "text (default) or json" },
+	{ "debug", 0, OPT_FLAG, &opt.debug, NULL,
+	  "log more, and let the guest's kernel and agent log more" },
+	{ "config", 0, OPT_STR, &opt.config, "FILE",
+	  "configuration file (default: /etc/moat/configuration.toml if it exists)" },
+	{ "systemd-cgroup", 0, OPT_FLAG, &opt.systemd_cgroup, NULL,
+	  "accepted; cgroups are made directly in the file system" },
+	{ "rootless", 0, OPT_STR, &opt.rootless, "VALUE",
+	  "accepted for runc's callers; moat runs as root" },
+	{ "version", 'v', OPT_FLAG, &opt.version, NULL, "print the version" },
 	{},
 };
 
@@ -37,7 +43,7 @@ const struct option_row global_options[] = {
 static struct {
 	struct log_fd_sink sink;
 	bool file;
-} out = {.sink = {.fd = STDERR_FILENO}};
+} out = { .sink = { .fd = STDERR_FILENO } };
 
 static int open_log(struct err *err)
 {
@@ -88,19 +94,26 @@ static int check_args(const struct command *c, char **args, struct err *err)
 	for (n = 0; args[n]; n++)
 		;
 	if (n < c->min_args && c->min_args == c->max_args)
-		return err_set(err, EINVAL, "\"%s\" requires exactly %d argument(s)", c->name, c->min_args);
+		return err_set(err, EINVAL, "\"%s\" requires exactly %d argument(s)", c->name,
+			       c->min_args);
 	if (n < c->min_args)
-		return err_set(err, EINVAL, "\"%s\" requires a minimum of %d argument(s)", c->name, c->min_args);
+		return err_set(err, EINVAL, "\"%s\" requires a minimum of %d argument(s)", c->name,
+			       c->min_args);
 	if (c->max_args >= 0 && n > c->max_args && c->min_args == c->max_args)
-		return err_set(err, EINVAL, "\"%s\" requires exactly %d argument(s)", c->name, c->max_args);
+		return err_set(err, EINVAL, "\"%s\" requires exactly %d argument(s)", c->name,
+			       c->max_args);
 	if (c->max_args >= 0 && n > c->max_args)
-		return err_set(err, EINVAL, "\"%s\" requires a maximum of %d argument(s)", c->name, c->max_args);
+		return err_set(err, EINVAL, "\"%s\" requires a maximum of %d argument(s)", c->name,
+			       c->max_args);
 	return 0;
 }
 
 static int run_command(const struct command *c, char **argv)
 {
-	struct rt rt = {.root = opt.root, .config = opt.config, .debug = opt.debug, .systemd_cgroup = opt.systemd_cgroup};
+	struct rt rt = { .root = opt.root,
+			 .config = opt.config,
+			 .debug = opt.debug,
+			 .systemd_cgroup = opt.systemd_cgroup };
 	struct err err = {};
 	bool help = false;
 	int r;
@@ -148,7 +161,8 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return usage_error(NULL, &err);
 	if (opt.version) {
-		printf(PROGRAM " version %s\ncommit: %s\nspec: %s\n", MOAT_VERSION, MOAT_COMMIT, OCI_VERSION);
+		printf(PROGRAM " version %s\ncommit: %s\nspec: %s\n", MOAT_VERSION, MOAT_COMMIT,
+		       OCI_VERSION);
 		return 0;
 	}
 	if (help || !*args) {

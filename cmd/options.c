@@ -67,11 +67,13 @@ int options_parse(const struct option_row *rows, char ***argv, bool *help, struc
 		}
 		o = find(rows, name, len);
 		if (!o)
-			return err_set(err, EINVAL, "flag provided but not defined: -%.*s", (int)len, name);
+			return err_set(err, EINVAL, "flag provided but not defined: -%.*s",
+				       (int)len, name);
 		if (o->type != OPT_FLAG && !value) {
 			value = *++v;
 			if (!value)
-				return err_set(err, EINVAL, "flag needs an argument: -%.*s", (int)len, name);
+				return err_set(err, EINVAL, "flag needs an argument: -%.*s",
+					       (int)len, name);
 		}
 		r = set(o, value, err);
 		if (r < 0)

@@ -13,10 +13,11 @@
 
 static struct {
 	const char *bundle;
-} opt = {.bundle = "."};
+} opt = { .bundle = "." };
 
 static const struct option_row options[] = {
-	{"bundle", 'b', OPT_STR, &opt.bundle, "PATH", "directory to write config.json to (default: the current one)"},
+	{ "bundle", 'b', OPT_STR, &opt.bundle, "PATH",
+	  "directory to write config.json to (default: the current one)" },
 	{},
 };
 
@@ -43,7 +44,8 @@ const struct command cmd_spec = {
 	.name = "spec",
 	.args = "",
 	.summary = "write a new config.json",
-	.description = "The file runs as it is beside a root file system in 'rootfs': a shell in a terminal.",
+	.description =
+		"The file runs as it is beside a root file system in 'rootfs': a shell in a terminal.",
 	.options = options,
 	.run = run,
 };

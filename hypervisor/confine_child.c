@@ -12,9 +12,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Its own are few: guest memory, event descriptors of the queues, vhost-user sockets. */
-#define NOFILE 256
-
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 static int say(const char *step, int code)
@@ -43,7 +40,7 @@ static int set_limits(const struct confine_child *c)
 {
 	int r;
 
-	if ((r = set_limit(RLIMIT_NOFILE, NOFILE)) < 0 || (r = set_limit(RLIMIT_CORE, 0)) < 0 ||
+	if ((r = set_limit(RLIMIT_NOFILE, c->files)) < 0 || (r = set_limit(RLIMIT_CORE, 0)) < 0 ||
 	    (r = set_limit(RLIMIT_FSIZE, c->fsize)) < 0)
 		return r;
 	/* The limit is one of the uid: only useful for a uid of its own. */

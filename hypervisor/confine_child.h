@@ -20,6 +20,7 @@ struct confine_child {
 	const gid_t *groups;
 	size_t n_groups;
 	uint64_t fsize; /* RLIMIT_FSIZE, bytes: also bounds ftruncate() of a memfd */
+	uint32_t files; /* RLIMIT_NOFILE */
 	uint32_t processes; /* RLIMIT_NPROC: threads of this uid */
 };
 

@@ -24,6 +24,9 @@
 #define DRAIN_LIMIT 65536
 /* Threads besides the vcpus: main loop, RCU, I/O workers. */
 #define THREADS 64
+/* Descriptors: 25 after boot, 10 a vhost-user-fs device (14 with KVM), one a KVM vcpu. */
+#define FILES 64
+#define FILES_A_PORT 16
 #define REAP_MS 5000
 
 /* Logs the line that is complete, or as much of it as fits. */
@@ -271,6 +274,7 @@ static int exec_qemu(struct qemu *q, const struct pipes *p, struct err *err)
 		.groups = q->cfg.groups,
 		.n_groups = q->cfg.n_groups,
 		.fsize = qemu_uses_memfd(&q->cfg) ? (uint64_t)q->cfg.memory << 20 : 0,
+		.files = FILES + FILES_A_PORT * q->cfg.ports + q->cfg.vcpus,
 		.processes = THREADS + q->cfg.vcpus,
 	};
 	struct spawn s = {

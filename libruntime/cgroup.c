@@ -126,7 +126,8 @@ int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err)
 	r = io_read_file(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_MAX, &mounts, NULL, err);
 	if (r >= 0)
 		r = io_read_file(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_MAX, &self, NULL, err);
-	for (line = r >= 0 ? strtok_r(mounts, "\n", &save) : NULL; r >= 0 && line; line = strtok_r(NULL, "\n", &save)) {
+	for (line = r >= 0 ? strtok_r(mounts, "\n", &save) : NULL; r >= 0 && line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		_free_ char *inside = NULL;
 
 		if (parse_mount(line, &h) < 0)
@@ -151,14 +152,16 @@ int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err)
 /* A new v1 cpuset takes no process before it has CPUs and memory nodes: those of its parent. */
 static void copy_cpuset(const char *dir)
 {
-	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
-		_free_ char *from = str_printf("%s/../%s", dir, files[i]), *to = str_printf("%s/%s", dir, files[i]);
+		_free_ char *from = str_printf("%s/../%s", dir, files[i]),
+			    *to = str_printf("%s/%s", dir, files[i]);
 		_free_ char *own = NULL, *value = NULL;
 
-		if (!from || !to || io_read_file(AT_FDCWD, to, 4096, &own, NULL, NULL) < 0 || strlen(own) > 1)
+		if (!from || !to || io_read_file(AT_FDCWD, to, 4096, &own, NULL, NULL) < 0 ||
+		    strlen(own) > 1)
 			continue;
 		if (io_read_file(AT_FDCWD, from, 4096, &value, NULL, NULL) >= 0)
 			(void)io_write_string(AT_FDCWD, to, value, NULL);
@@ -212,7 +215,8 @@ int cgroup_join(char *const *dirs, pid_t pid, struct err *err)
 		if (!is_leaf(dirs))
 			continue;
 		procs = path_join(*dirs, "cgroup.procs");
-		r = procs ? io_write_string(AT_FDCWD, procs, text, err) : err_errno(err, ENOMEM, "cgroup");
+		r = procs ? io_write_string(AT_FDCWD, procs, text, err) :
+			    err_errno(err, ENOMEM, "cgroup");
 		if (r < 0)
 			return err_wrap(err, "join cgroup");
 	}
@@ -240,7 +244,7 @@ static unsigned int kill_leaf(const char *dir)
 
 void cgroup_kill(char *const *dirs, int timeout_ms)
 {
-	const struct timespec pause = {.tv_nsec = 2000000};
+	const struct timespec pause = { .tv_nsec = 2000000 };
 	unsigned int left = 0;
 	char *const *d;
 	int waited;
@@ -261,7 +265,7 @@ void cgroup_kill(char *const *dirs, int timeout_ms)
 /* The last process may be a zombie that its parent has yet to reap: a short while of EBUSY is normal. */
 static int remove_leaf(const char *dir)
 {
-	const struct timespec pause = {.tv_nsec = 2000000};
+	const struct timespec pause = { .tv_nsec = 2000000 };
 	int tries;
 
 	for (tries = 0; rmdir(dir) < 0; tries++) {

@@ -11,7 +11,8 @@
 #include "base/cleanup.h"
 #include "base/sock.h"
 
-int console_new(const struct oci_console_size *size, int *ret_master, int *ret_slave, struct err *err)
+int console_new(const struct oci_console_size *size, int *ret_master, int *ret_slave,
+		struct err *err)
 {
 	_close_ int master = -EBADF, slave = -EBADF;
 	struct winsize ws = {};

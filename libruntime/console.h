@@ -7,7 +7,8 @@
 #include "oci/config.h"
 
 /* A fresh pty with ONLCR cleared, as runc makes it; size may be NULL. Both ends close-on-exec. */
-int console_new(const struct oci_console_size *size, int *ret_master, int *ret_slave, struct err *err);
+int console_new(const struct oci_console_size *size, int *ret_master, int *ret_slave,
+		struct err *err);
 /*
  * Sends the master over --console-socket (SCM_RIGHTS with the name "/dev/ptmx" as data, runc's
  * convention in docs/terminals.md) and closes it.

@@ -10,9 +10,10 @@
 #include "libruntime/store.h"
 #include "oci/validate.h"
 
-int container_open(const struct rt *rt, const char *id, bool lock, struct container *ret, struct err *err)
+int container_open(const struct rt *rt, const char *id, bool lock, struct container *ret,
+		   struct err *err)
 {
-	struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	int r;
 
 	r = oci_id_validate(id, err);
@@ -26,7 +27,10 @@ int container_open(const struct rt *rt, const char *id, bool lock, struct contai
 	c.dir = lock ? store_lock(c.root_fd, id, LOCK_MS, err) : store_get(c.root_fd, id, err);
 	r = c.dir < 0 ? c.dir : state_load(c.dir, &c.state, err);
 	if (r == -ENOENT && c.dir >= 0)
-		r = err_set(err, ENOENT, "container '%s' is half-made: its state was never written (delete --force clears it)", id);
+		r = err_set(
+			err, ENOENT,
+			"container '%s' is half-made: its state was never written (delete --force clears it)",
+			id);
 	if (r < 0) {
 		container_close(&c);
 		return r;
@@ -54,7 +58,8 @@ int container_set_phase(struct container *c, enum status status, struct err *err
 	return state_save(c->dir, &c->state, err);
 }
 
-int container_request(struct container *c, const char *method, json_t *params, int timeout_ms, json_t **ret, struct err *err)
+int container_request(struct container *c, const char *method, json_t *params, int timeout_ms,
+		      json_t **ret, struct err *err)
 {
 	json_t *obj = params ? params : json_object();
 	int r;

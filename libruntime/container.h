@@ -18,11 +18,13 @@ struct container {
 };
 
 /* lock: exclusive against other commands that change it. Errors in runc's words. */
-int container_open(const struct rt *rt, const char *id, bool lock, struct container *ret, struct err *err);
+int container_open(const struct rt *rt, const char *id, bool lock, struct container *ret,
+		   struct err *err);
 void container_close(struct container *c);
 /* Records a transition that the monitor has confirmed. */
 int container_set_phase(struct container *c, enum status status, struct err *err);
 /* A request about this container; params (taken, may be NULL) gets its id. */
-int container_request(struct container *c, const char *method, json_t *params, int timeout_ms, json_t **ret, struct err *err);
+int container_request(struct container *c, const char *method, json_t *params, int timeout_ms,
+		      json_t **ret, struct err *err);
 
 #endif

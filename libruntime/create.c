@@ -116,9 +116,12 @@ static int check(struct creation *c, struct err *err)
 	if (r < 0)
 		return r;
 	if (c->config->process->terminal && a->detach && !a->console_socket)
-		return err_set(err, EINVAL, "cannot allocate tty if moat will detach without setting console socket");
+		return err_set(
+			err, EINVAL,
+			"cannot allocate tty if moat will detach without setting console socket");
 	if (a->console_socket && (!c->config->process->terminal || !a->detach))
-		return err_set(err, EINVAL, "cannot use console socket if runc will not detach or allocate tty");
+		return err_set(err, EINVAL,
+			       "cannot use console socket if runc will not detach or allocate tty");
 	if (a->preserve_fds)
 		return err_set(err, ENOTSUP, "--preserve-fds is not supported yet");
 	r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
@@ -152,7 +155,8 @@ static int claim(struct creation *c, struct err *err)
 	c->state.rootfs = strdup(c->trees.rootfs);
 	c->state.created = state_timestamp();
 	c->state.annotations = json_incref(c->config->annotations);
-	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle || !c->state.rootfs || !c->state.created)
+	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle ||
+	    !c->state.rootfs || !c->state.created)
 		return err_errno(err, ENOMEM, "state");
 	return state_save(c->dir, &c->state, err);
 }
@@ -161,8 +165,8 @@ static int save_config(struct creation *c, struct err *err)
 {
 	_free_ char *text = js_dump(c->config->tree);
 
-	return text ? io_write_file(c->dir, "config.json", text, strlen(text), 0600, false, err)
-		    : err_errno(err, ENOMEM, "config.json");
+	return text ? io_write_file(c->dir, "config.json", text, strlen(text), 0600, false, err) :
+		      err_errno(err, ENOMEM, "config.json");
 }
 
 static int start_monitor(struct creation *c, struct err *err)
@@ -239,10 +243,13 @@ static json_t *create_params(struct creation *c)
 
 	for (i = 1; i < c->trees.n; i++) {
 		snprintf(source, sizeof(source), "%s/m%zu", c->args->id, c->trees.v[i].index);
-		json_array_append_new(mounts, json_pack("{s:I, s:s}", "index", (json_int_t)c->trees.v[i].index, "source", source));
+		json_array_append_new(mounts,
+				      json_pack("{s:I, s:s}", "index",
+						(json_int_t)c->trees.v[i].index, "source", source));
 	}
 	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
-	return json_pack("{s:s, s:O, s:s, s:o}", "id", c->args->id, "config", c->config->tree, "root", source, "mounts", mounts);
+	return json_pack("{s:s, s:O, s:s, s:o}", "id", c->args->id, "config", c->config->tree,
+			 "root", source, "mounts", mounts);
 }
 
 static int create_in_guest(struct creation *c, struct err *err)
@@ -286,7 +293,7 @@ static int commit(struct creation *c, struct err *err)
 
 int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid, struct err *err)
 {
-	static int (*const steps[])(struct creation *c, struct err *err) = {
+	static int (*const steps[])(struct creation * c, struct err * err) = {
 		check, claim, save_config, start_monitor, NULL,
 	};
 	struct creation c = {
@@ -296,8 +303,8 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
 		.root_fd = -EBADF,
 		.dir = -EBADF,
 		.console_slave = -EBADF,
-		.monitor = {.pidfd = -EBADF, .control = -EBADF},
-		.standin = {.pidfd = -EBADF, .setup = -EBADF},
+		.monitor = { .pidfd = -EBADF, .control = -EBADF },
+		.standin = { .pidfd = -EBADF, .setup = -EBADF },
 	};
 	size_t i;
 	int r = 0;

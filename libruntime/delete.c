@@ -36,7 +36,8 @@ static void end_process(const struct state *s, const struct state_process *p, in
 	(void)waitpid(p->pid, NULL, WNOHANG);
 }
 
-static int take_down(int root_fd, int dir, const char *id, struct state *s, bool force, struct err *err)
+static int take_down(int root_fd, int dir, const char *id, struct state *s, bool force,
+		     struct err *err)
 {
 	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", (int)force);
 	_close_ int monitor = status_open_process(s, &s->monitor);
@@ -112,7 +113,8 @@ int rt_delete(const struct rt *rt, const char *id, bool force, struct err *err)
 		return take_down_blind(root_fd, dir, id, err);
 	now = status_compute(dir, &s);
 	if (!force && (now == STATUS_RUNNING || now == STATUS_PAUSED))
-		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", id, status_name(now));
+		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", id,
+			       status_name(now));
 	/* A stopped container's machine may still be writing back; any other is simply killed. */
 	return take_down(root_fd, dir, id, &s, now != STATUS_STOPPED, err);
 }

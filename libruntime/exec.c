@@ -109,7 +109,7 @@ static int add_gids(json_t *process, char *const *gids, struct err *err)
 
 static void add_caps(json_t *process, char *const *caps)
 {
-	static const char *const sets[] = {"bounding", "effective", "permitted"};
+	static const char *const sets[] = { "bounding", "effective", "permitted" };
 	json_t *obj = json_object_get(process, "capabilities"), *set;
 	size_t i;
 
@@ -187,7 +187,8 @@ static int check_status(const struct container *c, struct err *err)
 	if (c->status == STATUS_STOPPED)
 		return err_set(err, ESRCH, "cannot exec in a stopped container");
 	if (c->status == STATUS_PAUSED)
-		return err_set(err, EBUSY, "cannot exec in a paused container (use --ignore-paused to override)");
+		return err_set(err, EBUSY,
+			       "cannot exec in a paused container (use --ignore-paused to override)");
 	if (c->status == STATUS_CREATING)
 		return err_set(err, EBUSY, "cannot exec in a container that is still being created");
 	return 0;
@@ -196,13 +197,17 @@ static int check_status(const struct container *c, struct err *err)
 static int check_terminal(const struct rt_exec *a, bool terminal, struct err *err)
 {
 	if (terminal && a->detach && !a->console_socket)
-		return err_set(err, EINVAL, "cannot allocate tty if moat will detach without setting console socket");
+		return err_set(
+			err, EINVAL,
+			"cannot allocate tty if moat will detach without setting console socket");
 	if (a->console_socket && (!terminal || !a->detach))
-		return err_set(err, EINVAL, "cannot use console socket if runc will not detach or allocate tty");
+		return err_set(err, EINVAL,
+			       "cannot use console socket if runc will not detach or allocate tty");
 	return 0;
 }
 
-static int open_console(const struct rt_exec *a, const struct oci_process *p, int *ret_slave, struct err *err)
+static int open_console(const struct rt_exec *a, const struct oci_process *p, int *ret_slave,
+			struct err *err)
 {
 	int master = -EBADF, r;
 
@@ -212,8 +217,8 @@ static int open_console(const struct rt_exec *a, const struct oci_process *p, in
 	return r < 0 ? r : console_send(a->console_socket, master, err);
 }
 
-static int run(const struct rt_exec *a, struct container *c, json_t *tree, const struct oci_process *p,
-	       struct standin_proc *standin, struct err *err)
+static int run(const struct rt_exec *a, struct container *c, json_t *tree,
+	       const struct oci_process *p, struct standin_proc *standin, struct err *err)
 {
 	_close_ int join = -EBADF, slave = -EBADF;
 	_cleanup_(moat_paths_done) struct moat_paths paths = {};
@@ -247,7 +252,9 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree, const
 	if (r >= 0)
 		r = standin_setup(&start, standin, err);
 	if (r >= 0)
-		r = container_request(c, "exec", json_pack("{s:s, s:O}", "exec", name, "process", tree), EXEC_MS, NULL, err);
+		r = container_request(c, "exec",
+				      json_pack("{s:s, s:O}", "exec", name, "process", tree),
+				      EXEC_MS, NULL, err);
 	if (r >= 0)
 		r = standin_go(standin, err);
 	if (r >= 0 && a->pid_file)
@@ -257,8 +264,8 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree, const
 
 static int rt_exec_(const struct rt *rt, const struct rt_exec *a, pid_t *ret_pid, struct err *err)
 {
-	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
-	struct standin_proc standin = {.pidfd = -EBADF, .setup = -EBADF};
+	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
+	struct standin_proc standin = { .pidfd = -EBADF, .setup = -EBADF };
 	_cleanup_(oci_process_freep) struct oci_process *p = NULL;
 	_json_ json_t *tree = NULL;
 	int r;

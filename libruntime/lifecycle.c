@@ -11,7 +11,7 @@
 
 int rt_start(const struct rt *rt, const char *id, struct err *err)
 {
-	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	int r;
 
 	r = container_open(rt, id, true, &c, err);
@@ -35,7 +35,7 @@ int rt_start(const struct rt *rt, const char *id, struct err *err)
 
 int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *err)
 {
-	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	_close_ int monitor = -EBADF, standin = -EBADF;
 	json_t *params;
 	int r;
@@ -61,10 +61,10 @@ int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *
 	return monitor >= 0 ? proc_signal(monitor, SIGKILL) : 0;
 }
 
-static int freeze(const struct rt *rt, const char *id, const char *method, enum status from, enum status to, const char *wrong,
-		  struct err *err)
+static int freeze(const struct rt *rt, const char *id, const char *method, enum status from,
+		  enum status to, const char *wrong, struct err *err)
 {
-	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	int r;
 
 	r = container_open(rt, id, true, &c, err);

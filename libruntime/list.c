@@ -62,7 +62,7 @@ static int fill(struct container *c, struct rt_status *ret, struct err *err)
 
 int rt_state(const struct rt *rt, const char *id, struct rt_status *ret, struct err *err)
 {
-	_cleanup_(container_close) struct container c = {.root_fd = -EBADF, .dir = -EBADF};
+	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	int r;
 
 	r = container_open(rt, id, false, &c, err);

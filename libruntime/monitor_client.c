@@ -14,7 +14,7 @@ int monitor_spawn(const char *program, int state_fd, struct monitor_proc *ret, s
 {
 	_close_ int listen_fd = -EBADF, mine = -EBADF, theirs = -EBADF;
 	static char name[] = "moat-monitor";
-	char *const argv[] = {name, NULL};
+	char *const argv[] = { name, NULL };
 	int pair[2], r;
 
 	listen_fd = sock_listen_at(state_fd, MONITOR_SOCKET, err);
@@ -26,7 +26,7 @@ int monitor_spawn(const char *program, int state_fd, struct monitor_proc *ret, s
 	mine = pair[0];
 	theirs = pair[1];
 
-	const struct spawn_fd fds[] = {{theirs, 3}, {listen_fd, 4}, {state_fd, 5}};
+	const struct spawn_fd fds[] = { { theirs, 3 }, { listen_fd, 4 }, { state_fd, 5 } };
 	const struct spawn sp = {
 		.path = program,
 		.exe_fd = -EBADF,
@@ -44,7 +44,8 @@ int monitor_spawn(const char *program, int state_fd, struct monitor_proc *ret, s
 	return 0;
 }
 
-int monitor_request(int state_fd, const char *method, json_t *params, int timeout_ms, json_t **ret_result, struct err *err)
+int monitor_request(int state_fd, const char *method, json_t *params, int timeout_ms,
+		    json_t **ret_result, struct err *err)
 {
 	_close_ int sock = -EBADF;
 

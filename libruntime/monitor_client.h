@@ -26,6 +26,7 @@ struct monitor_proc {
 int monitor_spawn(const char *program, int state_fd, struct monitor_proc *ret, struct err *err);
 
 /* One request to the monitor of a state directory. -ECONNREFUSED / -ENOENT: no monitor there. */
-int monitor_request(int state_fd, const char *method, json_t *params, int timeout_ms, json_t **ret_result, struct err *err);
+int monitor_request(int state_fd, const char *method, json_t *params, int timeout_ms,
+		    json_t **ret_result, struct err *err);
 
 #endif

@@ -62,7 +62,11 @@ int standin_spawn(const struct standin_start *s, struct standin_proc *ret, struc
 
 	bool pty = s->console_fd >= 0;
 	const struct spawn_fd fds[] = {
-		{pty ? s->console_fd : 0, 0}, {pty ? s->console_fd : 1, 1}, {pty ? s->console_fd : 2, 2}, {theirs, 3}, {monitor, 4},
+		{ pty ? s->console_fd : 0, 0 },
+		{ pty ? s->console_fd : 1, 1 },
+		{ pty ? s->console_fd : 2, 2 },
+		{ theirs, 3 },
+		{ monitor, 4 },
 	};
 	const struct spawn sp = {
 		.path = s->program,
@@ -115,7 +119,8 @@ static int add_fd(struct message *m, int fd)
 }
 
 /* A namespace to join, as {"key": index}; -1 stands for a new one. */
-static int add_namespace(struct message *m, json_t *obj, const char *key, const char *path, struct err *err)
+static int add_namespace(struct message *m, json_t *obj, const char *key, const char *path,
+			 struct err *err)
 {
 	int fd, i = -1;
 
@@ -134,7 +139,7 @@ static int add_namespace(struct message *m, json_t *obj, const char *key, const 
 
 static const char *mount_kind(const struct oci_mount *m)
 {
-	static const char *const same[] = {"proc", "sysfs", "tmpfs", "devpts", "mqueue"};
+	static const char *const same[] = { "proc", "sysfs", "tmpfs", "devpts", "mqueue" };
 	size_t i;
 
 	if (strcmp(m->destination, "/dev") == 0)
@@ -155,7 +160,8 @@ static const struct tree *find_tree(const struct trees *t, size_t index)
 	return NULL;
 }
 
-static int add_mount(struct message *msg, json_t *list, const struct standin_start *s, size_t index, struct err *err)
+static int add_mount(struct message *msg, json_t *list, const struct standin_start *s, size_t index,
+		     struct err *err)
 {
 	const struct oci_mount *m = &s->config->mounts[index];
 	const struct tree *tree = find_tree(s->trees, index);
@@ -169,14 +175,16 @@ static int add_mount(struct message *msg, json_t *list, const struct standin_sta
 		return err_wrap(err, "mounts[%zu]", index);
 	if (tree) {
 		i = add_fd(msg, tree->view);
-		obj = json_pack("{s:s, s:s, s:i, s:b, s:b}", "destination", m->destination, "kind", "bind", "fd", i, "file", !tree->dir,
-				"readonly", (int)tree->readonly);
+		obj = json_pack("{s:s, s:s, s:i, s:b, s:b}", "destination", m->destination, "kind",
+				"bind", "fd", i, "file", !tree->dir, "readonly",
+				(int)tree->readonly);
 	} else {
-		bool file = oci_mount_is_bind(m) && m->source && stat(m->source, &st) == 0 && !S_ISDIR(st.st_mode);
+		bool file = oci_mount_is_bind(m) && m->source && stat(m->source, &st) == 0 &&
+			    !S_ISDIR(st.st_mode);
 
 		obj = json_pack("{s:s, s:s, s:b, s:b, s:s*}", "destination", m->destination, "kind",
-				oci_mount_is_bind(m) ? "skip" : mount_kind(m), "file", file, "readonly", (flags.set & 1) != 0, "options",
-				flags.data);
+				oci_mount_is_bind(m) ? "skip" : mount_kind(m), "file", file,
+				"readonly", (flags.set & 1) != 0, "options", flags.data);
 	}
 	oci_mount_flags_done(&flags);
 	return obj && json_array_append_new(list, obj) == 0 ? 0 : err_errno(err, ENOMEM, "stand-in");
@@ -202,7 +210,8 @@ static int describe_init(struct message *msg, const struct standin_start *s, str
 	if (c->domainname)
 		json_object_set_new(msg->json, "domainname", json_string(c->domainname));
 	json_object_set_new(msg->json, "root",
-			    json_pack("{s:i, s:b}", "fd", add_fd(msg, s->trees->v[0].view), "readonly", (int)c->root.readonly));
+			    json_pack("{s:i, s:b}", "fd", add_fd(msg, s->trees->v[0].view),
+				      "readonly", (int)c->root.readonly));
 	r = add_namespace(msg, msg->json, "netns", namespace_path(c, "network"), err);
 	if (r >= 0)
 		r = add_namespace(msg, msg->json, "ipcns", namespace_path(c, "ipc"), err);
@@ -215,7 +224,7 @@ static int describe_init(struct message *msg, const struct standin_start *s, str
 
 static int describe_exec(struct message *msg, const struct standin_start *s, struct err *err)
 {
-	static const char *const types[] = {"mnt", "uts", "ipc", "net"};
+	static const char *const types[] = { "mnt", "uts", "ipc", "net" };
 	json_t *join = json_object();
 	char path[64];
 	size_t i;
@@ -235,7 +244,7 @@ static int describe_exec(struct message *msg, const struct standin_start *s, str
 /* {"ok": true, "warnings": [...]} or {"error": {...}} */
 static int read_answer(const struct standin_proc *p, struct err *err)
 {
-	const struct setup_limits limits = {.max_fds = 0};
+	const struct setup_limits limits = { .max_fds = 0 };
 	_json_ json_t *answer = NULL;
 	json_t *e, *w;
 	int *fds = NULL;
@@ -248,7 +257,8 @@ static int read_answer(const struct standin_proc *p, struct err *err)
 	setup_msg_close(fds, n);
 	e = json_object_get(answer, "error");
 	if (e)
-		return err_set(err, (int)js_get_int(e, "code", EIO), "%s", js_get_str(e, "message") ?: "stand-in failed");
+		return err_set(err, (int)js_get_int(e, "code", EIO), "%s",
+			       js_get_str(e, "message") ?: "stand-in failed");
 	json_array_foreach(json_object_get(answer, "warnings"), i, w)
 		log_debug("stand-in: %s", json_string_value(w) ?: "");
 	return 0;
@@ -259,7 +269,8 @@ int standin_setup(const struct standin_start *s, const struct standin_proc *p, s
 	_cleanup_(message_done) struct message msg = {};
 	int r;
 
-	msg.json = json_pack("{s:s, s:s, s:b}", "id", s->id, "exec", s->exec, "terminal", (int)s->terminal);
+	msg.json = json_pack("{s:s, s:s, s:b}", "id", s->id, "exec", s->exec, "terminal",
+			     (int)s->terminal);
 	if (!msg.json)
 		return err_errno(err, ENOMEM, "stand-in");
 	r = *s->exec ? describe_exec(&msg, s, err) : describe_init(&msg, s, err);

@@ -14,23 +14,56 @@
 #define STATE_MAX_BYTES (4u * 1024 * 1024)
 
 static const struct js_field process_fields[] = {
-	{.key = "pid", .type = JS_I32, .offset = offsetof(struct state_process, pid), .flags = JS_REQUIRED},
-	{.key = "start", .type = JS_U64, .offset = offsetof(struct state_process, start), .flags = JS_REQUIRED},
+	{ .key = "pid",
+	  .type = JS_I32,
+	  .offset = offsetof(struct state_process, pid),
+	  .flags = JS_REQUIRED },
+	{ .key = "start",
+	  .type = JS_U64,
+	  .offset = offsetof(struct state_process, start),
+	  .flags = JS_REQUIRED },
 	{},
 };
 
 static const struct js_field fields[] = {
-	{.key = "version", .type = JS_U32, .offset = offsetof(struct state, version), .flags = JS_REQUIRED},
-	{.key = "id", .type = JS_STR, .offset = offsetof(struct state, id), .flags = JS_REQUIRED},
-	{.key = "phase", .type = JS_STR, .offset = offsetof(struct state, phase), .flags = JS_REQUIRED},
-	{.key = "boot_id", .type = JS_STR, .offset = offsetof(struct state, boot_id), .flags = JS_REQUIRED},
-	{.key = "bundle", .type = JS_STR, .offset = offsetof(struct state, bundle), .flags = JS_REQUIRED},
-	{.key = "rootfs", .type = JS_STR, .offset = offsetof(struct state, rootfs), .flags = JS_REQUIRED},
-	{.key = "created", .type = JS_STR, .offset = offsetof(struct state, created), .flags = JS_REQUIRED},
-	{.key = "monitor", .type = JS_OBJ, .offset = offsetof(struct state, monitor), .sub = process_fields},
-	{.key = "standin", .type = JS_OBJ, .offset = offsetof(struct state, standin), .sub = process_fields},
-	{.key = "cgroups", .type = JS_STRV, .offset = offsetof(struct state, cgroups)},
-	{.key = "annotations", .type = JS_MAP, .offset = offsetof(struct state, annotations), .flags = JS_NULLABLE},
+	{ .key = "version",
+	  .type = JS_U32,
+	  .offset = offsetof(struct state, version),
+	  .flags = JS_REQUIRED },
+	{ .key = "id", .type = JS_STR, .offset = offsetof(struct state, id), .flags = JS_REQUIRED },
+	{ .key = "phase",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state, phase),
+	  .flags = JS_REQUIRED },
+	{ .key = "boot_id",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state, boot_id),
+	  .flags = JS_REQUIRED },
+	{ .key = "bundle",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state, bundle),
+	  .flags = JS_REQUIRED },
+	{ .key = "rootfs",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state, rootfs),
+	  .flags = JS_REQUIRED },
+	{ .key = "created",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state, created),
+	  .flags = JS_REQUIRED },
+	{ .key = "monitor",
+	  .type = JS_OBJ,
+	  .offset = offsetof(struct state, monitor),
+	  .sub = process_fields },
+	{ .key = "standin",
+	  .type = JS_OBJ,
+	  .offset = offsetof(struct state, standin),
+	  .sub = process_fields },
+	{ .key = "cgroups", .type = JS_STRV, .offset = offsetof(struct state, cgroups) },
+	{ .key = "annotations",
+	  .type = JS_MAP,
+	  .offset = offsetof(struct state, annotations),
+	  .flags = JS_NULLABLE },
 	{},
 };
 
@@ -53,9 +86,11 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 
 	for (c = s->cgroups; c && *c; c++)
 		json_array_append_new(cgroups, json_string(*c));
-	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "version", STATE_VERSION, "id", s->id, "phase",
-			 s->phase, "boot_id", s->boot_id, "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created,
-			 "monitor", process_json(&s->monitor), "standin", process_json(&s->standin), "cgroups", cgroups);
+	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "version",
+			 STATE_VERSION, "id", s->id, "phase", s->phase, "boot_id", s->boot_id,
+			 "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created, "monitor",
+			 process_json(&s->monitor), "standin", process_json(&s->standin), "cgroups",
+			 cgroups);
 	if (tree && s->annotations)
 		json_object_set(tree, "annotations", s->annotations);
 	text = tree ? js_dump(tree) : NULL;
@@ -67,7 +102,7 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 
 int state_load(int dirfd, struct state *ret, struct err *err)
 {
-	struct js_ctx ctx = {.err = err};
+	struct js_ctx ctx = { .err = err };
 	_json_ json_t *tree = NULL;
 	_free_ char *text = NULL;
 	size_t len;

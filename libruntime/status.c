@@ -8,7 +8,7 @@
 #include "base/proc.h"
 #include "libruntime/monitor_client.h"
 
-static const char *const names[] = {"creating", "created", "running", "paused", "stopped"};
+static const char *const names[] = { "creating", "created", "running", "paused", "stopped" };
 
 const char *status_name(enum status s)
 {

@@ -23,7 +23,9 @@ static int check_root(int fd, const char *root, struct err *err)
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, errno, "--root '%s'", root);
 	if (st.st_uid != geteuid() || (st.st_mode & 022))
-		return err_set(err, EPERM, "--root '%s' must belong to the caller and be writable by nobody else", root);
+		return err_set(err, EPERM,
+			       "--root '%s' must belong to the caller and be writable by nobody else",
+			       root);
 	return 0;
 }
 
@@ -55,8 +57,8 @@ static int open_id(int root_fd, const char *id, struct err *err)
 
 	if (fd >= 0)
 		return fd;
-	return errno == ENOENT ? err_set(err, ENOENT, "container does not exist")
-			       : err_errno(err, errno, "state directory of container '%s'", id);
+	return errno == ENOENT ? err_set(err, ENOENT, "container does not exist") :
+				 err_errno(err, errno, "state directory of container '%s'", id);
 }
 
 /* Whether the directory that was locked is still the one with that name. */
@@ -64,14 +66,14 @@ static bool still_there(int root_fd, const char *id, int fd)
 {
 	struct stat a, b;
 
-	return fstat(fd, &a) == 0 && fstatat(root_fd, id, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
+	return fstat(fd, &a) == 0 && fstatat(root_fd, id, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* flock(2) has no time-out, and a library must not use SIGALRM: try again every few milliseconds. */
 static int lock_fd(int fd, int timeout_ms)
 {
-	const struct timespec pause = {.tv_nsec = 3000000};
+	const struct timespec pause = { .tv_nsec = 3000000 };
 	struct timespec start, now;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -79,7 +81,8 @@ static int lock_fd(int fd, int timeout_ms)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 >= timeout_ms)
+		if ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 >=
+		    timeout_ms)
 			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}
@@ -95,8 +98,9 @@ int store_claim(int root_fd, const char *id, struct err *err)
 	if (r < 0)
 		return r;
 	if (mkdirat(root_fd, id, 0700) < 0)
-		return errno == EEXIST ? err_set(err, EEXIST, "container with given ID already exists")
-				       : err_errno(err, errno, "state directory of container '%s'", id);
+		return errno == EEXIST ?
+			       err_set(err, EEXIST, "container with given ID already exists") :
+			       err_errno(err, errno, "state directory of container '%s'", id);
 	fd = open_id(root_fd, id, err);
 	if (fd < 0)
 		return fd;
@@ -158,7 +162,8 @@ int store_list(int root_fd, char ***ret, struct err *err)
 		return r;
 	}
 	while (r >= 0 && (e = readdir(dir)) != NULL)
-		if ((e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) && oci_id_validate(e->d_name, NULL) >= 0)
+		if ((e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) &&
+		    oci_id_validate(e->d_name, NULL) >= 0)
 			r = strv_add(&ids, e->d_name);
 	closedir(dir);
 	if (r < 0)

@@ -41,17 +41,21 @@ void trees_done(struct trees *t)
  */
 static int clone_tree(int fd, bool recursive, const struct mount_attr *attr, bool attr_recursive)
 {
-	struct mount_attr base = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
+	struct mount_attr base = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+				   .propagation = MS_PRIVATE };
 	_close_ int tree = -EBADF;
 
 	tree = (int)syscall(SYS_open_tree, fd, "",
-			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
+			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+				    (recursive ? AT_RECURSIVE : 0));
 	if (tree < 0)
 		return -errno;
-	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &base, sizeof(base)) < 0)
+	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &base,
+		    sizeof(base)) < 0)
 		return -errno;
 	if ((attr->attr_set || attr->attr_clr) &&
-	    syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | (attr_recursive ? AT_RECURSIVE : 0), attr, sizeof(*attr)) < 0)
+	    syscall(SYS_mount_setattr, tree, "",
+		    AT_EMPTY_PATH | (attr_recursive ? AT_RECURSIVE : 0), attr, sizeof(*attr)) < 0)
 		return -errno;
 	return take_fd(tree);
 }
@@ -63,14 +67,15 @@ static struct tree *add(struct trees *t)
 	if (!v)
 		return NULL;
 	t->v = v;
-	v[t->n] = (struct tree){.share = -EBADF, .view = -EBADF};
+	v[t->n] = (struct tree){ .share = -EBADF, .view = -EBADF };
 	return &v[t->n++];
 }
 
 /* A relative path must stay in the bundle: a symlink out of it is somebody else's tree. */
-static int resolve_root(int bundle_fd, const char *bundle, const char *path, char real[PATH_MAX], struct err *err)
+static int resolve_root(int bundle_fd, const char *bundle, const char *path, char real[PATH_MAX],
+			struct err *err)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
 	_free_ char *joined = path[0] == '/' ? strdup(path) : path_join(bundle, path);
 	_close_ int fd = -EBADF;
 	struct stat st;
@@ -82,11 +87,13 @@ static int resolve_root(int bundle_fd, const char *bundle, const char *path, cha
 		how.resolve |= RESOLVE_BENEATH;
 	fd = (int)syscall(SYS_openat2, bundle_fd, path, &how, sizeof(how));
 	if (fd < 0 && errno == EXDEV)
-		return err_set(err, EXDEV, "invalid rootfs: root.path '%s' leads out of the bundle", path);
+		return err_set(err, EXDEV, "invalid rootfs: root.path '%s' leads out of the bundle",
+			       path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(err, errno, "invalid rootfs: stat %s", joined);
 	if (!S_ISDIR(st.st_mode))
-		return err_set(err, ENOTDIR, "invalid rootfs: root.path '%s' is not a directory", joined);
+		return err_set(err, ENOTDIR, "invalid rootfs: root.path '%s' is not a directory",
+			       joined);
 	n = readlink(path_of_fd(fd).s, real, PATH_MAX - 1);
 	if (n < 0)
 		return err_errno(err, errno, "invalid rootfs: %s", joined);
@@ -96,9 +103,10 @@ static int resolve_root(int bundle_fd, const char *bundle, const char *path, cha
 	return take_fd(fd);
 }
 
-static int open_root(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *t, struct err *err)
+static int open_root(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *t,
+		     struct err *err)
 {
-	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY}, none = {};
+	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY }, none = {};
 	_close_ int fd = -EBADF;
 	char real[PATH_MAX];
 	struct tree *tree;
@@ -124,7 +132,7 @@ static int open_root(int bundle_fd, const char *bundle, const struct oci_config 
 /* /proc, /sys and /dev are the guest's own: what the host has there means nothing in a VM. */
 static bool from_guest(const char *source)
 {
-	static const char *const dirs[] = {"/proc", "/sys", "/dev"};
+	static const char *const dirs[] = { "/proc", "/sys", "/dev" };
 	size_t i, n;
 
 	for (i = 0; i < ARRAY_SIZE(dirs); i++) {
@@ -136,7 +144,8 @@ static bool from_guest(const char *source)
 	return false;
 }
 
-static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, struct trees *t, struct err *err)
+static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, struct trees *t,
+		     struct err *err)
 {
 	struct oci_mount_flags flags = {};
 	struct mount_attr attr = {};
@@ -147,7 +156,8 @@ static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, str
 	int r;
 
 	if (!m->source || !*m->source)
-		return err_set(err, EINVAL, "mounts[%zu].source is required for a bind mount", index);
+		return err_set(err, EINVAL, "mounts[%zu].source is required for a bind mount",
+			       index);
 	r = oci_mount_flags_parse(m->options, &flags, err);
 	if (r < 0)
 		return err_wrap(err, "mounts[%zu]", index);
@@ -160,12 +170,13 @@ static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, str
 
 	fd = openat(bundle_fd, m->source, O_PATH | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, errno, "error mounting \"%s\" to rootfs at \"%s\": stat %s", m->source, m->destination,
-				 m->source);
+		return err_errno(err, errno, "error mounting \"%s\" to rootfs at \"%s\": stat %s",
+				 m->source, m->destination, m->source);
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-		return err_set(err, ENOTSUP,
-			       "error mounting \"%s\" to rootfs at \"%s\": only files and directories can be shared with a VM",
-			       m->source, m->destination);
+		return err_set(
+			err, ENOTSUP,
+			"error mounting \"%s\" to rootfs at \"%s\": only files and directories can be shared with a VM",
+			m->source, m->destination);
 	tree = add(t);
 	if (!tree)
 		return err_errno(err, ENOMEM, "mounts[%zu]", index);
@@ -175,11 +186,13 @@ static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, str
 	tree->share = clone_tree(fd, recursive, &attr, rec_attr);
 	tree->view = tree->share < 0 ? tree->share : clone_tree(fd, recursive, &attr, rec_attr);
 	if (tree->view < 0)
-		return err_errno(err, -tree->view, "error mounting \"%s\" to rootfs at \"%s\"", m->source, m->destination);
+		return err_errno(err, -tree->view, "error mounting \"%s\" to rootfs at \"%s\"",
+				 m->source, m->destination);
 	return 0;
 }
 
-int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *ret, struct err *err)
+int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *ret,
+	       struct err *err)
 {
 	struct trees t = {};
 	size_t i;
@@ -187,7 +200,8 @@ int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, st
 
 	r = open_root(bundle_fd, bundle, c, &t, err);
 	for (i = 0; r >= 0 && i < c->n_mounts; i++)
-		if (oci_mount_is_bind(&c->mounts[i]) && !from_guest(c->mounts[i].source ? c->mounts[i].source : ""))
+		if (oci_mount_is_bind(&c->mounts[i]) &&
+		    !from_guest(c->mounts[i].source ? c->mounts[i].source : ""))
 			r = open_bind(bundle_fd, &c->mounts[i], i, &t, err);
 	if (r < 0) {
 		trees_done(&t);
@@ -211,7 +225,8 @@ static int place(int dir, const struct tree *t, struct err *err)
 	at = t->dir ? path_mkdirs_in(dir, name, 0755, err) : path_touch_in(dir, name, 0644, err);
 	if (at < 0)
 		return at;
-	if (syscall(SYS_move_mount, t->share, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (syscall(SYS_move_mount, t->share, "", at, "",
+		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return err_errno(err, errno, "share %s", name);
 	return 0;
 }
@@ -235,7 +250,8 @@ static int fill(const struct trees *t, int ns, const char *share, const char *id
 	return r;
 }
 
-int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share, const char *id, struct err *err)
+int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share, const char *id,
+		     struct err *err)
 {
 	struct err result = {};
 	int pipefd[2], status;

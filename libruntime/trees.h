@@ -27,13 +27,15 @@ struct trees {
 };
 
 /* Relative sources and root.path start at the bundle. Errors name the field and the path. */
-int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *ret, struct err *err);
+int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *ret,
+	       struct err *err);
 void trees_done(struct trees *t);
 
 /*
  * Moves the share clones to <share>/<id>/rootfs and <share>/<id>/m<index> inside the mount namespace of
  * the monitor, from a child process.
  */
-int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share, const char *id, struct err *err);
+int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share, const char *id,
+		     struct err *err);
 
 #endif

@@ -36,7 +36,8 @@ static int need_file(const char *key, const char *path, bool program, struct err
 	if (stat(path, &st) < 0)
 		return err_errno(err, errno, "%s '%s'", key, path);
 	if (!S_ISREG(st.st_mode) || (program && access(path, X_OK) < 0))
-		return err_set(err, EACCES, "%s '%s' is not %s", key, path, program ? "an executable file" : "a regular file");
+		return err_set(err, EACCES, "%s '%s' is not %s", key, path,
+			       program ? "an executable file" : "a regular file");
 	return 0;
 }
 
@@ -51,7 +52,8 @@ static int need_files(const struct moat_config *c, const struct vm_config *v, st
 		return r;
 	r = need_file("hypervisor.qemu.path", c->qemu.path, true, err);
 	if (r >= 0)
-		r = need_file("hypervisor.qemu.virtio_fs_daemon", c->qemu.virtio_fs_daemon, true, err);
+		r = need_file("hypervisor.qemu.virtio_fs_daemon", c->qemu.virtio_fs_daemon, true,
+			      err);
 	if (r >= 0)
 		r = need_file("hypervisor.qemu.kernel", c->qemu.kernel, false, err);
 	if (r >= 0)
@@ -60,7 +62,8 @@ static int need_files(const struct moat_config *c, const struct vm_config *v, st
 }
 
 /* The agent's channel: vsock where host and backend have it, unless virtio-serial is asked for. */
-static int choose_channel(const struct moat_config *c, const struct hv_ops *ops, bool *ret_vsock, struct err *err)
+static int choose_channel(const struct moat_config *c, const struct hv_ops *ops, bool *ret_vsock,
+			  struct err *err)
 {
 	bool there = access(VSOCK_DEVICE, R_OK | W_OK) == 0 && (ops->caps & HV_CAP_VSOCK);
 
@@ -68,7 +71,8 @@ static int choose_channel(const struct moat_config *c, const struct hv_ops *ops,
 	if (strcmp(c->agent.channel, "virtio-serial") == 0)
 		return 0;
 	if (strcmp(c->agent.channel, "vsock") == 0 && !there)
-		return err_set(err, ENODEV, "agent.moat.channel = \"vsock\": %s cannot be used", VSOCK_DEVICE);
+		return err_set(err, ENODEV, "agent.moat.channel = \"vsock\": %s cannot be used",
+			       VSOCK_DEVICE);
 	*ret_vsock = there;
 	return 0;
 }
@@ -78,7 +82,8 @@ static char *nonempty(const char *s)
 	return s && *s ? strdup(s) : NULL;
 }
 
-static int fill(const struct rt *rt, const char *id, const struct moat_config *c, struct vm_setup *s, struct err *err)
+static int fill(const struct rt *rt, const char *id, const struct moat_config *c,
+		struct vm_setup *s, struct err *err)
 {
 	const struct hv_ops *ops = hv_find(c->runtime.hypervisor);
 	enum accel accel = ACCEL_TCG;
@@ -86,7 +91,8 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	int r;
 
 	if (!ops)
-		return err_set(err, EINVAL, "runtime.hypervisor '%s' is not known", c->runtime.hypervisor);
+		return err_set(err, EINVAL, "runtime.hypervisor '%s' is not known",
+			       c->runtime.hypervisor);
 	if (strcmp(ops->name, "fake") != 0) {
 		r = accel_choose(c->qemu.accelerator, &accel, why, sizeof(why), err);
 		if (r < 0)
@@ -117,9 +123,10 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	s->console_log_limit = c->runtime.console_log_limit;
 	s->boot_timeout = c->agent.boot_timeout;
 	s->hugepages = c->qemu.enable_hugepages;
-	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug || c->runtime.enable_debug;
-	if (!s->id || !s->hypervisor || !s->path || !s->machine || !s->accel || !s->kernel || !s->initrd || !s->virtiofsd ||
-	    !s->virtiofs_cache || !s->virtiofsd_args || !s->hostname)
+	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug ||
+		   c->runtime.enable_debug;
+	if (!s->id || !s->hypervisor || !s->path || !s->machine || !s->accel || !s->kernel ||
+	    !s->initrd || !s->virtiofsd || !s->virtiofs_cache || !s->virtiofsd_args || !s->hostname)
 		return err_errno(err, ENOMEM, "configuration");
 	return 0;
 }

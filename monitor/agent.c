@@ -62,8 +62,8 @@ static void on_deadline(struct loop_source *src, void *data)
 	finish(p, NULL, &err);
 }
 
-int agent_call(struct agent *a, const char *method, json_t *params, int timeout_ms, agent_reply_fn reply, void *data,
-	       struct err *err)
+int agent_call(struct agent *a, const char *method, json_t *params, int timeout_ms,
+	       agent_reply_fn reply, void *data, struct err *err)
 {
 	_json_ json_t *owned = params;
 	struct pending *p;
@@ -223,7 +223,8 @@ static int new_session(struct agent *a, struct err *err)
 		return err_errno(err, errno, "getrandom");
 	for (i = 0; i < sizeof(raw); i++)
 		snprintf(a->session + 2 * i, 3, "%02x", raw[i]);
-	hello = json_pack("{s:i, s:i, s:s}", "min", WIRE_VERSION, "max", WIRE_VERSION, "session", a->session);
+	hello = json_pack("{s:i, s:i, s:s}", "min", WIRE_VERSION, "max", WIRE_VERSION, "session",
+			  a->session);
 	text = hello ? js_dump(hello) : NULL;
 	if (!text)
 		return err_errno(err, ENOMEM, "agent");
@@ -231,9 +232,10 @@ static int new_session(struct agent *a, struct err *err)
 	return r < 0 ? err_errno(err, -r, "agent channel") : 0;
 }
 
-int agent_new(struct monitor *m, int fd, const struct agent_events *ev, struct agent **ret, struct err *err)
+int agent_new(struct monitor *m, int fd, const struct agent_events *ev, struct agent **ret,
+	      struct err *err)
 {
-	static const struct wire_handler handler = {.on_frame = on_frame, .on_closed = on_closed};
+	static const struct wire_handler handler = { .on_frame = on_frame, .on_closed = on_closed };
 	static const struct wire_options opt = {};
 	struct agent *a = calloc(1, sizeof(*a));
 	int r;

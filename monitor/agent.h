@@ -19,14 +19,15 @@ struct agent_events {
 };
 
 /* Takes fd, the host's end of the channel, and opens a session on it. */
-int agent_new(struct monitor *m, int fd, const struct agent_events *ev, struct agent **ret, struct err *err);
+int agent_new(struct monitor *m, int fd, const struct agent_events *ev, struct agent **ret,
+	      struct err *err);
 void agent_free(struct agent *a); /* pending requests fail first */
 /*
  * Sends a request; params is taken. reply is called exactly once, never from inside this call.
  * timeout_ms > 0.
  */
-int agent_call(struct agent *a, const char *method, json_t *params, int timeout_ms, agent_reply_fn reply, void *data,
-	       struct err *err);
+int agent_call(struct agent *a, const char *method, json_t *params, int timeout_ms,
+	       agent_reply_fn reply, void *data, struct err *err);
 /* A stream frame to the guest (ids already the agent's). */
 int agent_send(struct agent *a, enum wire_type type, uint32_t id, const void *payload, size_t len);
 

@@ -52,13 +52,14 @@ static int on_frame(struct wire_conn *conn, const struct wire_frame *f, void *da
 	case WIRE_REQUEST:
 		return verbs_request(c, f, err);
 	case WIRE_EVENT:
-		return c->process ? standin_event(c, f, err) : err_set(err, EPROTO, "event from a command");
+		return c->process ? standin_event(c, f, err) :
+				    err_set(err, EPROTO, "event from a command");
 	case WIRE_DATA:
 	case WIRE_EOF:
 	case WIRE_CREDIT:
 	case WIRE_CLOSE:
-		return c->process ? stream_from_standin(c->process, f, err)
-				  : err_set(err, EPROTO, "stream frame from a command");
+		return c->process ? stream_from_standin(c->process, f, err) :
+				    err_set(err, EPROTO, "stream frame from a command");
 	default:
 		return err_set(err, EPROTO, "frame of type %d", f->type);
 	}
@@ -100,8 +101,8 @@ static void on_drained(struct wire_conn *conn, void *data)
 
 int client_new(struct monitor *m, int fd, bool creator, struct err *err)
 {
-	static const struct wire_handler handler = {on_frame, on_closed, on_drained};
-	static const struct wire_options opt = {.accept_requests = true};
+	static const struct wire_handler handler = { on_frame, on_closed, on_drained };
+	static const struct wire_options opt = { .accept_requests = true };
 	struct client *c = calloc(1, sizeof(*c));
 	int r;
 

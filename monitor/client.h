@@ -26,7 +26,8 @@ bool clients_busy(const struct monitor *m);
 void client_result(struct client *c, uint32_t id, json_t *result); /* result borrowed; NULL: {} */
 void client_error(struct client *c, uint32_t id, const struct err *err);
 void client_event(struct client *c, json_t *event); /* taken */
-int client_frame(struct client *c, enum wire_type type, uint32_t id, const void *payload, size_t len);
+int client_frame(struct client *c, enum wire_type type, uint32_t id, const void *payload,
+		 size_t len);
 /* Detaches a stand-in from its process and closes its connection after the last byte. */
 void client_let_go(struct client *c);
 

@@ -16,7 +16,7 @@
 #define KILL_TIMEOUT_MS 5000 /* from SIGKILL to the report of the end */
 #define REQUEST_TIMEOUT_MS 20000
 
-static const char *const status_names[] = {"creating", "created", "running", "paused", "stopped"};
+static const char *const status_names[] = { "creating", "created", "running", "paused", "stopped" };
 
 const char *container_status_name(enum container_status s)
 {
@@ -248,7 +248,8 @@ void containers_vm_ended(struct monitor *m, const struct err *err)
 		next_c = c->next;
 		for (p = c->processes; p; p = next) {
 			next = p->next;
-			if (p->phase == PROCESS_NEW && !p->params && !p->wanted_by && p->standin && err->code)
+			if (p->phase == PROCESS_NEW && !p->params && !p->wanted_by && p->standin &&
+			    err->code)
 				continue; /* its command has yet to ask, and will get the reason then */
 			if (p->phase != PROCESS_ENDED && (p->params || p->wanted_by)) {
 				fail(p, err);
@@ -279,7 +280,8 @@ static void ignore_reply(void *data, json_t *result, const struct err *err)
 int process_request(struct process *p, const char *method, json_t *params)
 {
 	p->pending++;
-	if (agent_call(p->container->m->agent, method, json_incref(params), REQUEST_TIMEOUT_MS, ignore_reply, p, NULL) < 0)
+	if (agent_call(p->container->m->agent, method, json_incref(params), REQUEST_TIMEOUT_MS,
+		       ignore_reply, p, NULL) < 0)
 		p->pending--;
 	return 0;
 }
@@ -301,8 +303,8 @@ void process_standin_gone(struct process *p)
 		return;
 	}
 	/* Whoever kills the stand-in means the process: nobody is left to take its output either. */
-	params = json_pack("{s:s, s:s, s:i, s:b, s:b}", "id", p->container->id, "exec", p->exec, "signal", SIGKILL, "all", 0,
-			   "drop", 1);
+	params = json_pack("{s:s, s:s, s:i, s:b, s:b}", "id", p->container->id, "exec", p->exec,
+			   "signal", SIGKILL, "all", 0, "drop", 1);
 	if (params)
 		process_request(p, "process.kill", params);
 	process_expect_death(p);
@@ -333,7 +335,8 @@ void process_expect_death(struct process *p)
 {
 	if (p->phase == PROCESS_ENDED || p->kill_timer)
 		return;
-	p->kill_timer = loop_add_timer(p->container->m->loop, KILL_TIMEOUT_MS, on_kill_timeout, p, NULL);
+	p->kill_timer = loop_add_timer(p->container->m->loop, KILL_TIMEOUT_MS, on_kill_timeout, p,
+				       NULL);
 	if (!p->kill_timer)
 		vm_end_now(p->container->m);
 }
@@ -382,8 +385,8 @@ int container_on_exit(struct monitor *m, json_t *event, struct err *err)
 	standin = p->standin;
 	p->standin = NULL;
 	if (standin) {
-		msg = sig > 0 ? json_pack("{s:s, s:I}", "event", "exit", "signal", sig)
-			      : json_pack("{s:s, s:I}", "event", "exit", "code", code);
+		msg = sig > 0 ? json_pack("{s:s, s:I}", "event", "exit", "signal", sig) :
+				json_pack("{s:s, s:I}", "event", "exit", "code", code);
 		if (msg && js_get_bool(event, "drop", false))
 			json_object_set_new(msg, "drop", json_true());
 		client_event(standin, msg);

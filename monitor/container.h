@@ -13,7 +13,13 @@
 #define EXEC_MAX 63 /* bytes of an exec's name */
 #define PROCESSES_MAX 4096 /* of one container at a time */
 
-enum container_status { CONTAINER_CREATING, CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_PAUSED, CONTAINER_STOPPED };
+enum container_status {
+	CONTAINER_CREATING,
+	CONTAINER_CREATED,
+	CONTAINER_RUNNING,
+	CONTAINER_PAUSED,
+	CONTAINER_STOPPED
+};
 
 enum process_phase {
 	PROCESS_NEW, /* waits for stand-in, request, or the VM */

@@ -22,12 +22,22 @@
 
 /* Read-only pieces of the host that dynamic linking and firmware look-ups need. Missing ones are skipped. */
 static const char *const system_paths[] = {
-	"/usr", "/lib", "/lib64", "/lib32", "/libx32", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives",
-	"/etc/qemu", NULL,
+	"/usr",
+	"/lib",
+	"/lib64",
+	"/lib32",
+	"/libx32",
+	"/bin",
+	"/sbin",
+	"/etc/ld.so.cache",
+	"/etc/alternatives",
+	"/etc/qemu",
+	NULL,
 };
 
 static const char *const device_nodes[] = {
-	"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/kvm", "/dev/vhost-vsock", "/dev/vhost-net", NULL,
+	"/dev/null", "/dev/zero",        "/dev/random",    "/dev/urandom",
+	"/dev/kvm",  "/dev/vhost-vsock", "/dev/vhost-net", NULL,
 };
 
 /* Covers STAGE; host paths below it must have been opened before. */
@@ -54,8 +64,8 @@ static void pieces_done(struct pieces *p)
 	free(p->v);
 }
 
-static int add_piece(struct pieces *p, const char *source, const char *target, bool optional, bool readonly,
-		     struct err *err)
+static int add_piece(struct pieces *p, const char *source, const char *target, bool optional,
+		     bool readonly, struct err *err)
 {
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_NOSUID | (readonly ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV : 0),
@@ -68,15 +78,17 @@ static int add_piece(struct pieces *p, const char *source, const char *target, b
 	tree = (int)syscall(SYS_open_tree, AT_FDCWD, source,
 			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (readonly ? AT_RECURSIVE : 0));
 	if (tree < 0)
-		return optional && (errno == ENOENT || errno == EACCES) ? 0 : err_errno(err, errno, "'%s'", source);
-	if (fstat(tree, &st) < 0 ||
-	    syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return optional && (errno == ENOENT || errno == EACCES) ?
+			       0 :
+			       err_errno(err, errno, "'%s'", source);
+	if (fstat(tree, &st) < 0 || syscall(SYS_mount_setattr, tree, "",
+					    AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
 		return err_errno(err, errno, "'%s'", source);
 	v = reallocarray(p->v, p->n + 1, sizeof(*v));
 	if (!v)
 		return err_errno(err, ENOMEM, "jail");
 	p->v = v;
-	v[p->n] = (struct piece){.tree = -EBADF, .dir = S_ISDIR(st.st_mode)};
+	v[p->n] = (struct piece){ .tree = -EBADF, .dir = S_ISDIR(st.st_mode) };
 	v[p->n].target = strdup(target);
 	if (!v[p->n].target)
 		return err_errno(err, ENOMEM, "jail");
@@ -89,7 +101,8 @@ static int add_program(struct pieces *p, const char *program, struct err *err)
 {
 	char dir[PATH_MAX], *slash;
 
-	if (!program || program[0] != '/' || str_has_prefix(program, "/usr/") || str_has_prefix(program, "/bin/"))
+	if (!program || program[0] != '/' || str_has_prefix(program, "/usr/") ||
+	    str_has_prefix(program, "/bin/"))
 		return 0;
 	if (!realpath(program, dir))
 		return err_errno(err, errno, "'%s'", program);
@@ -119,7 +132,8 @@ static int place(int root, const struct piece *pc, struct err *err)
 {
 	_close_ int at = -EBADF;
 
-	at = pc->dir ? path_mkdirs_in(root, pc->target, 0755, err) : path_touch_in(root, pc->target, 0600, err);
+	at = pc->dir ? path_mkdirs_in(root, pc->target, 0755, err) :
+		       path_touch_in(root, pc->target, 0600, err);
 	if (at < 0)
 		return err_wrap(err, "jail: %s", pc->target);
 	if (syscall(SYS_move_mount, pc->tree, "", at, "",
@@ -132,8 +146,8 @@ static int make_share(struct err *err)
 {
 	/* Shared, so that trees moved in later show up in virtiofsd's own namespace too. */
 	if (mkdir(STAGE MONITOR_SHARE_DIR, 0700) < 0 ||
-	    mount("share", STAGE MONITOR_SHARE_DIR, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=4m,nr_inodes=64k") <
-		    0 ||
+	    mount("share", STAGE MONITOR_SHARE_DIR, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "mode=0755,size=4m,nr_inodes=64k") < 0 ||
 	    mount(NULL, STAGE MONITOR_SHARE_DIR, NULL, MS_SHARED, NULL) < 0)
 		return err_errno(err, errno, "jail: %s", MONITOR_SHARE_DIR);
 	return 0;
@@ -141,12 +155,14 @@ static int make_share(struct err *err)
 
 static int enter_root(struct err *err)
 {
-	if (chdir(STAGE) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	if (chdir(STAGE) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return err_errno(err, errno, "jail: pivot_root");
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return err_errno(err, errno, "jail: /proc");
 	/* Only /run, for the one socket that needs a name until it is connected, stays writable, to root. */
-	if (mount("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=64k,nr_inodes=16") < 0 ||
+	if (mount("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "mode=0700,size=64k,nr_inodes=16") < 0 ||
 	    mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, NULL) < 0)
 		return err_errno(err, errno, "jail: read-only root");
 	return 0;
@@ -165,7 +181,8 @@ static int collect(struct pieces *p, const struct vm_setup *s, struct err *err)
 		r = add_program(p, s->path, err);
 		if (r >= 0)
 			r = add_program(p, s->virtiofsd, err);
-		if (r >= 0 && s->firmware && s->firmware[0] == '/' && !str_has_prefix(s->firmware, "/usr/"))
+		if (r >= 0 && s->firmware && s->firmware[0] == '/' &&
+		    !str_has_prefix(s->firmware, "/usr/"))
 			r = add_piece(p, s->firmware, s->firmware, false, true, err);
 	}
 	for (v = device_nodes; r >= 0 && *v; v++)

@@ -22,7 +22,8 @@ int journal_open(int dirfd, const char *name, struct journal **ret, struct err *
 
 	if (!j)
 		return err_errno(err, ENOMEM, "log %s", name);
-	j->fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	j->fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+		       0600);
 	if (j->fd < 0) {
 		int code = errno;
 

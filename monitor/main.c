@@ -25,13 +25,15 @@ static void log_sink(void *data, enum log_level level, const char *msg)
 	struct monitor *m = data;
 	char line[4096];
 
-	journal_write(m->log, line, log_format_record(line, sizeof(line), LOG_FORMAT_TEXT, level, msg));
+	journal_write(m->log, line,
+		      log_format_record(line, sizeof(line), LOG_FORMAT_TEXT, level, msg));
 }
 
 /* Signals from outside are for the container's stand-in; the monitor only goes when its work is done. */
 static void ignore_signals(void)
 {
-	static const int sigs[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM};
+	static const int sigs[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+				    SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM };
 	size_t i;
 
 	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
@@ -62,8 +64,8 @@ static int run(struct monitor *m, struct err *err)
 
 int main(void)
 {
-	static struct monitor m = {.virtiofsd_pidfd = -EBADF, .console_fd = -EBADF};
-	static const int fds[] = {MONITOR_FD_CONTROL, MONITOR_FD_LISTEN, MONITOR_FD_STATE};
+	static struct monitor m = { .virtiofsd_pidfd = -EBADF, .console_fd = -EBADF };
+	static const int fds[] = { MONITOR_FD_CONTROL, MONITOR_FD_LISTEN, MONITOR_FD_STATE };
 	struct err err = {};
 	size_t i;
 

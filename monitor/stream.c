@@ -16,16 +16,19 @@ static int once(bool *said, struct err *err)
 }
 
 /* Checks a frame against its stream. sends_data: data flows away from the frame's sender on it. */
-static int account(const struct wire_frame *f, struct stream_state *s, bool sends_data, struct err *err)
+static int account(const struct wire_frame *f, struct stream_state *s, bool sends_data,
+		   struct err *err)
 {
 	uint32_t credit;
 
 	if ((f->type == WIRE_DATA || f->type == WIRE_EOF) != sends_data)
-		return err_set(err, EPROTO, "frame of type %d on a stream of the other direction", f->type);
+		return err_set(err, EPROTO, "frame of type %d on a stream of the other direction",
+			       f->type);
 	switch (f->type) {
 	case WIRE_DATA:
 		if (s->eof || !wire_window_take(&s->window, f->len))
-			return err_set(err, EPROTO, s->eof ? "data after its end" : "more data than credit");
+			return err_set(err, EPROTO,
+				       s->eof ? "data after its end" : "more data than credit");
 		return 0;
 	case WIRE_EOF:
 		return once(&s->eof, err);
@@ -49,7 +52,9 @@ int stream_from_guest(struct monitor *m, const struct wire_frame *f, struct err 
 		return err_set(err, EPROTO, "stream that cannot exist");
 	/* Processes whose end crossed this frame are gone already; ids that were never given out are an attack. */
 	if (!p)
-		return f->id >= m->next_stream ? err_set(err, EPROTO, "stream that was never opened") : 0;
+		return f->id >= m->next_stream ?
+			       err_set(err, EPROTO, "stream that was never opened") :
+			       0;
 	if (p->phase == PROCESS_NEW)
 		return err_set(err, EPROTO, "stream of a process that was not asked for");
 	r = account(f, &p->streams[n], n != 0, err);

@@ -57,8 +57,8 @@ static void on_reply(void *data, json_t *result, const struct err *err)
 }
 
 /* Hands a request on to the agent; its reply goes back to the client. */
-static int forward(struct client *c, uint32_t id, const char *method, struct container *k, json_t *params,
-		   enum container_status on_success, struct err *err)
+static int forward(struct client *c, uint32_t id, const char *method, struct container *k,
+		   json_t *params, enum container_status on_success, struct err *err)
 {
 	struct call *call = calloc(1, sizeof(*call));
 	int r;
@@ -85,7 +85,8 @@ static int forward(struct client *c, uint32_t id, const char *method, struct con
 	return 0;
 }
 
-static int need_container(struct client *c, const json_t *params, struct container **ret, struct err *err)
+static int need_container(struct client *c, const json_t *params, struct container **ret,
+			  struct err *err)
 {
 	const char *id = js_get_str(params, "id");
 
@@ -149,14 +150,17 @@ static int do_attach(struct client *c, uint32_t id, json_t *params, struct err *
 	return LATER;
 }
 
-static int want_process(struct client *c, uint32_t id, const char *cid, const char *exec, json_t *params, struct err *err)
+static int want_process(struct client *c, uint32_t id, const char *cid, const char *exec,
+			json_t *params, struct err *err)
 {
 	struct process *p = process_get(c->m, cid, exec, err);
 
 	if (!p)
 		return err ? -err->code : -ENOMEM;
 	if (p->params || p->phase != PROCESS_NEW)
-		return err_set(err, EEXIST, *exec ? "the exec exists already" : "container with given ID already exists");
+		return err_set(err, EEXIST,
+			       *exec ? "the exec exists already" :
+				       "container with given ID already exists");
 	p->params = json_incref(params);
 	p->wanted_by = c;
 	p->request = id;
@@ -187,7 +191,8 @@ static int do_exec(struct client *c, uint32_t id, json_t *params, struct err *er
 	if (k->status == CONTAINER_STOPPED)
 		return err_set(err, ESRCH, "cannot exec in a stopped container");
 	if (k->status == CONTAINER_PAUSED)
-		return err_set(err, EBUSY, "cannot exec in a paused container (use --ignore-paused to override)");
+		return err_set(err, EBUSY,
+			       "cannot exec in a paused container (use --ignore-paused to override)");
 	return want_process(c, id, k->id, exec, params, err);
 }
 
@@ -219,7 +224,9 @@ static int do_kill(struct client *c, uint32_t id, json_t *params, struct err *er
 	if (sig < 0 || sig > 64)
 		return err_set(err, EINVAL, "signal %lld is out of range", (long long)sig);
 	if (k->status == CONTAINER_STOPPED)
-		return js_get_bool(params, "all", false) ? DONE : err_set(err, ESRCH, "container not running");
+		return js_get_bool(params, "all", false) ?
+			       DONE :
+			       err_set(err, ESRCH, "container not running");
 	init = process_find(k, "");
 	if (sig == SIGKILL && init)
 		process_expect_death(init);
@@ -263,12 +270,14 @@ static int do_processes(struct client *c, uint32_t id, json_t *params, struct er
 	int r;
 
 	r = need_container(c, params, &k, err);
-	return r < 0 ? r : forward(c, id, "container.processes", k, json_incref(params), CONTAINER_CREATING, err);
+	return r < 0 ? r :
+		       forward(c, id, "container.processes", k, json_incref(params),
+			       CONTAINER_CREATING, err);
 }
 
 static int do_state(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
-	static const char *const phases[] = {"idle", "booting", "ready", "ending", "ended"};
+	static const char *const phases[] = { "idle", "booting", "ready", "ending", "ended" };
 	_json_ json_t *result = NULL;
 	json_t *list = json_array();
 	struct container *k;
@@ -276,7 +285,8 @@ static int do_state(struct client *c, uint32_t id, json_t *params, struct err *e
 	(void)params;
 	(void)err;
 	for (k = c->m->containers; k; k = k->next)
-		json_array_append_new(list, json_pack("{s:s, s:s}", "id", k->id, "status", container_status_name(k->status)));
+		json_array_append_new(list, json_pack("{s:s, s:s}", "id", k->id, "status",
+						      container_status_name(k->status)));
 	result = json_pack("{s:s, s:o}", "vm", phases[c->m->phase], "containers", list);
 	client_result(c, id, result);
 	return LATER;
@@ -291,9 +301,10 @@ static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *
 	r = need_container(c, params, &k, err);
 	if (r < 0)
 		return r;
-	if ((k->status == CONTAINER_RUNNING || k->status == CONTAINER_PAUSED) && !js_get_bool(params, "force", false))
-		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", k->id,
-			       container_status_name(k->status));
+	if ((k->status == CONTAINER_RUNNING || k->status == CONTAINER_PAUSED) &&
+	    !js_get_bool(params, "force", false))
+		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s",
+			       k->id, container_status_name(k->status));
 	m = c->m;
 	client_result(c, id, NULL);
 	if (js_get_bool(params, "force", false))
@@ -307,9 +318,10 @@ static const struct {
 	const char *method;
 	int (*fn)(struct client *c, uint32_t id, json_t *params, struct err *err);
 } verbs[] = {
-	{"setup", do_setup},   {"commit", do_commit}, {"attach", do_attach}, {"create", do_create},
-	{"exec", do_exec},     {"start", do_start},   {"kill", do_kill},     {"pause", do_pause},
-	{"resume", do_resume}, {"state", do_state},   {"delete", do_delete}, {"processes", do_processes},
+	{ "setup", do_setup },   { "commit", do_commit }, { "attach", do_attach },
+	{ "create", do_create }, { "exec", do_exec },     { "start", do_start },
+	{ "kill", do_kill },     { "pause", do_pause },   { "resume", do_resume },
+	{ "state", do_state },   { "delete", do_delete }, { "processes", do_processes },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)

@@ -37,20 +37,41 @@ int virtiofsd_probe(const char *path, enum virtiofsd_kind *ret, struct err *err)
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		return err_errno(err, errno, "virtio_fs_daemon '%s'", path);
-	*ret = memmem(map, (size_t)st.st_size, option, sizeof(option) - 1) ? VIRTIOFSD_RUST : VIRTIOFSD_C;
+	*ret = memmem(map, (size_t)st.st_size, option, sizeof(option) - 1) ? VIRTIOFSD_RUST :
+									     VIRTIOFSD_C;
 	munmap(map, (size_t)st.st_size);
 	return 0;
 }
 
-int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret, struct err *err)
+int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret,
+		   struct err *err)
 {
 	static const char *const c_options[] = {
-		"-o", "source=" MONITOR_SHARE_DIR, "-o", "sandbox=namespace", "-o", "xattr", "-o", "announce_submounts",
-		"-o", "log_level=warn", "--rlimit-nofile=0", NULL,
+		"-o",
+		"source=" MONITOR_SHARE_DIR,
+		"-o",
+		"sandbox=namespace",
+		"-o",
+		"xattr",
+		"-o",
+		"announce_submounts",
+		"-o",
+		"log_level=warn",
+		"--rlimit-nofile=0",
+		NULL,
 	};
 	static const char *const rust_options[] = {
-		"--shared-dir", MONITOR_SHARE_DIR, "--sandbox", "namespace", "--xattr", "--announce-submounts",
-		"--log-level", "warn", "--rlimit-nofile", "0", NULL,
+		"--shared-dir",
+		MONITOR_SHARE_DIR,
+		"--sandbox",
+		"namespace",
+		"--xattr",
+		"--announce-submounts",
+		"--log-level",
+		"warn",
+		"--rlimit-nofile",
+		"0",
+		NULL,
 	};
 	const char *const *o = kind == VIRTIOFSD_C ? c_options : rust_options;
 	const char *cache = s->virtiofs_cache;
@@ -83,8 +104,8 @@ int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int liste
  * thread never drops them (seen with the C program of QEMU 7.2), so they are limited from outside.
  */
 static const int kept_caps[] = {
-	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SETGID, CAP_SETUID, CAP_MKNOD, CAP_SETFCAP, CAP_SYS_ADMIN,
-	CAP_SETPCAP,
+	CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,  CAP_FSETID,    CAP_SETGID,
+	CAP_SETUID, CAP_MKNOD,        CAP_SETFCAP, CAP_SYS_ADMIN, CAP_SETPCAP,
 };
 
 static bool is_kept(int cap)
@@ -130,7 +151,7 @@ int virtiofsd_start(const struct vm_setup *s, struct virtiofsd *ret, struct err 
 	_close_ int listen_fd = -EBADF, sock = -EBADF, out_r = -EBADF, out_w = -EBADF;
 	_strv_ char **argv = NULL;
 	static char path[] = "PATH=/usr/bin:/bin";
-	char *const env[] = {path, NULL};
+	char *const env[] = { path, NULL };
 	enum virtiofsd_kind kind;
 	int pipefd[2], r;
 
@@ -152,7 +173,7 @@ int virtiofsd_start(const struct vm_setup *s, struct virtiofsd *ret, struct err 
 	out_r = pipefd[0];
 	out_w = pipefd[1];
 
-	const struct spawn_fd fds[] = {{out_w, 1}, {out_w, 2}, {listen_fd, LISTEN_FD}};
+	const struct spawn_fd fds[] = { { out_w, 1 }, { out_w, 2 }, { listen_fd, LISTEN_FD } };
 	const struct spawn sp = {
 		.path = s->virtiofsd,
 		.exe_fd = -EBADF,

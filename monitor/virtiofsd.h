@@ -17,7 +17,8 @@ enum virtiofsd_kind { VIRTIOFSD_C, VIRTIOFSD_RUST };
 
 int virtiofsd_probe(const char *path, enum virtiofsd_kind *ret, struct err *err);
 /* The argument vector (owned by the caller, strv_free). */
-int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret, struct err *err);
+int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret,
+		   struct err *err);
 
 struct virtiofsd {
 	pid_t pid;

@@ -31,7 +31,8 @@
 
 #define SETUP_TIMEOUT_MS 20000
 #define SHUTDOWN_TIMEOUT_MS 2000 /* for the guest to write back */
-#define LOST_TIMEOUT_MS 1000 /* from the end of the agent's channel to the hypervisor's report why */
+#define LOST_TIMEOUT_MS \
+	1000 /* from the end of the agent's channel to the hypervisor's report why */
 #define QUIT_TIMEOUT_MS 2000 /* for the hypervisor to end by itself */
 #define ENTROPY_BYTES 64
 #define VSOCK_DEVICE "/dev/vhost-vsock"
@@ -120,8 +121,8 @@ void vm_end(struct monitor *m)
 {
 	if (m->phase >= VM_ENDING)
 		return;
-	if (m->phase != VM_READY || agent_call(m->agent, "sandbox.shutdown", json_object(), SHUTDOWN_TIMEOUT_MS,
-					       on_shutdown_reply, m, NULL) < 0) {
+	if (m->phase != VM_READY || agent_call(m->agent, "sandbox.shutdown", json_object(),
+					       SHUTDOWN_TIMEOUT_MS, on_shutdown_reply, m, NULL) < 0) {
 		vm_end_now(m);
 		return;
 	}
@@ -147,10 +148,12 @@ static void vm_down(const struct monitor *m, const char *what, struct err *err)
 	char tail[2048] = "";
 
 	journal_tail(m->console, tail, sizeof(tail));
-	err_set(err, EIO, "%s%s%s", what ? what : "the virtual machine has ended", *tail ? "; its console says: " : "", tail);
+	err_set(err, EIO, "%s%s%s", what ? what : "the virtual machine has ended",
+		*tail ? "; its console says: " : "", tail);
 	if (m->phase == VM_BOOTING)
-		err_wrap(err, "the virtual machine did not come up (hypervisor '%s', kernel '%s', initrd '%s')", m->setup.path,
-			 m->setup.kernel, m->setup.initrd);
+		err_wrap(err,
+			 "the virtual machine did not come up (hypervisor '%s', kernel '%s', initrd '%s')",
+			 m->setup.path, m->setup.kernel, m->setup.initrd);
 	else
 		err_wrap(err, "the virtual machine ended unexpectedly");
 }
@@ -241,7 +244,8 @@ static void on_virtiofsd_exit(struct loop_source *src, uint32_t revents, void *d
 	if (m->phase >= VM_ENDING)
 		return;
 	/* Without its files the guest only hangs. */
-	err_set(&err, EIO, "virtiofsd ended unexpectedly (%s %d)", WIFSIGNALED(status) ? "signal" : "exit status",
+	err_set(&err, EIO, "virtiofsd ended unexpectedly (%s %d)",
+		WIFSIGNALED(status) ? "signal" : "exit status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		vm_suspect(m, &err);
@@ -294,10 +298,12 @@ static void on_agent_ready(struct monitor *m)
 		for (i = 0; i < sizeof(raw); i++)
 			snprintf(hex + 2 * i, 3, "%02x", raw[i]);
 	clock_gettime(CLOCK_REALTIME, &now);
-	params = json_pack("{s:s, s:I, s:s, s:s}", "hostname", m->setup.hostname ? m->setup.hostname : "moat", "time_ns",
-			   (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "entropy", hex, "share",
-			   is_fake(m) ? "" : MONITOR_SHARE_TAG);
-	if (!params || agent_call(m->agent, "sandbox.setup", params, SETUP_TIMEOUT_MS, on_sandbox_ready, m, &err) < 0)
+	params = json_pack("{s:s, s:I, s:s, s:s}", "hostname",
+			   m->setup.hostname ? m->setup.hostname : "moat", "time_ns",
+			   (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "entropy", hex,
+			   "share", is_fake(m) ? "" : MONITOR_SHARE_TAG);
+	if (!params || agent_call(m->agent, "sandbox.setup", params, SETUP_TIMEOUT_MS,
+				  on_sandbox_ready, m, &err) < 0)
 		vm_fail(m, &err);
 }
 
@@ -310,7 +316,7 @@ static void on_agent_lost(struct monitor *m, const struct err *err)
 		vm_fail(m, err);
 }
 
-static const struct agent_events agent_events = {.ready = on_agent_ready, .lost = on_agent_lost};
+static const struct agent_events agent_events = { .ready = on_agent_ready, .lost = on_agent_lost };
 
 static void open_session(void *data, int fd)
 {
@@ -379,7 +385,7 @@ static int add_boot_device(struct monitor *m, const struct device *dev, struct e
 
 static int open_vsock(struct monitor *m, struct err *err)
 {
-	struct device dev = {.kind = DEVICE_VSOCK, .vsock = {.cid = vsock_cid(m)}};
+	struct device dev = { .kind = DEVICE_VSOCK, .vsock = { .cid = vsock_cid(m) } };
 
 	if (!m->setup.vsock)
 		return 0;
@@ -391,7 +397,8 @@ static int open_vsock(struct monitor *m, struct err *err)
 
 static int start_virtiofsd(struct monitor *m, struct err *err)
 {
-	struct device dev = {.kind = DEVICE_FS, .fs = {.tag = MONITOR_SHARE_TAG, .queue_size = 1024}};
+	struct device dev = { .kind = DEVICE_FS,
+			      .fs = { .tag = MONITOR_SHARE_TAG, .queue_size = 1024 } };
 	struct virtiofsd v;
 	int r;
 
@@ -407,7 +414,8 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 	if (r < 0)
 		return r;
 	m->virtiofsd_exit = loop_add_io(m->loop, v.pidfd, EPOLLIN, on_virtiofsd_exit, m, err);
-	if (!m->virtiofsd_exit || !loop_add_io(m->loop, v.output, EPOLLIN, on_virtiofsd_output, m, err))
+	if (!m->virtiofsd_exit ||
+	    !loop_add_io(m->loop, v.output, EPOLLIN, on_virtiofsd_output, m, err))
 		return -err->code;
 	return 0;
 }
@@ -472,7 +480,8 @@ void vm_boot(struct monitor *m)
 	int r;
 
 	m->phase = VM_BOOTING;
-	m->boot_timer = loop_add_timer(m->loop, (int64_t)m->setup.boot_timeout * 1000, on_boot_timeout, m, &err);
+	m->boot_timer = loop_add_timer(m->loop, (int64_t)m->setup.boot_timeout * 1000,
+				       on_boot_timeout, m, &err);
 	r = m->boot_timer ? devices_new(m->setup.ports, &m->devices, &err) : -ENOMEM;
 	if (r >= 0)
 		r = start_virtiofsd(m, &err);

@@ -56,7 +56,9 @@ static void on_io(struct loop_source *src, uint32_t revents, void *data)
 
 static void attempt(struct vsock_connect *v)
 {
-	struct sockaddr_vm addr = {.svm_family = AF_VSOCK, .svm_cid = v->cid, .svm_port = VSOCK_AGENT_PORT};
+	struct sockaddr_vm addr = { .svm_family = AF_VSOCK,
+				    .svm_cid = v->cid,
+				    .svm_port = VSOCK_AGENT_PORT };
 
 	v->fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (v->fd < 0) {
@@ -73,8 +75,8 @@ static void attempt(struct vsock_connect *v)
 		again(v);
 }
 
-int vsock_connect_new(struct loop *loop, uint32_t cid, vsock_connected_fn fn, void *data, struct vsock_connect **ret,
-		      struct err *err)
+int vsock_connect_new(struct loop *loop, uint32_t cid, vsock_connected_fn fn, void *data,
+		      struct vsock_connect **ret, struct err *err)
 {
 	struct vsock_connect *v = calloc(1, sizeof(*v));
 

@@ -20,8 +20,8 @@ struct vsock_connect;
 typedef void (*vsock_connected_fn)(void *data, int fd);
 
 /* Tries until it succeeds or is given up with vsock_connect_free(). */
-int vsock_connect_new(struct loop *loop, uint32_t cid, vsock_connected_fn fn, void *data, struct vsock_connect **ret,
-		      struct err *err);
+int vsock_connect_new(struct loop *loop, uint32_t cid, vsock_connected_fn fn, void *data,
+		      struct vsock_connect **ret, struct err *err);
 void vsock_connect_free(struct vsock_connect *v);
 
 #endif

@@ -144,7 +144,8 @@ static int check(struct setup *s, struct err *err)
 	return 0;
 }
 
-int setup_decode(json_t *json, int *fds, size_t n_fds, struct setup *ret, struct err *err)
+/* Takes json and fds, also on failure. */
+static int decode(json_t *json, int *fds, size_t n_fds, struct setup *ret, struct err *err)
 {
 	struct js_ctx ctx = { .strict = true, .err = err };
 	int r;
@@ -154,9 +155,9 @@ int setup_decode(json_t *json, int *fds, size_t n_fds, struct setup *ret, struct
 		.ipcns = -1,
 		.utsns = -1,
 		.join = { -1, -1, -1, -1 },
-		.fds = fds,
-		.n_fds = n_fds,
 	};
+	ret->fds = fds;
+	ret->n_fds = n_fds;
 	ret->warnings = json_array();
 	r = ret->warnings ? js_decode(json, setup_fields, ret, "", &ctx) :
 			    err_errno(err, ENOMEM, "set-up message");
@@ -173,7 +174,7 @@ int setup_recv(int sock, struct setup *ret, struct err *err)
 
 	*ret = (struct setup){ 0 };
 	r = setup_msg_recv(sock, &limits, &json, &fds, &n_fds, err);
-	return r < 0 ? r : setup_decode(json, fds, n_fds, ret, err);
+	return r < 0 ? r : decode(json, fds, n_fds, ret, err);
 }
 
 void setup_done(struct setup *s)

@@ -71,8 +71,6 @@ struct setup {
 
 /* Receives and checks the message. -ENODATA: the command is gone. ret is to be freed even on failure. */
 int setup_recv(int sock, struct setup *ret, struct err *err);
-/* The checks alone; takes json and fds (also on failure). */
-int setup_decode(json_t *json, int *fds, size_t n_fds, struct setup *ret, struct err *err);
 void setup_done(struct setup *s); /* closes the descriptors; may be repeated */
 
 /* The descriptor with that index, which was checked; -EBADF for -1. */

@@ -5,9 +5,20 @@
 
 #include "base/json.h"
 
-#define STR(name, fl) {.key = #name, .type = JS_STR, .offset = offsetof(struct vm_setup, name), .flags = (fl)}
-#define U32(name) {.key = #name, .type = JS_U32, .offset = offsetof(struct vm_setup, name), .flags = JS_REQUIRED}
-#define FLAG(name) {.key = #name, .type = JS_BOOL, .offset = offsetof(struct vm_setup, name)}
+#define STR(name, fl)                                                                    \
+	{                                                                                \
+		.key = #name, .type = JS_STR, .offset = offsetof(struct vm_setup, name), \
+		.flags = (fl)                                                            \
+	}
+#define U32(name)                                                                        \
+	{                                                                                \
+		.key = #name, .type = JS_U32, .offset = offsetof(struct vm_setup, name), \
+		.flags = JS_REQUIRED                                                     \
+	}
+#define FLAG(name)                                                                       \
+	{                                                                                \
+		.key = #name, .type = JS_BOOL, .offset = offsetof(struct vm_setup, name) \
+	}
 
 static const struct js_field fields[] = {
 	STR(id, JS_REQUIRED | JS_NONEMPTY),
@@ -22,7 +33,9 @@ static const struct js_field fields[] = {
 	STR(kernel_params, 0),
 	STR(virtiofsd, JS_REQUIRED),
 	STR(virtiofs_cache, JS_REQUIRED),
-	{.key = "virtiofsd_args", .type = JS_STRV, .offset = offsetof(struct vm_setup, virtiofsd_args)},
+	{ .key = "virtiofsd_args",
+	  .type = JS_STRV,
+	  .offset = offsetof(struct vm_setup, virtiofsd_args) },
 	STR(hostname, 0),
 	U32(memory),
 	U32(vcpus),
@@ -75,7 +88,7 @@ json_t *vm_setup_to_json(const struct vm_setup *s)
 
 int vm_setup_from_json(const json_t *tree, struct vm_setup *ret, struct err *err)
 {
-	struct js_ctx ctx = {.strict = true, .err = err};
+	struct js_ctx ctx = { .strict = true, .err = err };
 
 	memset(ret, 0, sizeof(*ret));
 	return js_decode(tree, fields, ret, "setup", &ctx);

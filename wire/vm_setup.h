@@ -36,7 +36,8 @@ struct vm_setup {
 };
 
 json_t *vm_setup_to_json(const struct vm_setup *s); /* fresh; NULL on ENOMEM */
-int vm_setup_from_json(const json_t *tree, struct vm_setup *ret, struct err *err); /* vm_setup_done() also after failure */
+int vm_setup_from_json(const json_t *tree, struct vm_setup *ret,
+		       struct err *err); /* vm_setup_done() also after failure */
 void vm_setup_done(struct vm_setup *s);
 
 #endif

@@ -14,7 +14,8 @@
 # is to the reference in the same line, above 1 is worse; "best" is the ratio of the best runs, which a busy
 # machine disturbs less. The table goes to standard output and $BUILD/bench.txt, all numbers to $BUILD/bench.json.
 #
-# BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_MACHINE=microvm BENCH_KERNEL= BENCH_STRICT=1
+# BENCH_CGROUP=/DIR is a parent for the containers' cgroups: on a busy machine one with many cpu shares in which
+# this script runs too. Others: BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_MACHINE=microvm BENCH_KERNEL= BENCH_STRICT=1
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -27,6 +28,8 @@ kernel=${BENCH_KERNEL:-$build/guest/vmlinux}
 runs=${BENCH_RUNS:-5}
 counts=${BENCH_COUNTS:-1 10 100}
 stream_mb=${BENCH_STREAM_MB:-200}
+# Between the subjects of measure
+and=,
 ALL="run state exec stdio memory"
 
 die()
@@ -48,11 +51,13 @@ done
 
 work=$(mktemp -d /tmp/moat-bench.XXXXXX)
 samples=$work/samples rows=$work/rows
-: >"$samples" >"$rows"
+touch "$samples" "$rows"
 
 moat=("$build/release/moat" --config "$work/moat.toml" --root "$work/moat")
 fake=("$build/release/moat" --config "$work/fake.toml" --root "$work/fake")
+# shellcheck disable=SC2034 # used by name
 runc=(runc --root "$work/runc")
+# shellcheck disable=SC2034
 crun=(crun --root "$work/crun")
 
 cleanup()
@@ -99,16 +104,24 @@ have()
 	}
 }
 
+# bundle NAME FILTER: the busybox root file system with the configuration changed by a jq filter
+bundle()
+{
+	mkdir -p "$work/$1"
+	jq --arg root "$work/true/rootfs" --arg cgroup "${BENCH_CGROUP:+$BENCH_CGROUP/$1}" \
+		".root.path = \$root | if \$cgroup == \"\" then . else .linux.cgroupsPath = \$cgroup end | $2" \
+		"$work/true/config.json" >"$work/json"
+	mv "$work/json" "$work/$1/config.json"
+}
+
 make_bundles()
 {
 	mkdir -p "$work"/{moat,fake,runc,crun}
 	MOAT=${moat[0]} guest/mkbundle.sh "$work/true" /bin/true
 	cp "$tools/guest" "$work/true/rootfs/bin/bench-guest"
-	mkdir "$work/idle" "$work/plain"
-	jq --arg root "$work/true/rootfs" '.root.path = $root | .process.args = ["sleep", "1000000"]' \
-		"$work/true/config.json" >"$work/idle/config.json"
+	bundle true .
 	# The guest's own process namespace: shows the agent.
-	jq '.linux.namespaces |= map(select(.type != "pid"))' "$work/idle/config.json" >"$work/plain/config.json"
+	bundle plain '.process.args = ["sleep", "1000000"] | .linux.namespaces |= map(select(.type != "pid"))'
 	printf '[runtime]\nhypervisor = "fake"\n' >"$work/fake.toml"
 	printf '[hypervisor.qemu]\nmachine_type = "%s"\nkernel = "%s"\n' "${BENCH_MACHINE:-q35}" "$kernel" >"$work/moat.toml"
 }
@@ -118,7 +131,10 @@ make_bundles()
 start()
 {
 	local -n runtime=$1
-	local command=("${runtime[@]}" run --detach --bundle "$work/${3:-idle}" "$2")
+	local name=${3:-$1-$2} command
+
+	[ -n "${3:-}" ] || bundle "$name" '.process.args = ["sleep", "1000000"]'
+	command=("${runtime[@]}" run --detach --bundle "$work/$name" "$2")
 
 	if [ "$1" = crun ] && [ -d /sys/fs/cgroup/unified ]; then
 		# shellcheck disable=SC2016 # for the inner shell
@@ -138,18 +154,23 @@ json_of()
 	jq -r "$2" "$work/moat/$1/state.json"
 }
 
+# The pids of PID's children, one a line
+children()
+{
+	cat /proc/"$1"/task/*/children 2>/dev/null | tr " " "\n" | grep . || :
+}
+
 # The pid of moat container ID's QEMU: the monitor's child of that name.
 qemu_of()
 {
-	local monitor pid
+	local pid
 
-	monitor=$(json_of "$1" .monitor.pid)
-	for pid in $(cat /proc/"$monitor"/task/*/children); do
+	while read -r pid; do
 		if [[ $(cat "/proc/$pid/comm") == qemu* ]]; then
 			echo "$pid"
 			return
 		fi
-	done
+	done < <(children "$(json_of "$1" .monitor.pid)")
 	die "container $1 has no QEMU"
 }
 
@@ -237,7 +258,7 @@ section_state()
 				local -n runtime=$name
 				args+=("${name/fake/moat}" "${runtime[@]}")
 				# shellcheck disable=SC2206 # two words
-				args+=($command ,)
+				args+=($command "$and")
 			done
 			"$tools/measure" $((4 * runs)) "${args[@]}" | sample "$case" ms
 			for name in "${have[@]:1}"; do
@@ -263,7 +284,7 @@ section_exec()
 	done
 	for name in "${have[@]}"; do
 		local -n runtime=$name
-		args+=("$name" "${runtime[@]}" exec exec /bin/true ,)
+		args+=("$name" "${runtime[@]}" exec exec /bin/true "$and")
 	done
 	"$tools/measure" "$runs" moat "${moat[@]}" exec exec /bin/true , "moat, no VM" "${fake[@]}" exec exec exit 0 , \
 		"${args[@]}" | sample "exec /bin/true" ms
@@ -330,10 +351,10 @@ descendants()
 {
 	local pid
 
-	for pid in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+	while read -r pid; do
 		echo "$pid"
 		descendants "$pid"
-	done
+	done < <(children "$1")
 }
 
 memory_once()

@@ -85,4 +85,5 @@ START_TEST(no_file_is_reused)
 }
 END_TEST
 
-UNIT_MAIN("monitor_journal", tail_is_one_clean_line, tail_keeps_the_end, file_is_bounded, no_file_is_reused)
+UNIT_MAIN("monitor_journal", tail_is_one_clean_line, tail_keeps_the_end, file_is_bounded,
+	  no_file_is_reused)

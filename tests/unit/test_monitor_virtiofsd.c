@@ -33,7 +33,8 @@ START_TEST(kinds)
 	unit_ok(virtiofsd_probe(path, &kind, &err), &err);
 	ck_assert_int_eq(kind, VIRTIOFSD_C);
 	ck_assert_int_eq(chmod(path, 0644), 0);
-	unit_fails(virtiofsd_probe("/nonexistent", &kind, &err), ENOENT, &err, "virtio_fs_daemon '/nonexistent'");
+	unit_fails(virtiofsd_probe("/nonexistent", &kind, &err), ENOENT, &err,
+		   "virtio_fs_daemon '/nonexistent'");
 	unit_fails(virtiofsd_probe(dir, &kind, &err), EACCES, &err, "not an executable file");
 	unit_rmdir(dir);
 }
@@ -50,18 +51,22 @@ static bool has(char *const *v, const char *s)
 START_TEST(arguments)
 {
 	char program[] = "/usr/lib/x", cache[] = "never", option[] = "--thread-pool-size=1";
-	char *extra[] = {option, NULL};
-	struct vm_setup s = {.virtiofsd = program, .virtiofs_cache = cache, .virtiofsd_args = extra};
+	char *extra[] = { option, NULL };
+	struct vm_setup s = { .virtiofsd = program,
+			      .virtiofs_cache = cache,
+			      .virtiofsd_args = extra };
 	struct err err = {};
 	_strv_ char **c = NULL;
 	_strv_ char **rust = NULL;
 
 	unit_ok(virtiofsd_argv(&s, VIRTIOFSD_C, 3, &c, &err), &err);
 	ck_assert_str_eq(c[0], "/usr/lib/x");
-	ck_assert(has(c, "--fd=3") && has(c, "source=/share") && has(c, "sandbox=namespace") && has(c, "-ocache=none"));
+	ck_assert(has(c, "--fd=3") && has(c, "source=/share") && has(c, "sandbox=namespace") &&
+		  has(c, "-ocache=none"));
 	ck_assert(has(c, "--thread-pool-size=1"));
 	unit_ok(virtiofsd_argv(&s, VIRTIOFSD_RUST, 3, &rust, &err), &err);
-	ck_assert(has(rust, "--fd=3") && has(rust, "--shared-dir") && has(rust, "/share") && has(rust, "--cache=never"));
+	ck_assert(has(rust, "--fd=3") && has(rust, "--shared-dir") && has(rust, "/share") &&
+		  has(rust, "--cache=never"));
 	ck_assert(!has(rust, "-o"));
 }
 END_TEST

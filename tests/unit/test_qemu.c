@@ -690,7 +690,7 @@ static void check_status(const char *text, bool root)
 	static const char *const ns[] = { "mnt", "net", "ipc", "uts", "cgroup" };
 	int n = 0;
 
-	ck_assert_msg(strstr(text, "limits 256 67108864 0\n") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "limits 129 67108864 0\n") != NULL, "%s", text);
 	ck_assert_msg(strstr(text, "NoNewPrivs:\t1\n") != NULL, "%s", text);
 	ck_assert_msg(strstr(text, "pdeathsig 9") != NULL, "%s", text);
 	ck_assert_msg(strstr(text, "CapEff:\t0000000000000000\n") != NULL, "%s", text);

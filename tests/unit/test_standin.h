@@ -61,7 +61,8 @@ static inline char *rig_program(void)
 	path[n] = '\0';
 	for (int i = 0; i < 3; i++) /* build/X/tests/unit/test_standin_y */
 		*strrchr(path, '/') = '\0';
-	return strcat(path, "/moat-standin");
+	memcpy(strchr(path, '\0'), "/moat-standin", sizeof("/moat-standin"));
+	return path;
 }
 
 /* A descriptor for the message: its index. Taken. */
@@ -295,6 +296,21 @@ static inline void rig_expect_exit(struct rig *r, int code)
 
 	ck_assert_msg(WIFEXITED(status), "killed by signal %d", WTERMSIG(status));
 	ck_assert_int_eq(WEXITSTATUS(status), code);
+}
+
+/* Field n (from 4 on) of its /proc/PID/stat. */
+static inline long rig_stat(struct rig *r, int n)
+{
+	char path[64];
+	_free_ char *text = NULL;
+	struct err err = { 0 };
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", r->pid);
+	unit_ok(io_read_file(AT_FDCWD, path, 4096, &text, NULL, &err), &err);
+	char *p = strrchr(text, ')') + 3; /* field 3, a letter */
+	for (int i = 3; i < n; i++)
+		p = strchr(p, ' ') + 1;
+	return strtol(p, NULL, 10);
 }
 
 static inline void rig_done(struct rig *r)

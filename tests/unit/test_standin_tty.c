@@ -72,15 +72,7 @@ START_TEST(raw_mode)
 	ck_assert_int_eq(io_read_all(master, back, sizeof(all)), 0);
 	ck_assert_mem_eq(back, all, sizeof(all));
 	/* it is the controlling terminal */
-	char path[64], text[512];
-	snprintf(path, sizeof(path), "/proc/%d/stat", rig.pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC), tty_nr = 0;
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	ck_assert_int_gt(n, 0);
-	text[n] = '\0';
-	ck_assert_int_eq(sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %d", &tty_nr), 1);
-	ck_assert_int_ne(tty_nr, 0);
+	ck_assert_int_ne(rig_stat(&rig, 7), 0);
 	rig_put_text(&rig, WIRE_EVENT, 0, "{\"event\":\"exit\",\"code\":6}");
 	rig_expect_exit(&rig, 6);
 	close(master);

@@ -31,7 +31,7 @@ static void close_dir(void)
 
 static struct state make(void)
 {
-	struct state s = {.monitor = {1234, UINT64_MAX}, .standin = {1235, 7}};
+	struct state s = { .monitor = { 1234, UINT64_MAX }, .standin = { 1235, 7 } };
 
 	s.id = strdup("c1");
 	s.phase = strdup("created");
@@ -99,8 +99,9 @@ END_TEST
 
 START_TEST(other_version)
 {
-	static const char text[] = "{\"version\":99,\"id\":\"a\",\"phase\":\"created\",\"boot_id\":\"\",\"bundle\":\"\",\"rootfs\":\"\","
-				   "\"created\":\"\"}";
+	static const char text[] =
+		"{\"version\":99,\"id\":\"a\",\"phase\":\"created\",\"boot_id\":\"\",\"bundle\":\"\",\"rootfs\":\"\","
+		"\"created\":\"\"}";
 	struct state t;
 	struct err err = {};
 
@@ -115,7 +116,7 @@ END_TEST
 START_TEST(processes)
 {
 	struct state s = make();
-	struct state_process self = {.pid = getpid()};
+	struct state_process self = { .pid = getpid() };
 	char boot[37];
 	int fd;
 

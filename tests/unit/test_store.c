@@ -50,7 +50,8 @@ START_TEST(claim_once)
 
 	a = store_claim(root, "c1", &err);
 	unit_ok(a, &err);
-	unit_fails(store_claim(root, "c1", &err), EEXIST, &err, "container with given ID already exists");
+	unit_fails(store_claim(root, "c1", &err), EEXIST, &err,
+		   "container with given ID already exists");
 	unit_fails(store_claim(root, "../c1", &err), EINVAL, &err, "invalid container ID format");
 	unit_fails(store_claim(root, "", &err), EINVAL, &err, "container id cannot be empty");
 	unit_fails(store_lock(root, "c1", 20, &err), ETIMEDOUT, &err, "in use by another command");
@@ -130,4 +131,5 @@ START_TEST(planted_entries)
 }
 END_TEST
 
-UNIT_MAIN("store", root_directory, claim_once, lock_of_a_removed_directory, race_of_claims, listing, planted_entries)
+UNIT_MAIN("store", root_directory, claim_once, lock_of_a_removed_directory, race_of_claims, listing,
+	  planted_entries)

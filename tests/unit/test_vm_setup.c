@@ -6,14 +6,30 @@
 #include "tests/unit/unit.h"
 #include "wire/vm_setup.h"
 
-static char *args[] = {(char *)"--a", (char *)"b,c", NULL};
+static char *args[] = { (char *)"--a", (char *)"b,c", NULL };
 
 #define STR(s) ((char *)(s)) /* nothing here is written to */
 
 static const struct vm_setup sample = {
-	.id = STR("c1"), .hypervisor = STR("qemu"), .path = STR("/usr/bin/q"), .machine = STR("q35"), .accel = STR("tcg"), .kernel = STR("/k"), .initrd = STR("/i"),
-	.kernel_params = STR("a b"), .virtiofsd = STR("/v"), .virtiofs_cache = STR("auto"), .virtiofsd_args = args, .hostname = STR("h"),
-	.memory = 256, .vcpus = 2, .ports = 8, .boot_timeout = 60, .uid = 0x70000002, .vsock = true, .debug = true,
+	.id = STR("c1"),
+	.hypervisor = STR("qemu"),
+	.path = STR("/usr/bin/q"),
+	.machine = STR("q35"),
+	.accel = STR("tcg"),
+	.kernel = STR("/k"),
+	.initrd = STR("/i"),
+	.kernel_params = STR("a b"),
+	.virtiofsd = STR("/v"),
+	.virtiofs_cache = STR("auto"),
+	.virtiofsd_args = args,
+	.hostname = STR("h"),
+	.memory = 256,
+	.vcpus = 2,
+	.ports = 8,
+	.boot_timeout = 60,
+	.uid = 0x70000002,
+	.vsock = true,
+	.debug = true,
 };
 
 START_TEST(round_trip)

@@ -323,7 +323,7 @@ START_TEST(interleaving)
 	while (a.frames < a.want)
 		run(l);
 	ck_assert_uint_eq(a.frames, b.frames);
-	ck_assert_uint_eq(a.bytes, total + 80 * 4);
+	ck_assert_uint_eq(a.bytes, total + sizeof(uint32_t) * 80);
 	ck_assert_uint_eq(a.sum, b.sum);
 	ck_assert_uint_eq(a.closed + b.closed, 0);
 	free(p);

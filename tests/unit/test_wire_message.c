@@ -148,7 +148,7 @@ START_TEST(error_text_is_cleaned)
 	p = text + sprintf(text, "{\"error\":{\"code\":5,\"message\":\"");
 	for (int i = 0; i < 200000; i++)
 		p += sprintf(p, "\xe2\x82\xac");
-	strcpy(p, "\"}}");
+	memcpy(p, "\"}}", 4);
 	f = frame(WIRE_REPLY, text);
 	err.code = 0;
 	ck_assert_int_eq(wire_parse_reply(&f, &v, NULL, &err), -EIO);
