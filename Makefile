@@ -96,7 +96,7 @@ CFLAGS_ALL += -O1 -g -fPIE -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,add
 LDFLAGS_ALL += -fsanitize=address,undefined
 else ifeq ($(VARIANT),analyze)
 # gcc 12 calls each pointer stored at a variable index a leak; LeakSanitizer looks for those.
-CFLAGS_ALL += -O1 -g -fPIE -fanalyzer -Wno-analyzer-malloc-leak
+CFLAGS_ALL += -O1 -g -fPIE -DMOAT_ANALYZE -fanalyzer -Wno-analyzer-malloc-leak
 endif
 CFLAGS_ALL += $(CFLAGS)
 LDFLAGS_ALL += $(LDFLAGS)
@@ -263,7 +263,7 @@ TIDY := $(patsubst %.c,$(BUILD)/lint/%.tidy,$(ALL_SRC) $(TEST_SRC) $(FUZZ_SRC))
 lint-tidy: $(TIDY)
 $(BUILD)/lint/%.tidy: %.c .clang-tidy $(filter %.h,$(wildcard $(MODULES:=/*.h) tests/unit/*.h)) | $(B)/version.h
 	$(call say,TIDY,$<)
-	$(Q)mkdir -p $(@D) && clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 $(CPPFLAGS_ALL) $(CHECK_CFLAGS) \
+	$(Q)mkdir -p $(@D) && clang-tidy --quiet --warnings-as-errors='*' $< -- -std=gnu11 -DMOAT_ANALYZE $(CPPFLAGS_ALL) $(CHECK_CFLAGS) \
 		>$@.log 2>&1 || { cat $@.log; exit 1; }
 	$(Q)touch $@
 

@@ -8,6 +8,10 @@
 
 #include "base/str.h"
 
+#undef err_set
+#undef err_errno
+#undef err_wrap
+
 const char *err_str(int code)
 {
 	static __thread char buf[128];

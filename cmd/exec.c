@@ -10,7 +10,7 @@
 #include "cmd/command.h"
 #include "cmd/foreground.h"
 
-#define PROCESS_MAX_BYTES (16u * 1024 * 1024)
+#define PROCESS_MAX_BYTES ((size_t)16 << 20)
 
 static struct {
 	const char *process, *cwd, *user, *pid_file, *console_socket, *apparmor, *label;

@@ -18,7 +18,7 @@
 #include "base/path.h"
 #include "base/str.h"
 
-#define PROC_FILE_MAX (1024u * 1024)
+#define PROC_FILE_MAX ((size_t)1 << 20)
 
 /* One mounted hierarchy. */
 struct hierarchy {

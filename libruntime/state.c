@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/str.h"
 
-#define STATE_MAX_BYTES (4u * 1024 * 1024)
+#define STATE_MAX_BYTES ((size_t)4 << 20)
 
 static const struct js_field process_fields[] = {
 	{ .key = "pid",

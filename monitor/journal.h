@@ -12,7 +12,7 @@
 
 struct journal;
 
-#define JOURNAL_FILE_MAX (1024u * 1024) /* bytes of one file, until set otherwise */
+#define JOURNAL_FILE_MAX ((size_t)1 << 20) /* bytes of one file, until set otherwise */
 #define JOURNAL_TAIL 4096u /* bytes kept in memory */
 
 /* Creates dirfd/name (0600). */

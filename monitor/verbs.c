@@ -85,15 +85,15 @@ static int forward(struct client *c, uint32_t id, const char *method, struct con
 	return 0;
 }
 
-static int need_container(struct client *c, const json_t *params, struct container **ret,
-			  struct err *err)
+/* NULL with err set: no such container. */
+static struct container *need_container(struct client *c, const json_t *params, struct err *err)
 {
 	const char *id = js_get_str(params, "id");
+	struct container *k = id ? container_find(c->m, id) : NULL;
 
-	if (!id)
-		return err_set(err, EPROTO, "request without id");
-	*ret = container_find(c->m, id);
-	return *ret ? 0 : err_set(err, ENOENT, "container does not exist");
+	if (!k)
+		err_set(err, ENOENT, id ? "container does not exist" : "request without id");
+	return k;
 }
 
 /* ---- the requests: each answers with client_result() itself when it returns 1, later, or fails ---- */
@@ -180,12 +180,10 @@ static int do_create(struct client *c, uint32_t id, json_t *params, struct err *
 static int do_exec(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	const char *exec = js_get_str(params, "exec");
-	struct container *k;
-	int r;
+	struct container *k = need_container(c, params, err);
 
-	r = need_container(c, params, &k, err);
-	if (r < 0)
-		return r;
+	if (!k)
+		return -ENOENT;
 	if (!exec || !*exec || strlen(exec) > EXEC_MAX)
 		return err_set(err, EPROTO, "exec without name");
 	if (k->status == CONTAINER_STOPPED)
@@ -198,12 +196,10 @@ static int do_exec(struct client *c, uint32_t id, json_t *params, struct err *er
 
 static int do_start(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
-	struct container *k;
-	int r;
+	struct container *k = need_container(c, params, err);
 
-	r = need_container(c, params, &k, err);
-	if (r < 0)
-		return r;
+	if (!k)
+		return -ENOENT;
 	if (k->status == CONTAINER_STOPPED)
 		return err_set(err, ESRCH, "cannot start a container that has stopped");
 	if (k->status != CONTAINER_CREATED)
@@ -215,12 +211,10 @@ static int do_kill(struct client *c, uint32_t id, json_t *params, struct err *er
 {
 	int64_t sig = js_get_int(params, "signal", 0);
 	struct process *init;
-	struct container *k;
-	int r;
+	struct container *k = need_container(c, params, err);
 
-	r = need_container(c, params, &k, err);
-	if (r < 0)
-		return r;
+	if (!k)
+		return -ENOENT;
 	if (sig < 0 || sig > 64)
 		return err_set(err, EINVAL, "signal %lld is out of range", (long long)sig);
 	if (k->status == CONTAINER_STOPPED)
@@ -240,12 +234,10 @@ static int do_kill(struct client *c, uint32_t id, json_t *params, struct err *er
 
 static int do_pause(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
-	struct container *k;
-	int r;
+	struct container *k = need_container(c, params, err);
 
-	r = need_container(c, params, &k, err);
-	if (r < 0)
-		return r;
+	if (!k)
+		return -ENOENT;
 	if (k->status != CONTAINER_RUNNING)
 		return err_set(err, EBUSY, "container not running");
 	return forward(c, id, "container.pause", k, json_incref(params), CONTAINER_PAUSED, err);
@@ -253,12 +245,10 @@ static int do_pause(struct client *c, uint32_t id, json_t *params, struct err *e
 
 static int do_resume(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
-	struct container *k;
-	int r;
+	struct container *k = need_container(c, params, err);
 
-	r = need_container(c, params, &k, err);
-	if (r < 0)
-		return r;
+	if (!k)
+		return -ENOENT;
 	if (k->status != CONTAINER_PAUSED)
 		return err_set(err, EBUSY, "container not paused");
 	return forward(c, id, "container.resume", k, json_incref(params), CONTAINER_RUNNING, err);
@@ -266,13 +256,12 @@ static int do_resume(struct client *c, uint32_t id, json_t *params, struct err *
 
 static int do_processes(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
-	struct container *k;
-	int r;
+	struct container *k = need_container(c, params, err);
 
-	r = need_container(c, params, &k, err);
-	return r < 0 ? r :
-		       forward(c, id, "container.processes", k, json_incref(params),
-			       CONTAINER_CREATING, err);
+	if (!k)
+		return -ENOENT;
+	return forward(c, id, "container.processes", k, json_incref(params), CONTAINER_CREATING,
+		       err);
 }
 
 static int do_state(struct client *c, uint32_t id, json_t *params, struct err *err)
@@ -294,13 +283,11 @@ static int do_state(struct client *c, uint32_t id, json_t *params, struct err *e
 
 static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
+	struct container *k = need_container(c, params, err);
 	struct monitor *m;
-	struct container *k;
-	int r;
 
-	r = need_container(c, params, &k, err);
-	if (r < 0)
-		return r;
+	if (!k)
+		return -ENOENT;
 	if ((k->status == CONTAINER_RUNNING || k->status == CONTAINER_PAUSED) &&
 	    !js_get_bool(params, "force", false))
 		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s",

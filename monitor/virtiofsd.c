@@ -19,6 +19,7 @@
 #include "monitor/monitor.h"
 
 #define SOCKET_NAME "/run/virtiofsd.sock" /* in the jail, only until both ends are connected */
+#define SOURCE_OPTION "source=" MONITOR_SHARE_DIR
 #define LISTEN_FD 3
 
 /* The option that only the Rust program has stands in its text; asking it by running it would cost a process start. */
@@ -48,7 +49,7 @@ int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int liste
 {
 	static const char *const c_options[] = {
 		"-o",
-		"source=" MONITOR_SHARE_DIR,
+		SOURCE_OPTION,
 		"-o",
 		"sandbox=namespace",
 		"-o",
@@ -152,7 +153,7 @@ int virtiofsd_start(const struct vm_setup *s, struct virtiofsd *ret, struct err 
 	_strv_ char **argv = NULL;
 	static char path[] = "PATH=/usr/bin:/bin";
 	char *const env[] = { path, NULL };
-	enum virtiofsd_kind kind;
+	enum virtiofsd_kind kind = VIRTIOFSD_C;
 	int pipefd[2], r;
 
 	r = virtiofsd_probe(s->virtiofsd, &kind, err);

@@ -109,7 +109,7 @@ static struct guest_process *create_root(struct drive *d, const char *id, json_t
 				      mounts ? mounts : json_array()),
 			    NULL, err);
 
-	p->exited = r < 0; /* it never was */
+	p->exited |= r < 0; /* it never was */
 	return r < 0 ? NULL : p;
 }
 
@@ -149,7 +149,7 @@ static struct guest_process *exec(struct drive *d, const char *id, const char *n
 				  (int)p->stream, "process", process),
 			NULL, err);
 
-	p->exited = r < 0;
+	p->exited |= r < 0;
 	return r < 0 ? NULL : p;
 }
 
