@@ -96,7 +96,7 @@ CFLAGS_ALL += -O1 -g -fPIE -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,add
 LDFLAGS_ALL += -fsanitize=address,undefined
 else ifeq ($(VARIANT),analyze)
 # gcc 12 calls each pointer stored at a variable index a leak; LeakSanitizer looks for those.
-CFLAGS_ALL += -O1 -g -fPIE -DMOAT_ANALYZE -fanalyzer -Wno-analyzer-malloc-leak
+CFLAGS_ALL += -O1 -g -fPIE -DMOAT_ANALYZE -fanalyzer -Wno-analyzer-malloc-leak -Wno-unused-value
 endif
 CFLAGS_ALL += $(CFLAGS)
 LDFLAGS_ALL += $(LDFLAGS)

@@ -114,34 +114,19 @@ int channel_open_port(int timeout_ms, struct err *err)
 	return fd;
 }
 
-int channel_listen_vsock(struct err *err)
+int channel_connect_vsock(uint32_t port, struct err *err)
 {
 	struct sockaddr_vm addr = {
 		.svm_family = AF_VSOCK,
-		.svm_cid = VMADDR_CID_ANY,
-		.svm_port = CHANNEL_VSOCK_PORT,
+		.svm_cid = VMADDR_CID_HOST,
+		.svm_port = port,
 	};
 
 	modules_load("vsock");
-	_close_ int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	_close_ int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_errno(err, errno, "vsock");
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 1) < 0)
-		return err_errno(err, errno, "listen on vsock port %d", CHANNEL_VSOCK_PORT);
-	return take_fd(fd);
-}
-
-int channel_accept_vsock(int listener)
-{
-	struct sockaddr_vm peer = { 0 };
-	socklen_t len = sizeof(peer);
-
-	_close_ int fd = accept4(listener, (struct sockaddr *)&peer, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* A container's process could connect to the guest's own address. */
-	if (len < sizeof(peer) || peer.svm_family != AF_VSOCK || peer.svm_cid != VMADDR_CID_HOST)
-		return -EAGAIN;
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return err_errno(err, errno, "connect to the host's vsock port %u", port);
 	return take_fd(fd);
 }

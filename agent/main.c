@@ -28,52 +28,23 @@
 
 /* ---- the host's connection ---- */
 
-struct listener {
-	struct agent *agent;
-	int fd;
-};
-
-static void on_connection(struct loop_source *src, uint32_t revents, void *data)
-{
-	struct listener *l = data;
-	struct err err;
-	int fd = channel_accept_vsock(l->fd);
-
-	if (fd < 0)
-		return;
-	if (l->agent->conn)
-		close(fd);
-	else if (server_attach(l->agent, fd, false, &err) < 0)
-		log_error("channel: %s", err.msg);
-}
-
-static void listen_vsock(struct agent *a)
-{
-	static struct listener listener;
-	struct err err;
-
-	listener.agent = a;
-	listener.fd = channel_listen_vsock(&err);
-	if (listener.fd < 0 ||
-	    !loop_add_io(a->loop, listener.fd, EPOLLIN, on_connection, &listener, &err))
-		agent_fatal("channel: %s", err.msg);
-}
-
 static void open_channel(struct agent *a)
 {
-	char kind[16] = "virtio";
+	char kind[16] = "virtio", text[16] = "";
+	bool vsock;
+	uint32_t port;
 	struct err err;
 	int fd;
 
 	boot_param("moat.channel", kind, sizeof(kind));
-	if (!strcmp(kind, "vsock")) {
-		listen_vsock(a);
-		return;
-	}
-	if (strcmp(kind, "virtio") != 0)
+	vsock = !strcmp(kind, "vsock");
+	if (!vsock && strcmp(kind, "virtio") != 0)
 		agent_fatal("moat.channel=%s: virtio or vsock is expected", kind);
-	fd = channel_open_port(PORT_TIMEOUT_MS, &err);
-	if (fd < 0 || server_attach(a, fd, true, &err) < 0)
+	boot_param("moat.port", text, sizeof(text));
+	if (vsock && num_u32(text, 1, UINT32_MAX - 1, &port) < 0)
+		agent_fatal("moat.port=%s: a vsock port is expected", text);
+	fd = vsock ? channel_connect_vsock(port, &err) : channel_open_port(PORT_TIMEOUT_MS, &err);
+	if (fd < 0 || server_attach(a, fd, !vsock, &err) < 0)
 		agent_fatal("channel: %s", err.msg);
 }
 

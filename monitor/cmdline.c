@@ -32,7 +32,8 @@ int cmdline_build(const struct vm_setup *s, char **ret, struct err *err)
 		if (khz)
 			buf_printf(&b, " tsc_early_khz=%u", khz);
 	}
-	buf_printf(&b, " moat.channel=%s", s->vsock ? "vsock" : "virtio");
+	if (s->vsock)
+		buf_printf(&b, " moat.channel=vsock moat.port=%u", s->uid);
 	if (s->kernel_params && *s->kernel_params)
 		buf_printf(&b, " %s", s->kernel_params);
 	*ret = buf_steal(&b);

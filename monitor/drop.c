@@ -33,9 +33,7 @@ static const struct confine_rule rules[] = {
 	CONFINE_ALLOW(fcntl),
 	CONFINE_ALLOW(fstat),
 	CONFINE_ALLOW(newfstatat),
-	/* the agent's channel over vsock is connected late */
-	CONFINE_ALLOW(socket),
-	CONFINE_ALLOW(connect),
+
 	/* the loop */
 	CONFINE_ALLOW(epoll_wait),
 	CONFINE_ALLOW(epoll_pwait),

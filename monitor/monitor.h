@@ -55,7 +55,7 @@ struct devices;
 struct hv;
 struct hv_ops;
 struct journal;
-struct vsock_connect;
+struct vsock_listener;
 
 struct monitor {
 	struct loop *loop;
@@ -69,7 +69,7 @@ struct monitor {
 	struct devices *devices;
 	struct device *boot_devices[2]; /* file system, vsock */
 	unsigned int n_boot_devices, n_attached;
-	struct vsock_connect *vsock;
+	struct vsock_listener *vsock;
 	struct err lost; /* how the agent's channel ended, until the hypervisor says more */
 	struct loop_source *boot_timer, *end_timer, *lost_timer;
 	bool quitting; /* the hypervisor was told to */

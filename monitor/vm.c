@@ -62,7 +62,7 @@ static void vm_ended(struct monitor *m)
 	m->lost_timer = loop_remove(m->lost_timer);
 	if (!err.code)
 		err_set(&err, ESRCH, "the virtual machine has ended");
-	vsock_connect_free(m->vsock);
+	vsock_listener_free(m->vsock);
 	m->vsock = NULL;
 	agent_free(m->agent);
 	m->agent = NULL;
@@ -333,8 +333,6 @@ static void on_running(void *data, const struct err *err)
 	struct err e = *err;
 
 	log_debug("virtual machine runs");
-	if (!e.code && m->setup.vsock)
-		vsock_connect_new(m->loop, vsock_cid(m), open_session, m, &m->vsock, &e);
 	if (e.code)
 		vm_fail(m, &e);
 }
@@ -386,12 +384,18 @@ static int add_boot_device(struct monitor *m, const struct device *dev, struct e
 static int open_vsock(struct monitor *m, struct err *err)
 {
 	struct device dev = { .kind = DEVICE_VSOCK, .vsock = { .cid = vsock_cid(m) } };
+	int r;
 
 	if (!m->setup.vsock)
 		return 0;
 	dev.vsock.vhostfd = open(VSOCK_DEVICE, O_RDWR | O_CLOEXEC);
 	if (dev.vsock.vhostfd < 0)
 		return err_errno(err, errno, "open %s", VSOCK_DEVICE);
+	r = vsock_listen(m->loop, vsock_cid(m), vsock_cid(m), open_session, m, &m->vsock, err);
+	if (r < 0) {
+		close(dev.vsock.vhostfd);
+		return r;
+	}
 	return add_boot_device(m, &dev, err);
 }
 

@@ -6,103 +6,72 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
 
-#define RETRY_MS 10
-
-struct vsock_connect {
-	struct loop *loop;
-	uint32_t cid;
-	vsock_connected_fn fn;
+struct vsock_listener {
+	uint32_t guest_cid;
+	vsock_accepted_fn fn;
 	void *data;
 	int fd;
-	struct loop_source *io, *retry;
+	struct loop_source *io;
 };
 
-static void attempt(struct vsock_connect *v);
-
-static void again(struct vsock_connect *v)
+static void on_connect(struct loop_source *src, uint32_t revents, void *data)
 {
+	struct vsock_listener *v = data;
+	struct sockaddr_vm peer;
+	socklen_t len = sizeof(peer);
+	int fd;
+
+	(void)revents;
+	fd = accept4(loop_fd(src), (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (len < sizeof(peer) || peer.svm_cid != v->guest_cid) {
+		log_warn("vsock: connection from context id %u refused", peer.svm_cid);
+		close(fd);
+		return;
+	}
 	v->io = loop_remove(v->io);
 	v->fd = fd_close(v->fd);
-	loop_set_timer(v->retry, RETRY_MS);
+	v->fn(v->data, fd);
 }
 
-static void on_retry(struct loop_source *src, void *data)
-{
-	(void)src;
-	attempt(data);
-}
-
-static void on_io(struct loop_source *src, uint32_t revents, void *data)
-{
-	struct vsock_connect *v = data;
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	(void)src;
-	(void)revents;
-	if (getsockopt(v->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error) {
-		again(v);
-		return;
-	}
-	v->io = loop_remove(v->io);
-	v->fn(v->data, take_fd(v->fd));
-}
-
-static void attempt(struct vsock_connect *v)
+int vsock_listen(struct loop *loop, uint32_t port, uint32_t guest_cid, vsock_accepted_fn fn,
+		 void *data, struct vsock_listener **ret, struct err *err)
 {
 	struct sockaddr_vm addr = { .svm_family = AF_VSOCK,
-				    .svm_cid = v->cid,
-				    .svm_port = VSOCK_AGENT_PORT };
-
-	v->fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (v->fd < 0) {
-		log_warn("vsock: %s", err_str(errno));
-		again(v);
-		return;
-	}
-	if (connect(v->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 && errno != EINPROGRESS) {
-		again(v);
-		return;
-	}
-	v->io = loop_add_io(v->loop, v->fd, EPOLLOUT, on_io, v, NULL);
-	if (!v->io)
-		again(v);
-}
-
-int vsock_connect_new(struct loop *loop, uint32_t cid, vsock_connected_fn fn, void *data,
-		      struct vsock_connect **ret, struct err *err)
-{
-	struct vsock_connect *v = calloc(1, sizeof(*v));
+				    .svm_cid = VMADDR_CID_ANY,
+				    .svm_port = port };
+	struct vsock_listener *v = calloc(1, sizeof(*v));
 
 	if (!v)
 		return err_errno(err, ENOMEM, "vsock");
-	v->loop = loop;
-	v->cid = cid;
+	v->guest_cid = guest_cid;
 	v->fn = fn;
 	v->data = data;
-	v->fd = -EBADF;
-	/* The first attempt too comes from the loop: the callback never runs inside this call. */
-	v->retry = loop_add_timer(loop, 0, on_retry, v, err);
-	if (!v->retry) {
-		free(v);
-		return -ENOMEM;
+	v->fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (v->fd < 0 || bind(v->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(v->fd, 4) < 0)
+		err_errno(err, errno, "listen on vsock port %u", port);
+	else
+		v->io = loop_add_io(loop, v->fd, EPOLLIN, on_connect, v, err);
+	if (!v->io) {
+		vsock_listener_free(v);
+		return err && err->code ? -err->code : -EIO;
 	}
 	*ret = v;
 	return 0;
 }
 
-void vsock_connect_free(struct vsock_connect *v)
+void vsock_listener_free(struct vsock_listener *v)
 {
 	if (!v)
 		return;
 	loop_remove(v->io);
-	loop_remove(v->retry);
 	fd_close(v->fd);
 	free(v);
 }

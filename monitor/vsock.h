@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's channel over vsock: the host connects to the guest (vsock(7)). A connection asked for
- * before the guest has its driver waits in vhost; one that the guest refuses, since the
- * agent does not listen yet, is tried again.
+ * The agent's channel over vsock (vsock(7)): the monitor listens on a port of its own, the guest connects. The peer's
+ * context id is what the kernel vouches for; whoever else connects is turned away, and nobody but the first is
+ * accepted: the agent, which connects before any container exists.
  */
 #ifndef MOAT_MONITOR_VSOCK_H
 #define MOAT_MONITOR_VSOCK_H
@@ -12,16 +12,13 @@
 #include "base/err.h"
 #include "base/loop.h"
 
-#define VSOCK_AGENT_PORT 1024 /* the agent listens here */
-
-struct vsock_connect;
+struct vsock_listener;
 
 /* fd is taken by the callback; called once. */
-typedef void (*vsock_connected_fn)(void *data, int fd);
+typedef void (*vsock_accepted_fn)(void *data, int fd);
 
-/* Tries until it succeeds or is given up with vsock_connect_free(). */
-int vsock_connect_new(struct loop *loop, uint32_t cid, vsock_connected_fn fn, void *data,
-		      struct vsock_connect **ret, struct err *err);
-void vsock_connect_free(struct vsock_connect *v);
+int vsock_listen(struct loop *loop, uint32_t port, uint32_t guest_cid, vsock_accepted_fn fn,
+		 void *data, struct vsock_listener **ret, struct err *err);
+void vsock_listener_free(struct vsock_listener *v);
 
 #endif

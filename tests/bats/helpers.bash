@@ -37,6 +37,13 @@ teardown()
 	finish
 }
 
+# Global options of the runtime: a configuration of the tests' own, whatever /etc has
+set_options()
+{
+	OPTIONS=()
+	[ "$RUNTIME" != moat ] || OPTIONS=(--config "$CONFIG")
+}
+
 # The variables of a test, and what the host looks like before it
 begin()
 {
@@ -45,6 +52,8 @@ begin()
 	ROOT=$T/root
 	CT=$SUITE-$BATS_SUITE_TEST_NUMBER
 	STARTED=()
+	TEST_PID=$BASHPID
+	set_options
 	host_things >"$T/host.before"
 }
 
@@ -125,6 +134,7 @@ shared_container()
 {
 	export SHARED=$SUITE-shared SHARED_ROOT=$BATS_FILE_TMPDIR/root
 	T=$BATS_FILE_TMPDIR ROOT=$SHARED_ROOT
+	set_options
 	make_bundle
 	script "$1"
 	[ $# -lt 2 ] || edit "$2"
@@ -162,7 +172,6 @@ rt()
 try()
 {
 	status=0
-	[ "$RUNTIME" != moat ] || [ ${#OPTIONS[@]} -gt 0 ] || OPTIONS=(--config "$CONFIG")
 	timeout --foreground -k 5 "${LIMIT:-120}" "$@" >"$T/stdout" 2>"$T/stderr" 3>&- || status=$?
 	output=$(tr -d '\0' <"$T/stdout")
 	stderr=$(tr -d '\0' <"$T/stderr")
@@ -194,11 +203,14 @@ background()
 	STARTED+=("$PID")
 }
 
-# cli ARG...: the runtime as one process, for background
+# cli ARG...: the runtime, also for background: there it takes the place of the shell
 cli()
 {
-	[ "$RUNTIME" != moat ] || [ ${#OPTIONS[@]} -gt 0 ] || OPTIONS=(--config "$CONFIG")
-	exec "$BIN" "${OPTIONS[@]}" --root "$ROOT" "$@"
+	if [ "$BASHPID" = "$TEST_PID" ]; then
+		"$BIN" "${OPTIONS[@]}" --root "$ROOT" "$@" 3>&-
+	else
+		exec "$BIN" "${OPTIONS[@]}" --root "$ROOT" "$@" 3>&-
+	fi
 }
 
 # reaped PID: waits for it, sets status
@@ -318,12 +330,13 @@ host_things()
 				echo "process ${proc##*/}"
 			fi
 		done
-		[ -z "$SUITE_CGROUP" ] || find "$SUITE_CGROUP" -mindepth 2 -name cgroup.procs -exec cat {} + 2>/dev/null |
-			sed 's/^/process /'
-		find /sys/fs/cgroup -type d -name "$SUITE-*" -printf 'cgroup %p\n' 2>/dev/null
+		find /sys/fs/cgroup -type d -name "$SUITE-*" -print 2>/dev/null | while read -r dir; do
+			echo "cgroup $dir"
+			find "$dir" -name cgroup.procs -exec cat {} + 2>/dev/null | sed 's/^/process /'
+		done
 		grep -F "$BATS_RUN_TMPDIR" /proc/self/mountinfo | sed 's/^/mount /'
 		awk -v dir="$BATS_RUN_TMPDIR" 'index($8, dir) == 1 || $8 ~ /^@.*(moat|qemu|virtiofs)/ { print "socket", $8 }' /proc/net/unix
-		find /dev/shm -mindepth 1 -printf 'shm %p\n'
+		find /dev/shm -mindepth 1 -maxdepth 1 -name '*moat*' -printf 'shm %p\n'
 	} | sort -u
 }
 

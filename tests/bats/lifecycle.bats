@@ -229,7 +229,6 @@ killed()
 rt_subreaper()
 {
 	local word all=()
-	[ "$RUNTIME" != moat ] || [ ${#OPTIONS[@]} -gt 0 ] || OPTIONS=(--config "$CONFIG")
 	all=("$BIN" "${OPTIONS[@]}" --root "$ROOT")
 	for word; do
 		all+=("$word")

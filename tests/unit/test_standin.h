@@ -204,12 +204,14 @@ static inline void rig_expect_ok(struct rig *r)
 static inline void rig_put(struct rig *r, enum wire_type type, uint32_t id, const void *payload,
 			   size_t len)
 {
-	uint8_t h[WIRE_HEADER_SIZE];
+	static uint8_t frame[WIRE_HEADER_SIZE + WIRE_MAX_DATA];
 
-	wire_put_header(h, type, id, (uint32_t)len);
-	ck_assert_int_eq(io_write_all(r->mon, h, sizeof(h)), 0);
+	/* In one piece: it may be the reason for the other side to leave. */
+	ck_assert_uint_le(len, WIRE_MAX_DATA);
+	wire_put_header(frame, type, id, (uint32_t)len);
 	if (len)
-		ck_assert_int_eq(io_write_all(r->mon, payload, len), 0);
+		memcpy(frame + WIRE_HEADER_SIZE, payload, len);
+	ck_assert_int_eq(io_write_all(r->mon, frame, WIRE_HEADER_SIZE + len), 0);
 }
 
 static inline void rig_put_text(struct rig *r, enum wire_type type, uint32_t id, const char *text)
