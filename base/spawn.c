@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spawn(). The child shares nothing with us but the page tables' content of
- * one moment: between clone and exec it makes system calls only (no malloc,
- * no stdio), since another thread may have held any lock.
+ * spawn(). The child begins with a copy of our memory as of one moment, in
+ * which another thread may have held any lock: between clone and exec it
+ * makes system calls only, no malloc and no stdio.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -312,7 +312,9 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
 	for (i = 0; r >= 0 && steps[i]; i++)
 		r = steps[i](&c, err);
 	if (r >= 0 && strcmp(c.vm.setup.hypervisor, "fake") != 0)
-		r = trees_fill_share(&c.trees, c.monitor.pidfd, MONITOR_SHARE, args->id, err);
+		r = trees_fill_share(&c.trees,
+				     &(struct monitor_ref){ c.monitor.pid, c.monitor.pidfd },
+				     MONITOR_SHARE, args->id, err);
 	if (r >= 0)
 		r = start_standin(&c, err);
 	if (r >= 0)

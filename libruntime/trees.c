@@ -231,17 +231,24 @@ static int place(int dir, const struct tree *t, struct err *err)
 	return 0;
 }
 
-static int fill(const struct trees *t, int ns, const char *share, const char *id, struct err *err)
+static int fill(const struct trees *t, const struct monitor_ref *mon, const char *share,
+		const char *id, struct err *err)
 {
 	_close_ int root = -EBADF, dir = -EBADF;
+	char path[64];
 	size_t i;
 	int r = 0;
 
-	if (setns(ns, CLONE_NEWNS) < 0)
-		return err_errno(err, errno, "enter the monitor's mount namespace");
-	root = open(share, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/*
+	 * By the monitor's own root: in a chroot of ours (an initramfs that did not switch roots) setns(2) would lead to
+	 * another one. The pid is still the monitor's if its pidfd, which setns() takes (Linux 5.8), is alive afterwards.
+	 */
+	snprintf(path, sizeof(path), "/proc/%d/root%s", mon->pid, share);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_errno(err, errno, "open the share");
+	if (setns(mon->pidfd, CLONE_NEWNS) < 0)
+		return err_errno(err, errno, "enter the monitor's mount namespace");
 	dir = path_mkdirs_in(root, id, 0755, err);
 	if (dir < 0)
 		return dir;
@@ -250,8 +257,8 @@ static int fill(const struct trees *t, int ns, const char *share, const char *id
 	return r;
 }
 
-int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share, const char *id,
-		     struct err *err)
+int trees_fill_share(const struct trees *t, const struct monitor_ref *mon, const char *share,
+		     const char *id, struct err *err)
 {
 	struct err result = {};
 	int pipefd[2], status;
@@ -261,8 +268,7 @@ int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share
 		return err_errno(err, errno, "pipe");
 	pid = fork();
 	if (pid == 0) {
-		/* setns(2) takes a pidfd (Linux 5.8). */
-		fill(t, monitor_pidfd, share, id, &result);
+		fill(t, mon, share, id, &result);
 		(void)io_write_all(pipefd[1], &result, sizeof(result));
 		_exit(0);
 	}

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "oci/config.h"
@@ -31,11 +32,16 @@ int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, st
 	       struct err *err);
 void trees_done(struct trees *t);
 
+struct monitor_ref {
+	pid_t pid;
+	int pidfd;
+};
+
 /*
  * Moves the share clones to <share>/<id>/rootfs and <share>/<id>/m<index> inside the mount namespace of
  * the monitor, from a child process.
  */
-int trees_fill_share(const struct trees *t, int monitor_pidfd, const char *share, const char *id,
-		     struct err *err);
+int trees_fill_share(const struct trees *t, const struct monitor_ref *mon, const char *share,
+		     const char *id, struct err *err);
 
 #endif

@@ -35,9 +35,14 @@ static const char *const system_paths[] = {
 	NULL,
 };
 
-static const char *const device_nodes[] = {
-	"/dev/null", "/dev/zero",        "/dev/random",    "/dev/urandom",
-	"/dev/kvm",  "/dev/vhost-vsock", "/dev/vhost-net", NULL,
+/* Device nodes of the jail's own: QEMU's uid gets those that the host keeps for root or a group. */
+static const struct {
+	const char *path;
+	bool for_qemu;
+} device_nodes[] = {
+	{ "/dev/null", false },     { "/dev/zero", false }, { "/dev/random", false },
+	{ "/dev/urandom", false },  { "/dev/kvm", true },   { "/dev/vhost-vsock", true },
+	{ "/dev/vhost-net", true },
 };
 
 /* Covers STAGE; host paths below it must have been opened before. */
@@ -65,10 +70,10 @@ static void pieces_done(struct pieces *p)
 }
 
 static int add_piece(struct pieces *p, const char *source, const char *target, bool optional,
-		     bool readonly, struct err *err)
+		     struct err *err)
 {
 	struct mount_attr attr = {
-		.attr_set = MOUNT_ATTR_NOSUID | (readonly ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV : 0),
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY,
 		.propagation = MS_PRIVATE,
 	};
 	_close_ int tree = -EBADF;
@@ -76,7 +81,7 @@ static int add_piece(struct pieces *p, const char *source, const char *target, b
 	struct stat st;
 
 	tree = (int)syscall(SYS_open_tree, AT_FDCWD, source,
-			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (readonly ? AT_RECURSIVE : 0));
+			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (tree < 0)
 		return optional && (errno == ENOENT || errno == EACCES) ?
 			       0 :
@@ -110,7 +115,7 @@ static int add_program(struct pieces *p, const char *program, struct err *err)
 	if (slash == dir || str_has_prefix(dir, "/usr/"))
 		return 0;
 	*slash = '\0';
-	return add_piece(p, dir, dir, false, true, err);
+	return add_piece(p, dir, dir, false, err);
 }
 
 /* A symlink such as /lib -> usr/lib is made again instead of being followed. */
@@ -120,7 +125,7 @@ static int add_system(struct pieces *p, const char *path, struct err *err)
 	ssize_t n = readlink(path, link, sizeof(link) - 1);
 
 	if (n < 0)
-		return add_piece(p, path, path, true, true, err);
+		return add_piece(p, path, path, true, err);
 	link[n] = '\0';
 	snprintf(target, sizeof(target), STAGE "%s", path);
 	if (symlink(link, target) < 0 && errno != EEXIST)
@@ -139,6 +144,25 @@ static int place(int root, const struct piece *pc, struct err *err)
 	if (syscall(SYS_move_mount, pc->tree, "", at, "",
 		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return err_errno(err, errno, "jail: mount %s", pc->target);
+	return 0;
+}
+
+static int make_devices(uid_t qemu, struct err *err)
+{
+	char path[64];
+	struct stat st;
+	size_t i;
+
+	if (mkdir(STAGE "/dev", 0755) < 0)
+		return err_errno(err, errno, "jail: /dev");
+	for (i = 0; i < ARRAY_SIZE(device_nodes); i++) {
+		if (stat(device_nodes[i].path, &st) < 0 || !S_ISCHR(st.st_mode))
+			continue;
+		snprintf(path, sizeof(path), STAGE "%s", device_nodes[i].path);
+		if (mknod(path, S_IFCHR | 0600, st.st_rdev) < 0 ||
+		    (device_nodes[i].for_qemu ? chown(path, qemu, qemu) : chmod(path, 0666)) < 0)
+			return err_errno(err, errno, "jail: %s", device_nodes[i].path);
+	}
 	return 0;
 }
 
@@ -170,23 +194,20 @@ static int enter_root(struct err *err)
 
 static int collect(struct pieces *p, const struct vm_setup *s, struct err *err)
 {
-	const char *const *v;
 	int r = 0;
 
 	if (strcmp(s->hypervisor, "fake") != 0) {
-		if (add_piece(p, s->kernel, JAIL_KERNEL, false, true, err) < 0)
+		if (add_piece(p, s->kernel, JAIL_KERNEL, false, err) < 0)
 			return err_wrap(err, "kernel");
-		if (add_piece(p, s->initrd, JAIL_INITRD, false, true, err) < 0)
+		if (add_piece(p, s->initrd, JAIL_INITRD, false, err) < 0)
 			return err_wrap(err, "initrd");
 		r = add_program(p, s->path, err);
 		if (r >= 0)
 			r = add_program(p, s->virtiofsd, err);
 		if (r >= 0 && s->firmware && s->firmware[0] == '/' &&
 		    !str_has_prefix(s->firmware, "/usr/"))
-			r = add_piece(p, s->firmware, s->firmware, false, true, err);
+			r = add_piece(p, s->firmware, s->firmware, false, err);
 	}
-	for (v = device_nodes; r >= 0 && *v; v++)
-		r = add_piece(p, *v, *v, true, false, err);
 	return r;
 }
 
@@ -218,7 +239,9 @@ static int build(const struct vm_setup *s, struct err *err)
 		return r;
 	if (mkdir(STAGE "/proc", 0555) < 0 || mkdir(STAGE "/run", 0755) < 0)
 		return err_errno(err, errno, "jail: directories");
-	r = make_share(err);
+	r = make_devices(s->uid ? s->uid + 1 : 0, err);
+	if (r >= 0)
+		r = make_share(err);
 	return r < 0 ? r : enter_root(err);
 }
 

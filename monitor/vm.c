@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -428,8 +427,6 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 {
 	const struct vm_setup *s = &m->setup;
 	_free_ char *cmdline = NULL;
-	struct stat st;
-	gid_t kvm = 0;
 	int r;
 
 	m->hv_ops = hv_find(s->hypervisor);
@@ -460,11 +457,6 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 		.gid = s->uid ? s->uid + 1 : 0,
 	};
 
-	if (strcmp(s->accel, "kvm") == 0 && stat("/dev/kvm", &st) == 0 && st.st_gid != 0) {
-		kvm = st.st_gid;
-		cfg.groups = &kvm;
-		cfg.n_groups = 1;
-	}
 	r = m->hv_ops->create(&cfg, m->loop, on_hv_event, m, &m->hv, err);
 	if (r >= 0)
 		r = m->hv_ops->start(m->hv, on_paused_before_start, m, err);

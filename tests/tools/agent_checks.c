@@ -480,7 +480,7 @@ static void check_tty(struct drive *d)
 {
 	struct err err;
 	json_t *c = config(
-		"tty; stty size; echo term=$TERM; ls -l /dev/console /dev/pts; [ -t 0 ] && cat </dev/tty; stty -a");
+		"tty; stty size; echo term=$TERM; ls -l /dev/console /dev/pts; echo go; [ -t 0 ] && cat </dev/tty; stty -a");
 	struct guest_process *p, *e;
 
 	terminal(process_of(c));
@@ -501,6 +501,7 @@ static void check_tty(struct drive *d)
 		 &err);
 	EXPECT(d, e && client_wait_exit(&d->client, e, 5000) && e->signal == 9, "%s", err.msg);
 	EXPECT(d, has(e, "/dev/pts/1\n30 90\nout\nerr\n"), "%s", out(e));
+	client_wait_output(&d->client, p, "go", 10000);
 	client_write(&d->client, p, "typed\n", 6);
 	EXPECT(d, client_wait_output(&d->client, p, "typed\r\ntyped\r\n", 5000), "%s", out(p));
 	client_eof(&d->client, p);

@@ -226,7 +226,7 @@ START_TEST(rights)
 		"\nCapAmb:\t0000000000000000",
 		"\nNoNewPrivs:\t1",
 		"\nThreads:\t1",
-#ifndef __SANITIZE_ADDRESS__
+#ifndef STANDIN_INSTRUMENTED
 		"\nSeccomp:\t2",
 #endif
 	};
