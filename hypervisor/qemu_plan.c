@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Measured with QEMU 7.2.22, TCG and Debian's 6.12 cloud kernel: CPU seconds
+ * of QEMU until the guest opens the agent's port, the least of 9 boots, 8 root ports.
+ *
+ *	q35 with qboot.rom 1.39, with SeaBIOS 1.50; microvm 1.35
+ *	root ports: about 0.01 each (none: 1.33)
+ *	machine switches: none costs or saves time, each removes a device
+ *	tb-size 64, 128, 256 and the default: alike; 32 costs 0.05 and saves 14 MB
+ *	virtio-serial with max_ports=2 and disable-legacy=on: no difference
+ *
+ * QEMU takes 60 to 70 ms to its first answer; half of that is the copying of the kernel's ELF image.
+ */
 #include "hypervisor/qemu_plan.h"
 
 #include <stdarg.h>
@@ -123,7 +135,6 @@ static void add_machine(struct plan *p, const struct hv_config *cfg)
 		    "microvm,pcie=on,usb=off,graphics=off,dump-guest-core=off,mem-merge=off,"
 		    "memory-backend=m0");
 	else
-		/* Each of these only removes a device that nobody uses; none costs or saves time. */
 		add(p, "-machine",
 		    "q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,"
 		    "dump-guest-core=off,mem-merge=off,memory-backend=m0");
@@ -143,7 +154,7 @@ static void add_boot(struct plan *p, const struct hv_config *cfg)
 {
 	static const char qboot[] = "/usr/share/qemu/qboot.rom";
 
-	/* qboot does nothing but start the kernel; SeaBIOS, the default, takes longer (see docs of the boot time). */
+	/* qboot does nothing but start the kernel; the default on q35 is SeaBIOS. */
 	if (cfg->firmware)
 		add(p, "-bios", cfg->firmware);
 	else if (access(qboot, R_OK) == 0)

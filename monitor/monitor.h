@@ -7,7 +7,11 @@
  *   main.c      descriptors, loop, first request
  *   jail.c      the mount namespace in which monitor, QEMU and virtiofsd live
  *   virtiofsd.c the file server
- *   vm.c        boot and end of the VM
+ *   boot.c      from the VM's description to an agent that answers
+ *   cmdline.c   the guest kernel's command line, with tsc.c
+ *   drop.c      the rights given up when everything has been started
+ *   vm.c        the end of the VM
+ *   vsock.c     the agent's channel over vsock
  *   agent.c     session with the guest's agent: requests, deadlines, events
  *   client.c    connections of commands and stand-ins
  *   verbs.c     what commands ask for

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "monitor/agent.h"
+#include "monitor/boot.h"
 #include "monitor/container.h"
 #include "monitor/jail.h"
 #include "monitor/journal.h"

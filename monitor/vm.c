@@ -1,51 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/vm.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/random.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include <errno.h>
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/proc.h"
-#include "devices/device.h"
-#include "hypervisor/hv.h"
 #include "monitor/agent.h"
 #include "monitor/client.h"
-#include "monitor/cmdline.h"
 #include "monitor/container.h"
-#include "monitor/drop.h"
-#include "monitor/jail.h"
 #include "monitor/journal.h"
-#include "monitor/virtiofsd.h"
 #include "monitor/vsock.h"
 
-#define SETUP_TIMEOUT_MS 20000
 #define SHUTDOWN_TIMEOUT_MS 2000 /* for the guest to write back */
-#define LOST_TIMEOUT_MS \
-	1000 /* from the end of the agent's channel to the hypervisor's report why */
 #define QUIT_TIMEOUT_MS 2000 /* for the hypervisor to end by itself */
-#define ENTROPY_BYTES 64
-#define VSOCK_DEVICE "/dev/vhost-vsock"
-
-static bool is_fake(const struct monitor *m)
-{
-	return strcmp(m->setup.hypervisor, "fake") == 0;
-}
-
-/* Unique on the host like the uid, since it is the uid. */
-static uint32_t vsock_cid(const struct monitor *m)
-{
-	return m->setup.uid;
-}
+#define LOST_TIMEOUT_MS \
+	1000 /* from the end of something that ends with the hypervisor to its own report */
 
 /* ---- the end ---- */
 
@@ -139,10 +109,9 @@ void vm_fail(struct monitor *m, const struct err *err)
 	vm_end_now(m);
 }
 
-/* ---- events ---- */
+/* ---- what ends it ---- */
 
-/* Why there is no machine (any more): what happened, with which files, and the guest's last words. */
-static void vm_down(const struct monitor *m, const char *what, struct err *err)
+void vm_down(const struct monitor *m, const char *what, struct err *err)
 {
 	char tail[2048] = "";
 
@@ -157,7 +126,7 @@ static void vm_down(const struct monitor *m, const char *what, struct err *err)
 		err_wrap(err, "the virtual machine ended unexpectedly");
 }
 
-static void on_hv_event(void *data, enum hv_event ev, const char *text)
+void vm_on_hv_event(void *data, enum hv_event ev, const char *text)
 {
 	struct monitor *m = data;
 	struct err err = {};
@@ -176,38 +145,6 @@ static void on_hv_event(void *data, enum hv_event ev, const char *text)
 	/* A guest that powers itself off is followed by HV_EVENT_EXITED. */
 }
 
-static void on_console(struct loop_source *src, uint32_t revents, void *data)
-{
-	struct monitor *m = data;
-	char buf[4096];
-	ssize_t n;
-
-	(void)revents;
-	n = read(loop_fd(src), buf, sizeof(buf));
-	if (n > 0) {
-		journal_write(m->console, buf, (size_t)n);
-		return;
-	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	m->console_src = loop_remove(m->console_src);
-}
-
-static void on_virtiofsd_output(struct loop_source *src, uint32_t revents, void *data)
-{
-	struct monitor *m = data;
-	char buf[4096];
-	ssize_t n;
-
-	(void)revents;
-	n = read(loop_fd(src), buf, sizeof(buf));
-	if (n > 0) {
-		journal_write(m->log, buf, (size_t)n);
-		return;
-	}
-	loop_remove(src);
-}
-
 static void on_lost_timeout(struct loop_source *src, void *data)
 {
 	struct monitor *m = data;
@@ -216,11 +153,7 @@ static void on_lost_timeout(struct loop_source *src, void *data)
 	vm_fail(m, &m->lost);
 }
 
-/*
- * Something ended that also ends when the hypervisor does, whose own report says more and is then on the
- * way: only if none comes is this the reason.
- */
-static void vm_suspect(struct monitor *m, const struct err *err)
+void vm_suspect(struct monitor *m, const struct err *err)
 {
 	if (m->phase >= VM_ENDING || m->lost_timer)
 		return;
@@ -228,263 +161,4 @@ static void vm_suspect(struct monitor *m, const struct err *err)
 	m->lost_timer = loop_add_timer(m->loop, LOST_TIMEOUT_MS, on_lost_timeout, m, NULL);
 	if (!m->lost_timer)
 		vm_fail(m, err);
-}
-
-static void on_virtiofsd_exit(struct loop_source *src, uint32_t revents, void *data)
-{
-	struct monitor *m = data;
-	struct err err = {};
-	int status = 0;
-
-	(void)src;
-	(void)revents;
-	m->virtiofsd_exit = loop_remove(m->virtiofsd_exit);
-	waitpid(m->virtiofsd_pid, &status, WNOHANG);
-	if (m->phase >= VM_ENDING)
-		return;
-	/* Without its files the guest only hangs. */
-	err_set(&err, EIO, "virtiofsd ended unexpectedly (%s %d)",
-		WIFSIGNALED(status) ? "signal" : "exit status",
-		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		vm_suspect(m, &err);
-	else
-		vm_fail(m, &err);
-}
-
-static void on_boot_timeout(struct loop_source *src, void *data)
-{
-	struct monitor *m = data;
-	struct err err = {};
-	char what[64];
-
-	(void)src;
-	snprintf(what, sizeof(what), "no answer from the agent in %u s", m->setup.boot_timeout);
-	vm_down(m, what, &err);
-	vm_fail(m, &err);
-}
-
-/* ---- boot, in the order in which it happens ---- */
-
-static void on_sandbox_ready(void *data, json_t *result, const struct err *err)
-{
-	struct monitor *m = data;
-
-	(void)result;
-	if (m->phase != VM_BOOTING)
-		return;
-	if (err->code) {
-		vm_fail(m, err);
-		return;
-	}
-	m->boot_timer = loop_remove(m->boot_timer);
-	m->phase = VM_READY;
-	log_info("ready");
-	containers_vm_ready(m);
-}
-
-static void on_agent_ready(struct monitor *m)
-{
-	char hex[2 * ENTROPY_BYTES + 1] = "";
-	uint8_t raw[ENTROPY_BYTES];
-	struct timespec now;
-	struct err err = {};
-	json_t *params;
-	size_t i;
-
-	log_debug("agent answers");
-	if (getrandom(raw, sizeof(raw), 0) == sizeof(raw))
-		for (i = 0; i < sizeof(raw); i++)
-			snprintf(hex + 2 * i, 3, "%02x", raw[i]);
-	clock_gettime(CLOCK_REALTIME, &now);
-	params = json_pack("{s:s, s:I, s:s, s:s}", "hostname",
-			   m->setup.hostname ? m->setup.hostname : "moat", "time_ns",
-			   (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "entropy", hex,
-			   "share", is_fake(m) ? "" : MONITOR_SHARE_TAG);
-	if (!params || agent_call(m->agent, "sandbox.setup", params, SETUP_TIMEOUT_MS,
-				  on_sandbox_ready, m, &err) < 0)
-		vm_fail(m, &err);
-}
-
-/* A guest that breaks the protocol is ended at once; a channel that merely ends may be the hypervisor's end. */
-static void on_agent_lost(struct monitor *m, const struct err *err)
-{
-	if (err->code == EPIPE || err->code == ECONNRESET)
-		vm_suspect(m, err);
-	else
-		vm_fail(m, err);
-}
-
-static const struct agent_events agent_events = { .ready = on_agent_ready, .lost = on_agent_lost };
-
-static void open_session(void *data, int fd)
-{
-	struct monitor *m = data;
-	struct err err = {};
-
-	if (agent_new(m, fd, &agent_events, &m->agent, &err) < 0)
-		vm_fail(m, &err);
-}
-
-static void on_running(void *data, const struct err *err)
-{
-	struct monitor *m = data;
-	struct err e = *err;
-
-	log_debug("virtual machine runs");
-	if (e.code)
-		vm_fail(m, &e);
-}
-
-/* The devices of the boot, one after the other; then the guest's first instruction. */
-static void on_attached(void *data, const struct err *err)
-{
-	struct monitor *m = data;
-	struct err e = *err;
-
-	if (m->phase != VM_BOOTING)
-		return;
-	if (!e.code && m->n_attached < m->n_boot_devices)
-		m->hv->ops->attach(m->hv, m->boot_devices[m->n_attached++], on_attached, m, &e);
-	else if (!e.code)
-		m->hv->ops->resume(m->hv, on_running, m, &e);
-	if (e.code)
-		vm_fail(m, &e);
-}
-
-static void on_paused_before_start(void *data, const struct err *err)
-{
-	struct monitor *m = data;
-	struct err e = *err;
-
-	if (m->phase != VM_BOOTING)
-		return;
-	if (e.code)
-		vm_down(m, err->msg, &e);
-	if (!e.code) {
-		log_debug("virtual machine is there, paused");
-		/* Everything that needs privilege has been started. */
-		drop_privileges(m, &e);
-	}
-	if (!e.code && !m->setup.vsock)
-		open_session(m, m->hv->ops->channel(m->hv));
-	on_attached(m, &e);
-}
-
-static int add_boot_device(struct monitor *m, const struct device *dev, struct err *err)
-{
-	int r = devices_add(m->devices, dev, &m->boot_devices[m->n_boot_devices], err);
-
-	if (r >= 0)
-		m->n_boot_devices++;
-	return r;
-}
-
-static int open_vsock(struct monitor *m, struct err *err)
-{
-	struct device dev = { .kind = DEVICE_VSOCK, .vsock = { .cid = vsock_cid(m) } };
-	int r;
-
-	if (!m->setup.vsock)
-		return 0;
-	dev.vsock.vhostfd = open(VSOCK_DEVICE, O_RDWR | O_CLOEXEC);
-	if (dev.vsock.vhostfd < 0)
-		return err_errno(err, errno, "open %s", VSOCK_DEVICE);
-	r = vsock_listen(m->loop, vsock_cid(m), vsock_cid(m), open_session, m, &m->vsock, err);
-	if (r < 0) {
-		close(dev.vsock.vhostfd);
-		return r;
-	}
-	return add_boot_device(m, &dev, err);
-}
-
-static int start_virtiofsd(struct monitor *m, struct err *err)
-{
-	struct device dev = { .kind = DEVICE_FS,
-			      .fs = { .tag = MONITOR_SHARE_TAG, .queue_size = 1024 } };
-	struct virtiofsd v;
-	int r;
-
-	if (is_fake(m))
-		return 0;
-	r = virtiofsd_start(&m->setup, &v, err);
-	if (r < 0)
-		return r;
-	m->virtiofsd_pid = v.pid;
-	m->virtiofsd_pidfd = v.pidfd;
-	dev.fs.socket = v.socket;
-	r = add_boot_device(m, &dev, err);
-	if (r < 0)
-		return r;
-	m->virtiofsd_exit = loop_add_io(m->loop, v.pidfd, EPOLLIN, on_virtiofsd_exit, m, err);
-	if (!m->virtiofsd_exit ||
-	    !loop_add_io(m->loop, v.output, EPOLLIN, on_virtiofsd_output, m, err))
-		return -err->code;
-	return 0;
-}
-
-static int start_hypervisor(struct monitor *m, struct err *err)
-{
-	const struct vm_setup *s = &m->setup;
-	_free_ char *cmdline = NULL;
-	int r;
-
-	m->hv_ops = hv_find(s->hypervisor);
-	if (!m->hv_ops)
-		return err_set(err, EINVAL, "hypervisor '%s' is not known", s->hypervisor);
-	r = cmdline_build(s, &cmdline, err);
-	if (r < 0)
-		return r;
-
-	struct hv_config cfg = {
-		.id = s->id,
-		.path = s->path,
-		.machine = s->machine,
-		.accel = s->accel,
-		.cpu = s->cpu,
-		.kernel = JAIL_KERNEL,
-		.initrd = JAIL_INITRD,
-		.cmdline = cmdline,
-		.firmware = s->firmware,
-		.memory = s->memory,
-		.vcpus = s->vcpus,
-		.shared_memory = true,
-		.hugepages = s->hugepages,
-		.vsock_cid = s->vsock ? vsock_cid(m) : 0,
-		.ports = s->ports,
-		.debug = s->debug,
-		.uid = s->uid ? s->uid + 1 : 0,
-		.gid = s->uid ? s->uid + 1 : 0,
-	};
-
-	r = m->hv_ops->create(&cfg, m->loop, on_hv_event, m, &m->hv, err);
-	if (r >= 0)
-		r = m->hv_ops->start(m->hv, on_paused_before_start, m, err);
-	if (r < 0)
-		return r;
-	m->console_fd = m->hv_ops->console(m->hv);
-	if (m->console_fd >= 0) {
-		fd_set_nonblock(m->console_fd, true);
-		m->console_src = loop_add_io(m->loop, m->console_fd, EPOLLIN, on_console, m, err);
-	}
-	return 0;
-}
-
-void vm_boot(struct monitor *m)
-{
-	struct err err = {};
-	int r;
-
-	m->phase = VM_BOOTING;
-	m->boot_timer = loop_add_timer(m->loop, (int64_t)m->setup.boot_timeout * 1000,
-				       on_boot_timeout, m, &err);
-	r = m->boot_timer ? devices_new(m->setup.ports, &m->devices, &err) : -ENOMEM;
-	if (r >= 0)
-		r = start_virtiofsd(m, &err);
-	if (r >= 0)
-		r = open_vsock(m, &err);
-	if (r >= 0)
-		r = start_hypervisor(m, &err);
-	if (r < 0)
-		vm_fail(m, &err);
 }
