@@ -39,7 +39,7 @@ int report_recv(int fd, struct report *ret, int fds[2])
 	if (n <= 0)
 		return (int)n;
 	if ((size_t)n <= HEADER || ret->text[(size_t)n - HEADER - 1] != '\0' ||
-	    (ret->kind == REPORT_TTY) != (n_fds == 2)) {
+	    n_fds != (ret->kind == REPORT_TTY ? 2U : 0U)) {
 		for (size_t i = 0; i < n_fds; i++)
 			fds[i] = fd_close(fds[i]);
 		return -EPROTO;

@@ -82,6 +82,9 @@ static int check_path(const char *what, const char *path, bool required, struct 
 
 static int check_numbers(const struct hv_config *cfg, struct err *err)
 {
+	/* To setresuid() this means "as it is". */
+	if (cfg->uid == (uid_t)-1 || cfg->gid == (gid_t)-1)
+		return err_set(err, EINVAL, "qemu: uid or gid is -1");
 	if (cfg->memory == 0)
 		return err_set(err, EINVAL, "qemu: memory is 0 MiB");
 	if (cfg->vcpus == 0 || cfg->vcpus > QEMU_MAX_VCPUS)

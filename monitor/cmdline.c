@@ -11,11 +11,13 @@
 /*
  * reboot=t panic=-1: a panic or reboot becomes a triple fault, which QEMU's -no-reboot turns into its end.
  * tsc=reliable no_timer_check: no watchdogs over emulated timers. cryptomgr.notests: saves 0.6 s
- * of self-tests under TCG. net.ifnames=0: names follow the kernel.
+ * of self-tests under TCG. net.ifnames=0: names follow the kernel. initcall_blacklist: what no container uses but
+ * costs 0.1 s under TCG (measured with Debian's 6.12 cloud kernel); names that a kernel lacks are ignored.
  */
 static const char base_params[] =
-	"console=ttyS0 reboot=t panic=-1 tsc=reliable no_timer_check random.trust_cpu=on cryptomgr.notests net.ifnames=0 "
-	"init_on_alloc=0";
+	"console=ttyS0 reboot=t panic=-1 tsc=reliable no_timer_check random.trust_cpu=on cryptomgr.notests "
+	"net.ifnames=0 initcall_blacklist=jent_mod_init,load_system_certificate_list,bpf_tcp_ca_kfunc_init,"
+	"bpf_dummy_struct_ops_init,trace_eval_init,init_encrypted,crypto_kdf108_init";
 
 int cmdline_build(const struct vm_setup *s, char **ret, struct err *err)
 {

@@ -704,9 +704,8 @@ static void check_devices(struct drive *d)
 				      "minor", 229, "access", "r"));
 	json_object_set_new(
 		process_of(allowed), "args",
-		json_pack(
-			"[s,s,s]", "sh", "-c",
-			"mknod /tmp/k c 10 229; : </tmp/k; echo read; (echo x >/tmp/k); rm /tmp/k"));
+		json_pack("[s,s,s]", "sh", "-c",
+			  "mknod /tmp/k c 10 229; : </tmp/k; echo read; (echo x >/tmp/k); rm /tmp/k"));
 	p = run_config(d, allowed);
 	EXPECT(d, !strcmp(out(p), "read\n") && strstr(errs(p), "/tmp/k: Operation not permitted"),
 	       "%s%s", out(p), errs(p));
@@ -837,17 +836,46 @@ static void measure(struct drive *d)
 	call_id(d, "container.delete", "bench", &err);
 }
 
-/* What the agent takes: as PID 1 of the guest, seen from a container that shares its pid namespace. */
-static void check_footprint(struct drive *d)
+/* A container in the guest's own pid namespace, which may look at the agent. */
+static struct guest_process *look_at_agent(struct drive *d, const char *script)
 {
-	json_t *c = config(
-		"grep -E '^(Name|VmRSS|RssAnon|RssFile|VmData)' /proc/1/status; grep -E 'MemTotal|MemAvail|MemFree|Slab|Shmem:' /proc/meminfo; cat /proc/1/oom_score_adj; ls -l /proc/1/exe; cat /proc/1/smaps_rollup");
-	json_t *namespaces = json_object_get(linux_of(c), "namespaces");
-	struct guest_process *p;
+	json_t *c = config(script), *caps = json_object_get(process_of(c), "capabilities");
 
 	/* A path stands for the one of the guest. */
-	json_object_set_new(json_array_get(namespaces, 0), "path", json_string("/proc/1/ns/pid"));
-	p = run_config(d, c);
+	json_object_set_new(json_array_get(json_object_get(linux_of(c), "namespaces"), 0), "path",
+			    json_string("/proc/1/ns/pid"));
+	for (const char *const *set =
+		     (const char *const[]){ "bounding", "effective", "permitted", NULL };
+	     *set; set++)
+		json_array_append_new(json_object_get(caps, *set), json_string("CAP_SYS_PTRACE"));
+	return run_config(d, c);
+}
+
+/* Descriptors of the agent and processes in its namespace: the same before and after everything else. */
+static void check_leaks(struct drive *d)
+{
+	static char before[64];
+	char script[128];
+	struct guest_process *p;
+
+	snprintf(script, sizeof(script),
+		 "ls /proc/%d/fd | wc -l; for i in /proc/[0-9]*; do [ -e $i/exe ] && echo $i; done | wc -l",
+		 d->vm ? 1 : 2);
+	p = look_at_agent(d, script);
+	if (!before[0])
+		snprintf(before, sizeof(before), "%.60s", out(p));
+	EXPECT(d, p && strlen(out(p)) > 3 && !strcmp(out(p), before), "%s instead of %s", out(p),
+	       before);
+}
+
+static void check_footprint(struct drive *d)
+{
+	struct guest_process *p = look_at_agent(
+		d,
+		"grep -E '^(Name|VmRSS|RssAnon|RssFile|VmData)' /proc/1/status; ls -l /proc/1/fd /proc/1/exe;"
+		"grep -E 'MemTotal|MemAvail|MemFree|Slab|Shmem:' /proc/meminfo; cat /proc/1/oom_score_adj;"
+		"cat /proc/1/smaps; cat /proc/modules; mount");
+
 	printf("%s%s", out(p), errs(p));
 }
 
@@ -883,6 +911,8 @@ void checks_run(struct drive *d)
 			NULL, &err);
 	EXPECT(d, r == 0, "%s", err.msg);
 	printf("set up after %.3f s\n", now() - t);
+	current = "leaks";
+	check_leaks(d);
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
 		int before = d->failures;
 
@@ -902,7 +932,9 @@ void checks_run(struct drive *d)
 	current = "bench";
 	if (d->bench)
 		measure(d);
-	if (d->vm)
+	current = "leaks";
+	check_leaks(d);
+	if (d->vm && d->client.verbose)
 		check_footprint(d);
 	current = "shutdown";
 	EXPECT(d, client_call(&d->client, "sandbox.shutdown", NULL, NULL, &err) == 0, "%s", err.msg);

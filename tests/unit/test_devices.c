@@ -19,7 +19,10 @@ static struct device an_fs(const char *tag)
 {
 	struct device dev = { .kind = DEVICE_FS, .fs = { .socket = some_fd(), .queue_size = 128 } };
 
-	strncpy(dev.fs.tag, tag, sizeof(dev.fs.tag));
+	size_t len = strlen(tag);
+
+	/* One that is too long has no NUL. */
+	memcpy(dev.fs.tag, tag, len < sizeof(dev.fs.tag) ? len : sizeof(dev.fs.tag));
 	return dev;
 }
 

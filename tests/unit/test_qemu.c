@@ -742,6 +742,30 @@ START_TEST(confinement_with_uid)
 }
 END_TEST
 
+/* The step of the confinement that fails is named. */
+START_TEST(confinement_fails)
+{
+	struct hv_config cfg = config("ok");
+	size_t n = 70000; /* more groups than a process may have */
+	_free_ gid_t *groups = NULL;
+	struct err err = { 0 };
+
+	if (geteuid() != 0)
+		return; /* needs root */
+	groups = calloc(n, sizeof(*groups));
+	cfg.uid = cfg.gid = 1879040003;
+	cfg.groups = groups;
+	cfg.n_groups = n;
+	fds_before = unit_count_fds();
+	unit_ok(loop_new(&loop, &err), &err);
+	unit_ok(devices_new(4, &devices, &err), &err);
+	unit_ok(hv_qemu_ops.create(&cfg, loop, on_event, NULL, &hv, &err), &err);
+	unit_fails(hv->ops->start(hv, on_done, (void *)"start", &err), EINVAL, &err,
+		   "confine: user and groups: start");
+	teardown();
+}
+END_TEST
+
 /* A root directory of our own with everything that / has, and /share: nothing of it outside of this process. */
 static void root_with_share(void)
 {
@@ -798,10 +822,12 @@ int main(int argc, char **argv)
 
 	Suite *suite = suite_create("qemu");
 	TCase *tcase = tcase_create("qemu");
-	const TTest *const tests[] = { attach_detach,           vsock,       bad_requests,
-				       no_such_program,         quitting,    quitting_when_deaf,
-				       destroyed_while_working, confinement, confinement_with_uid,
-				       share_is_hidden };
+	const TTest *const tests[] = {
+		attach_detach,           vsock,          bad_requests,
+		no_such_program,         quitting,       quitting_when_deaf,
+		destroyed_while_working, confinement,    confinement_with_uid,
+		confinement_fails,       share_is_hidden
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_test(tcase, tests[i]);

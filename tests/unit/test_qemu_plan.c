@@ -270,6 +270,8 @@ START_TEST(refusals)
 	REFUSED(cpu, "", "cpu model");
 	REFUSED(cpu, "max\n", "cpu model");
 	REFUSED(memory, 0, "memory is 0");
+	REFUSED(uid, (uid_t)-1, "uid or gid is -1");
+	REFUSED(gid, (gid_t)-1, "uid or gid is -1");
 	REFUSED(vcpus, 0, "0 vcpus");
 	REFUSED(vcpus, QEMU_MAX_VCPUS + 1, "241 vcpus");
 	REFUSED(ports, QEMU_MAX_PORTS + 1, "25 pcie root ports are more than 24");
