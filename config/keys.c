@@ -57,7 +57,7 @@ const struct config_key config_keys[] = {
 	     .max = 1024),
 	QEMU(firmware, PATH, "\"\"",
 	     "The machine's firmware. Empty: the one that QEMU brings along."),
-	QEMU(pcie_root_port, INT, "8",
+	QEMU(pcie_root_port, INT, "4",
 	     "PCIe root ports of a q35 machine. Each device needs one, the shared file system too.",
 	     RANGE(1, 16)),
 	QEMU(shared_fs, STR, "\"virtio-fs\"",

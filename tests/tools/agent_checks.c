@@ -810,6 +810,13 @@ static void measure(struct drive *d)
 
 	p = start_new(d, "bench", config("sleep 1000"), &err);
 	printf("bench: create and start %.1f ms\n", (now() - t) * 1e3);
+	p = exec(d, "bench", "t",
+		 exec_process(
+			 "for i in 1 2 3 4 5; do time sh -c true; done; time /bin/true; time /bin/true"),
+		 &err);
+	client_wait_exit(&d->client, p, 10000);
+	if (d->client.verbose)
+		printf("in the guest: %s\n", errs(p));
 	for (int i = 0; i < 3; i++) {
 		t = now();
 		p = exec(d, "bench", "x", exec_process("true"), &err);
