@@ -15,13 +15,26 @@ const char *status_name(enum status s)
 	return names[s];
 }
 
+/* Read once: it does not change while we run, and `list` asks for each container. */
+static bool this_boot(const struct state *s)
+{
+	static char boot[37];
+
+	if (!*boot && proc_boot_id(boot) < 0)
+		*boot = '\0';
+	return strcmp(boot, s->boot_id) == 0;
+}
+
 int status_open_process(const struct state *s, const struct state_process *p)
 {
-	char boot[37];
-
-	if (p->pid <= 0 || proc_boot_id(boot) < 0 || strcmp(boot, s->boot_id) != 0)
+	if (p->pid <= 0 || !this_boot(s))
 		return -ESRCH;
 	return proc_open(p->pid, p->start);
+}
+
+static bool alive(const struct state *s, const struct state_process *p)
+{
+	return p->pid > 0 && this_boot(s) && proc_alive(p->pid, p->start);
 }
 
 static int by_name(const char *name, enum status *ret)
@@ -57,18 +70,17 @@ static int ask_monitor(int state_fd, const char *id, enum status *ret)
 
 enum status status_compute(int state_fd, const struct state *s)
 {
-	_close_ int monitor = -EBADF, standin = -EBADF;
 	enum status now = STATUS_STOPPED;
 
-	monitor = status_open_process(s, &s->monitor);
 	if (strcmp(s->phase, "creating") == 0)
-		return monitor >= 0 ? STATUS_CREATING : STATUS_STOPPED;
-	/* Without either of them nothing of the container is left that could run. */
-	standin = status_open_process(s, &s->standin);
-	if (monitor < 0 || standin < 0)
+		return alive(s, &s->monitor) ? STATUS_CREATING : STATUS_STOPPED;
+	/* Without its stand-in nothing of the container is left for a caller to see. */
+	if (!alive(s, &s->standin))
 		return STATUS_STOPPED;
 	if (ask_monitor(state_fd, s->id, &now) >= 0)
 		return now == STATUS_CREATING ? STATUS_CREATED : now;
-	/* It lives but does not answer (stopped by a signal, say): the record is the best there is. */
-	return by_name(s->phase, &now) >= 0 ? now : STATUS_STOPPED;
+	/* A monitor that lives but does not answer (stopped by a signal, say): the record is the best there is. */
+	if (alive(s, &s->monitor))
+		(void)by_name(s->phase, &now);
+	return now;
 }

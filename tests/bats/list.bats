@@ -10,7 +10,7 @@ load helpers
 	is "$output" ""
 	ok list -f json
 	is "$output" null
-	mkdir "$ROOT"
+	mkdir -p "$ROOT"
 	ok list --format=json
 	is "$output" null
 	ko 1 list --format yaml

@@ -50,15 +50,17 @@ for program in "$build/release/moat" "$tools"/{guest,measure,stream,timeline} "$
 done
 
 work=$(mktemp -d /tmp/moat-bench.XXXXXX)
+# The runtimes' state is in a tmpfs, as it is where /run is one.
+state=$(mktemp -d /dev/shm/moat-bench.XXXXXX)
 samples=$work/samples rows=$work/rows
 touch "$samples" "$rows"
 
-moat=("$build/release/moat" --config "$work/moat.toml" --root "$work/moat")
-fake=("$build/release/moat" --config "$work/fake.toml" --root "$work/fake")
+moat=("$build/release/moat" --config "$work/moat.toml" --root "$state/moat")
+fake=("$build/release/moat" --config "$work/fake.toml" --root "$state/fake")
 # shellcheck disable=SC2034 # used by name
-runc=(runc --root "$work/runc")
+runc=(runc --root "$state/runc")
 # shellcheck disable=SC2034
-crun=(crun --root "$work/crun")
+crun=(crun --root "$state/crun")
 
 cleanup()
 {
@@ -67,11 +69,11 @@ cleanup()
 	trap - EXIT
 	for name in moat fake runc crun; do
 		local -n runtime=$name
-		for id in "$work/$name"/*/; do
+		for id in "$state/$name"/*/; do
 			[ ! -d "$id" ] || "${runtime[@]}" delete --force "$(basename "$id")" >/dev/null 2>&1 || :
 		done
 	done
-	rm -rf "$work"
+	rm -rf "$work" "$state"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
@@ -109,14 +111,14 @@ bundle()
 {
 	mkdir -p "$work/$1"
 	jq --arg root "$work/true/rootfs" --arg cgroup "${BENCH_CGROUP:+$BENCH_CGROUP/$1}" \
-		".root.path = \$root | if \$cgroup == \"\" then . else .linux.cgroupsPath = \$cgroup end | $2" \
+		".ociVersion = \"1.0.2\" | .root.path = \$root | if \$cgroup == \"\" then . else .linux.cgroupsPath = \$cgroup end | $2" \
 		"$work/true/config.json" >"$work/json"
 	mv "$work/json" "$work/$1/config.json"
 }
 
 make_bundles()
 {
-	mkdir -p "$work"/{moat,fake,runc,crun}
+	mkdir -p "$state"/{moat,fake,runc,crun}
 	MOAT=${moat[0]} guest/mkbundle.sh "$work/true" /bin/true
 	cp "$tools/guest" "$work/true/rootfs/bin/bench-guest"
 	bundle true .
@@ -151,7 +153,7 @@ stop()
 
 json_of()
 {
-	jq -r "$2" "$work/moat/$1/state.json"
+	jq -r "$2" "$state/moat/$1/state.json"
 }
 
 # The pids of PID's children, one a line
@@ -236,7 +238,7 @@ section_run()
 	row run "run /bin/true" moat "bare QEMU" 1.25
 	row run "run /bin/true" moat "bare QEMU + ports" -
 	for ((step = 0; step < runs; step++)); do
-		"$tools/timeline" "$work/moat" timeline "${moat[@]}" run --bundle "$work/true" timeline
+		"$tools/timeline" "$state/moat" timeline "${moat[@]}" run --bundle "$work/true" timeline
 	done | sample timeline ms
 }
 
