@@ -17,9 +17,8 @@ struct container;
 
 struct agent {
 	struct loop *loop;
-	struct wire_conn *conn; /* NULL: nobody is connected */
-	bool port; /* conn is a virtio-serial port */
-	unsigned int session; /* counts HELLOs; 0: none on this connection */
+	struct wire_conn *conn; /* NULL before it is open, and after its end */
+	unsigned int session; /* counts HELLOs; 0: none yet */
 	struct mux mux; /* streams of all processes */
 	struct container *containers;
 	bool test; /* on a development machine: never power off, mount nothing of the guest's own */
@@ -34,8 +33,7 @@ struct agent {
 
 /* Answer that is still owed to the host. Belongs to the session in which it was asked. */
 struct pending {
-	bool port; /* conn is a virtio-serial port */
-	unsigned int session; /* counts HELLOs; 0: none on this connection */
+	unsigned int session; /* counts HELLOs; 0: none yet */
 	uint32_t id;
 };
 

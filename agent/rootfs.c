@@ -182,9 +182,9 @@ int rootfs_enter(struct rootfs *r, struct err *err)
 	if (rc >= 0)
 		rc = mount_plan_finish(r->plan, err);
 	if (rc >= 0 && c->process->cwd && *c->process->cwd) {
-		_close_ int cwd = path_mkdirs_in(r->env.root, c->process->cwd, 0755, err);
+		_close_ int cwd = path_mkdirs_in(r->env.root, c->process->cwd, 0755, NULL);
 
-		rc = cwd;
+		rc = cwd < 0 ? err_errno(err, -cwd, "mkdir %s", c->process->cwd) : 0;
 	}
 	if (rc < 0)
 		return rc;

@@ -205,18 +205,13 @@ static void on_drained(struct wire_conn *c, void *data)
 static void on_closed(struct wire_conn *c, const struct err *err, void *data)
 {
 	struct agent *a = data;
-	bool port = a->port;
 
 	wire_conn_free(c);
 	a->conn = a->mux.conn = NULL;
-	a->session = 0;
 	if (a->test)
 		sandbox_end(a);
-	/* Nobody can come back through a port that has failed. */
-	if (port)
-		agent_fatal("channel: %s", err->msg);
-	log_info("channel: %s", err->msg);
-	mux_reset(&a->mux);
+	/* Nobody can come back through a port that has failed; a connection's monitor is gone. */
+	agent_fatal("channel: %s", err->msg);
 }
 
 int server_attach(struct agent *a, int fd, bool port, struct err *err)
@@ -227,7 +222,6 @@ int server_attach(struct agent *a, int fd, bool port, struct err *err)
 
 	if (r < 0)
 		return r;
-	a->port = port;
 	a->mux.conn = a->conn;
 	return 0;
 }

@@ -44,13 +44,26 @@ static int make_raw(struct terminal *t)
 	return tcsetattr(t->tty, TCSANOW, &raw) < 0 ? -errno : 0;
 }
 
+/* As runc in the foreground: lines end in "\n", and the user's own terminal does the rest. */
+static int clear_onlcr(int fd)
+{
+	struct termios tio;
+
+	if (tcgetattr(fd, &tio) < 0)
+		return -errno;
+	tio.c_oflag &= ~(tcflag_t)ONLCR;
+	return tcsetattr(fd, TCSANOW, &tio) < 0 ? -errno : 0;
+}
+
 int terminal_open(struct terminal *t, struct err *err)
 {
 	int r = console_new(NULL, &t->master, &t->slave, err);
 
 	if (r < 0)
 		return r;
-	r = make_raw(t);
+	r = clear_onlcr(t->slave);
+	if (r >= 0)
+		r = make_raw(t);
 	if (r < 0)
 		return err_errno(err, -r, "terminal");
 	copy_size(t);

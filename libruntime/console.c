@@ -26,7 +26,8 @@ int console_new(const struct oci_console_size *size, int *ret_master, int *ret_s
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0 || tcgetattr(slave, &tio) < 0)
 		return err_errno(err, errno, "open a terminal");
-	tio.c_oflag &= ~(tcflag_t)ONLCR;
+	cfmakeraw(&tio);
+	/* Before anybody else has it: a receiver's change of ONLCR must not cross ours. */
 	if (tcsetattr(slave, TCSANOW, &tio) < 0)
 		return err_errno(err, errno, "set up the terminal");
 	if (size && (size->height || size->width)) {

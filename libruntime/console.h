@@ -6,7 +6,10 @@
 #include "base/err.h"
 #include "oci/config.h"
 
-/* A fresh pty with ONLCR cleared, as runc makes it; size may be NULL. Both ends close-on-exec. */
+/*
+ * A fresh pty, raw: the guest's terminal does the processing. ONLCR is as the kernel sets it and tells what the caller wants of
+ * the guest's: whoever receives the master changes it, as with runc. size may be NULL. Both ends close-on-exec.
+ */
 int console_new(const struct oci_console_size *size, int *ret_master, int *ret_slave,
 		struct err *err);
 /*

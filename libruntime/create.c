@@ -154,6 +154,7 @@ static int claim(struct creation *c, struct err *err)
 	c->state.bundle = strdup(c->bundle);
 	c->state.rootfs = strdup(c->trees.rootfs);
 	c->state.created = state_timestamp();
+	c->state.terminal = c->config->process->terminal;
 	c->state.annotations = json_incref(c->config->annotations);
 	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle ||
 	    !c->state.rootfs || !c->state.created)

@@ -9,6 +9,15 @@
 
 #define KILLED_MS 1000
 
+/* The caller has set the terminal up by now, at whatever moment after create sent it: size and modes count from here on. */
+static void look_at_terminal(const struct state *s)
+{
+	_close_ int standin = status_open_process(s, &s->standin);
+
+	if (standin >= 0)
+		(void)proc_signal(standin, SIGWINCH);
+}
+
 int rt_start(const struct rt *rt, const char *id, struct err *err)
 {
 	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
@@ -29,6 +38,8 @@ int rt_start(const struct rt *rt, const char *id, struct err *err)
 	default:
 		return err_set(err, EBUSY, "cannot start an already running container");
 	}
+	if (c.state.terminal)
+		look_at_terminal(&c.state);
 	r = container_request(&c, "start", NULL, MONITOR_REQUEST_MS, NULL, err);
 	return r < 0 ? r : container_set_phase(&c, STATUS_RUNNING, err);
 }

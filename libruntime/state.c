@@ -59,6 +59,7 @@ static const struct js_field fields[] = {
 	  .type = JS_OBJ,
 	  .offset = offsetof(struct state, standin),
 	  .sub = process_fields },
+	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
 	{ .key = "cgroups", .type = JS_STRV, .offset = offsetof(struct state, cgroups) },
 	{ .key = "annotations",
 	  .type = JS_MAP,
@@ -86,11 +87,11 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 
 	for (c = s->cgroups; c && *c; c++)
 		json_array_append_new(cgroups, json_string(*c));
-	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "version",
+	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:o}", "version",
 			 STATE_VERSION, "id", s->id, "phase", s->phase, "boot_id", s->boot_id,
 			 "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created, "monitor",
-			 process_json(&s->monitor), "standin", process_json(&s->standin), "cgroups",
-			 cgroups);
+			 process_json(&s->monitor), "standin", process_json(&s->standin),
+			 "terminal", (int)s->terminal, "cgroups", cgroups);
 	if (tree && s->annotations)
 		json_object_set(tree, "annotations", s->annotations);
 	text = tree ? js_dump(tree) : NULL;

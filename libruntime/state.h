@@ -8,6 +8,7 @@
 #define MOAT_LIBRUNTIME_STATE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,7 @@ struct state {
 	char *bundle, *rootfs; /* absolute */
 	char *created; /* RFC 3339 */
 	struct state_process monitor, standin;
+	bool terminal; /* init has one */
 	char **cgroups; /* absolute directories in the order of their making */
 	json_t *annotations; /* object of strings or NULL */
 };

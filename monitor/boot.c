@@ -322,11 +322,12 @@ void vm_boot(struct monitor *m)
 				       on_boot_timeout, m, &err);
 	r = m->boot_timer ? devices_new(m->setup.ports, &m->devices, &err) : -ENOMEM;
 	if (r >= 0)
-		r = start_virtiofsd(m, &err);
-	if (r >= 0)
 		r = open_vsock(m, &err);
 	if (r >= 0)
 		r = start_hypervisor(m, &err);
+	/* While QEMU loads the kernel; the device is attached once it is there. */
+	if (r >= 0)
+		r = start_virtiofsd(m, &err);
 	if (r < 0)
 		vm_fail(m, &err);
 }

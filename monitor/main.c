@@ -12,6 +12,7 @@
 #include "monitor/client.h"
 #include "monitor/journal.h"
 #include "monitor/monitor.h"
+#include "monitor/tsc.h"
 
 void monitor_exit(struct monitor *m)
 {
@@ -69,6 +70,7 @@ int main(void)
 	struct err err = {};
 	size_t i;
 
+	tsc_begin();
 	if (getpid() != 1) {
 		fputs("moat-monitor is started by moat\n", stderr);
 		return 2;

@@ -45,20 +45,32 @@ static uint32_t from_cpuid(void)
 	return (uint32_t)((uint64_t)c * b / a / 1000);
 }
 
+static struct sample from;
+
+void tsc_begin(void)
+{
+	from = take();
+}
+
 uint32_t tsc_khz(void)
 {
-	struct sample from, to;
 	uint32_t khz = from_cpuid();
+	struct sample to;
 
 	if (khz)
 		return khz;
-	from = take();
+	if (!from.ns)
+		tsc_begin();
 	do {
 		to = take();
 	} while (to.ns - from.ns < MEASURE_NS);
 	return (uint32_t)((to.tsc - from.tsc) * 1000000 / (to.ns - from.ns));
 }
 #else
+void tsc_begin(void)
+{
+}
+
 uint32_t tsc_khz(void)
 {
 	return 0;

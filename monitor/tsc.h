@@ -9,7 +9,9 @@
 
 #include <stdint.h>
 
-/* kHz, or 0 where there is no such counter. Takes about 5 ms unless the CPU tells. */
+/* Early, so that tsc_khz() finds enough time passed. */
+void tsc_begin(void);
+/* kHz, or 0 where there is no such counter. Waits until 5 ms have passed since tsc_begin() unless the CPU tells. */
 uint32_t tsc_khz(void);
 
 #endif

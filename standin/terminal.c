@@ -13,8 +13,10 @@ int terminal_init(int fd, struct err *err)
 		return err_errno(err, errno, "make it the controlling terminal");
 	if (tcgetattr(fd, &t) < 0)
 		return err_errno(err, errno, "read terminal settings");
+	/* A raw one is left alone: its receiver may be setting ONLCR at this very moment. */
+	if (!(t.c_lflag & (ICANON | ECHO | ISIG)) && !(t.c_oflag & OPOST))
+		return 0;
 	cfmakeraw(&t);
-	t.c_oflag &= ~(tcflag_t)ONLCR;
 	if (tcsetattr(fd, TCSANOW, &t) < 0)
 		return err_errno(err, errno, "set terminal to raw mode");
 	return 0;

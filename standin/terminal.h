@@ -17,7 +17,7 @@ struct terminal {
 	bool onlcr;
 };
 
-/* Makes it the controlling terminal and raw, with ONLCR off as runc does. */
+/* Makes it the controlling terminal and raw; ONLCR stays as it is. */
 int terminal_init(int fd, struct err *err);
 /* Reads size and ONLCR; takes output processing back if somebody switched it on. True if *t changed. */
 bool terminal_update(int fd, struct terminal *t);

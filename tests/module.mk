@@ -25,3 +25,5 @@ bats-runc: bats-tools ## the same against runc, which must pass too
 	$(Q)BUILD='$(BUILD)' RUNTIME=runc bats --filter-tags '!moat' $(BATS_FLAGS) $(or $(BATS_FILES:%=tests/bats/%.bats),tests/bats)
 
 .PHONY: bats bats-tools bats-runc
+
+include tests/bench/module.mk

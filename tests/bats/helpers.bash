@@ -175,10 +175,20 @@ try()
 	timeout --foreground -k 5 "${LIMIT:-120}" "$@" >"$T/stdout" 2>"$T/stderr" 3>&- || status=$?
 	output=$(tr -d '\0' <"$T/stdout")
 	stderr=$(tr -d '\0' <"$T/stderr")
-	echo "\$ ${*@Q}"
+	show_command "$@"
+	[ -z "$output" ] || head -c 4000 <<<"$output" | sed 's/^/out| /'
+	[ -z "$stderr" ] || head -c 4000 <<<"$stderr" | sed 's/^/err| /'
+}
+
+# show_command WORD...: as far as it tells one from another
+show_command()
+{
+	local text="$*"
+	text=${text/$BIN/$RUNTIME}
+	[ ${#OPTIONS[@]} = 0 ] || text=${text/"${OPTIONS[*]}" /}
+	text=${text/--root "$ROOT" /}
+	echo "\$ ${text//$BATS_RUN_TMPDIR/TMP}"
 	echo "status $status"
-	[ -z "$output" ] || head -c 10000 <<<"$output" | sed 's/^/out| /'
-	[ -z "$stderr" ] || head -c 10000 <<<"$stderr" | sed 's/^/err| /'
 }
 
 ok()
@@ -308,7 +318,7 @@ requires()
 	for what; do
 		why=
 		case $what in
-		kvm) [ -w /dev/kvm ] || why="no /dev/kvm" ;;
+		kvm) [ -w /dev/kvm ] && grep -qE '^flags.*\b(vmx|svm)\b' /proc/cpuinfo || why="no KVM here" ;;
 		cgroup) [ -n "$SUITE_CGROUP" ] || why="no cgroup v2 to make a group in" ;;
 		*) command -v "$what" >/dev/null || why="no $what" ;;
 		esac
@@ -370,7 +380,6 @@ in_terminal()
 		timeout --foreground -k 5 "${LIMIT:-120}" script -qec "${*@Q}; code=\$?; touch ${T@Q}/terminal.done; exit \$code" /dev/null
 	} >"$T/stdout" 3>&- || status=$?
 	output=$(tr -d '\0' <"$T/stdout")
-	echo "\$ ${*@Q} (in a terminal)"
-	echo "status $status"
+	show_command "$@"
 	sed 's/^/out| /' <<<"$output"
 }

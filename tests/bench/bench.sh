@@ -122,8 +122,9 @@ make_bundles()
 	MOAT=${moat[0]} guest/mkbundle.sh "$work/true" /bin/true
 	cp "$tools/guest" "$work/true/rootfs/bin/bench-guest"
 	bundle true .
-	# The guest's own process namespace: shows the agent.
-	bundle plain '.process.args = ["sleep", "1000000"] | .linux.namespaces |= map(select(.type != "pid"))'
+	# A process namespace with a path is the guest's own: shows the agent.
+	bundle plain '.process.args = ["sleep", "1000000"] |
+		.linux.namespaces |= map(if .type == "pid" then .path = "/proc/1/ns/pid" else . end)'
 	printf '[runtime]\nhypervisor = "fake"\n' >"$work/fake.toml"
 	printf '[hypervisor.qemu]\nmachine_type = "%s"\nkernel = "%s"\n' "${BENCH_MACHINE:-q35}" "$kernel" >"$work/moat.toml"
 }
@@ -176,14 +177,6 @@ qemu_of()
 	die "container $1 has no QEMU"
 }
 
-# An initramfs with nothing but guest.c as /init
-make_initrd()
-{
-	mkdir -p "$work/initrd/dev"
-	cp "$tools/guest" "$work/initrd/init"
-	(cd "$work/initrd" && find . | cpio --quiet -o -H newc) >"$work/bare.cpio"
-}
-
 # bare_qemu ARG... : sets bare=() to moat's own QEMU command line without moat's devices, control and sandbox, and
 # with ARG... for guest.c; devices=() to the same with the devices that need no other end.
 bare_qemu()
@@ -223,7 +216,8 @@ inspect()
 		-m) memory=${qemu_argv[i + 1]} ;;
 		esac
 	done
-	make_initrd
+	# Nothing but guest.c as /init
+	guest/mkinitramfs.sh --agent "$tools/guest" "$work/bare.cpio"
 }
 
 # ---- sections ----
@@ -234,9 +228,9 @@ section_run()
 
 	bare_qemu off
 	"$tools/measure" "$runs" "bare QEMU" "${bare[@]}" , moat "${moat[@]}" run --bundle "$work/true" true , \
-		"bare QEMU + ports" "${bare[@]}" "${devices[@]}" | sample "run /bin/true" ms
+		"bare QEMU + devices" "${bare[@]}" "${devices[@]}" | sample "run /bin/true" ms
 	row run "run /bin/true" moat "bare QEMU" 1.25
-	row run "run /bin/true" moat "bare QEMU + ports" -
+	row run "run /bin/true" moat "bare QEMU + devices" -
 	for ((step = 0; step < runs; step++)); do
 		"$tools/timeline" "$state/moat" timeline "${moat[@]}" run --bundle "$work/true" timeline
 	done | sample timeline ms

@@ -82,7 +82,8 @@ int main(int argc, char **argv)
 
 	n = runs > 0 ? split(argv + 2, subjects) : 0;
 	if (n == 0) {
-		fputs("usage: measure RUNS NAME COMMAND ARG... [, NAME COMMAND ARG...]...\n", stderr);
+		fputs("usage: measure RUNS NAME COMMAND ARG... [, NAME COMMAND ARG...]...\n",
+		      stderr);
 		return 2;
 	}
 	posix_spawn_file_actions_init(&files);

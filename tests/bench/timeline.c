@@ -134,7 +134,8 @@ static void on_root(const struct inotify_event *ev)
 	step("id claimed");
 	t.dir = openat(t.root, t.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", t.dir);
-	t.dir_watch = inotify_add_watch(t.fds[INOTIFY].fd, path, IN_MOVED_TO | IN_CREATE | IN_MODIFY);
+	t.dir_watch = inotify_add_watch(t.fds[INOTIFY].fd, path,
+					IN_MOVED_TO | IN_CREATE | IN_MODIFY);
 	if (t.dir < 0 || t.dir_watch < 0)
 		die(t.id);
 	/* What happened before the watch. */
@@ -183,7 +184,8 @@ static pid_t start(char **argv)
 
 static void watch(void)
 {
-	static const char *const ends[FDS] = { NULL, "command ended", "monitor ended", "stand-in ended" };
+	static const char *const ends[FDS] = { NULL, "command ended", "monitor ended",
+					       "stand-in ended" };
 
 	while (t.fds[COMMAND].fd >= 0) {
 		if (poll(t.fds, FDS, -1) < 0)

@@ -4,12 +4,15 @@
  *
  *	agent_drive [-v] [-b] [-k NAME] AGENT            as a process in namespaces of this machine
  *	agent_drive [-v] [-b] [-k NAME] -m VMLINUX INITRD   in QEMU, with the agent as /init of INITRD
+ *	agent_drive [-v] [-b] [-k NAME] -s VMLINUX INITRD   the same with vsock as channel, and KVM
  *
  * Needs root, busybox (static); for the second form QEMU and virtiofsd.
  * -b also measures throughput. Prints a line a check; exits 1 if one fails.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vm_sockets.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -117,9 +120,10 @@ static pid_t spawn_with(int fd, int fd2, char *const *argv, const char *out)
 	return -1;
 }
 
-static pid_t start_vm(const char *kernel, const char *initrd, int fd)
+static pid_t start_vm(const char *kernel, const char *initrd, int fd, bool vsock)
 {
-	char fs_arg[32], source[128], chardev[64], fs_chardev[64], console[128], log[96];
+	char append[256], fs_arg[32], source[128], chardev[64], fs_chardev[64], console[128],
+		log[96];
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int l = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
 	    fs = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -139,65 +143,68 @@ static pid_t start_vm(const char *kernel, const char *initrd, int fd)
 	snprintf(chardev, sizeof(chardev), "socket,id=ag,fd=%d", fd);
 	snprintf(fs_chardev, sizeof(fs_chardev), "socket,id=fs,fd=%d", fs);
 	snprintf(console, sizeof(console), "file:%s/console", dir);
-	return spawn_with(
-		fd, fs,
-		(char *[]){ "qemu-system-x86_64",
-			    "-M",
-			    "q35,memory-backend=m0",
-			    "-accel",
-			    "tcg",
-			    "-cpu",
-			    "max",
-			    "-m",
-			    "256M",
-			    "-object",
-			    "memory-backend-memfd,id=m0,size=256M,share=on",
-			    "-nodefaults",
-			    "-no-user-config",
-			    "-no-reboot",
-			    "-display",
-			    "none",
-			    "-serial",
-			    console,
-			    "-kernel",
-			    (char *)kernel,
-			    "-initrd",
-			    (char *)initrd,
-			    "-append",
-			    "console=ttyS0 quiet reboot=t panic=-1 tsc=reliable no_timer_check "
-			    "random.trust_cpu=on cryptomgr.notests",
-			    "-device",
-			    "virtio-serial-pci",
-			    "-chardev",
-			    chardev,
-			    "-device",
-			    "virtserialport,chardev=ag,name=moat.agent",
-			    "-chardev",
-			    fs_chardev,
-			    "-device",
-			    "vhost-user-fs-pci,chardev=fs,tag=moat",
-			    NULL },
-		log);
+	snprintf(append, sizeof(append),
+		 "console=ttyS0 quiet reboot=t panic=-1 tsc=reliable no_timer_check "
+		 "random.trust_cpu=on cryptomgr.notests moat.channel=%s moat.port=1024",
+		 vsock ? "vsock" : "virtio");
+	/* clang-format off */
+	char *argv[] = {
+		"qemu-system-x86_64", "-M", "q35,memory-backend=m0", "-accel", vsock ? "kvm" : "tcg", "-cpu", "max",
+		"-m", "256M", "-object", "memory-backend-memfd,id=m0,size=256M,share=on",
+		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", console,
+		"-kernel", (char *)kernel, "-initrd", (char *)initrd, "-append", append,
+		"-chardev", fs_chardev, "-device", "vhost-user-fs-pci,chardev=fs,tag=moat",
+		"-chardev", chardev, "-device", vsock ? "vhost-vsock-pci,guest-cid=42" : "virtio-serial-pci",
+		vsock ? NULL : "-device", "virtserialport,chardev=ag,name=moat.agent", NULL,
+	};
+	/* clang-format on */
+	return spawn_with(fd, fs, argv, log);
+}
+
+static int listen_vsock(void)
+{
+	struct sockaddr_vm addr = { .svm_family = AF_VSOCK,
+				    .svm_cid = VMADDR_CID_ANY,
+				    .svm_port = 1024 };
+	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 1) < 0)
+		die("vsock");
+	return fd;
+}
+
+/* The guest connects once it is up. */
+static int accept_vsock(int listener)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	int fd = poll(&p, 1, 60000) == 1 ? accept(listener, NULL, NULL) : -1;
+
+	if (fd < 0) {
+		run("cat %s/log %s/console", dir, dir);
+		die("wait for the guest");
+	}
+	return fd;
 }
 
 int main(int argc, char **argv)
 {
 	struct drive d = { .share = share };
-	bool verbose = false;
+	bool verbose = false, vsock = false;
 	struct err err;
-	int opt, fds[2], status;
+	int opt, fds[2], status, listener = -1;
 	pid_t pid;
 
-	while ((opt = getopt(argc, argv, "vbmk:")) >= 0) {
+	while ((opt = getopt(argc, argv, "vbmsk:")) >= 0) {
 		verbose |= opt == 'v';
 		d.bench |= opt == 'b';
-		d.vm |= opt == 'm';
+		d.vm |= opt == 'm' || opt == 's';
+		vsock |= opt == 's';
 		if (opt == 'k')
 			d.only = optarg;
 	}
 	if (argc - optind != (d.vm ? 2 : 1)) {
 		fprintf(stderr,
-			"usage: agent_drive [-v] [-b] [-k NAME] AGENT | -m VMLINUX INITRD\n");
+			"usage: agent_drive [-v] [-b] [-k NAME] AGENT | -m|-s VMLINUX INITRD\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
@@ -209,9 +216,13 @@ int main(int argc, char **argv)
 		snprintf(cgroup, sizeof(cgroup), CGROUP2 "/%s", strrchr(dir, '/') + 1);
 		d.cgroups = true;
 	}
-	pid = d.vm ? start_vm(argv[optind], argv[optind + 1], fds[1]) :
+	if (vsock)
+		listener = listen_vsock();
+	pid = d.vm ? start_vm(argv[optind], argv[optind + 1], fds[1], vsock) :
 		     start_process(argv[optind], fds[1]);
 	close(fds[1]);
+	if (vsock)
+		fds[0] = accept_vsock(listener);
 	if (client_init(&d.client, fds[0], &err) < 0)
 		die("client");
 	d.client.verbose = verbose;

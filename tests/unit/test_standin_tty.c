@@ -10,11 +10,22 @@
 static struct rig rig;
 static int master, slave;
 
+static struct termios attributes(void)
+{
+	struct termios t;
+
+	ck_assert_int_eq(tcgetattr(master, &t), 0); /* those of the slave */
+	return t;
+}
+
 static void start(bool go)
 {
 	struct winsize size = { .ws_row = 24, .ws_col = 80 };
 
 	ck_assert_int_eq(openpty(&master, &slave, NULL, NULL, &size), 0);
+	struct termios t = attributes();
+	t.c_oflag &= ~(tcflag_t)ONLCR; /* as the command does in the foreground */
+	ck_assert_int_eq(tcsetattr(slave, TCSANOW, &t), 0);
 	ck_assert_int_eq(fd_set_cloexec(master, true) | fd_set_cloexec(slave, true), 0);
 	struct rig_options o = { .stdio = { slave, slave, slave }, .terminal = true };
 	rig_init(&rig);
@@ -33,14 +44,6 @@ static void start(bool go)
 	rig_go(&rig);
 	rig_expect(&rig, WIRE_EVENT, 0,
 		   "{\"event\":\"winsize\",\"rows\":24,\"cols\":80,\"onlcr\":false}");
-}
-
-static struct termios attributes(void)
-{
-	struct termios t;
-
-	ck_assert_int_eq(tcgetattr(master, &t), 0); /* those of the slave */
-	return t;
 }
 
 static void set_size(unsigned short rows, unsigned short cols)
