@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -223,6 +225,15 @@ int cgroup_join(char *const *dirs, pid_t pid, struct err *err)
 	return 0;
 }
 
+/* The names come from a record: whatever is there now, only a cgroup is touched. */
+static bool is_cgroup(const char *dir)
+{
+	struct statfs fs;
+
+	return statfs(dir, &fs) == 0 &&
+	       (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+}
+
 /* Signals every process of a leaf; returns how many there were. */
 static unsigned int kill_leaf(const char *dir)
 {
@@ -231,7 +242,8 @@ static unsigned int kill_leaf(const char *dir)
 	unsigned int n = 0;
 	int pid;
 
-	if (!procs || io_read_file(AT_FDCWD, procs, PROC_FILE_MAX, &text, NULL, NULL) < 0)
+	if (!is_cgroup(dir) || !procs ||
+	    io_read_file(AT_FDCWD, procs, PROC_FILE_MAX, &text, NULL, NULL) < 0)
 		return 0;
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (num_int(line, 1, INT32_MAX, &pid) < 0 || pid == getpid())
@@ -284,6 +296,8 @@ int cgroup_remove(char *const *dirs, struct err *err)
 	int r, first = 0;
 
 	while (i-- > 0) {
+		if (!is_cgroup(dirs[i]))
+			continue;
 		if (!is_leaf(dirs + i)) {
 			(void)rmdir(dirs[i]); /* others may be using it by now */
 			continue;

@@ -159,7 +159,8 @@ static int claim(struct creation *c, struct err *err)
 	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle ||
 	    !c->state.rootfs || !c->state.created)
 		return err_errno(err, ENOMEM, "state");
-	return state_save(c->dir, &c->state, err);
+	r = state_save_cgroups(c->dir, c->state.cgroups, err);
+	return r < 0 ? r : state_save(c->dir, &c->state, err);
 }
 
 static int save_config(struct creation *c, struct err *err)

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/proc.h"
+#include "base/str.h"
 #include "libruntime/cgroup.h"
 #include "libruntime/container.h"
 #include "libruntime/monitor_client.h"
@@ -57,13 +58,18 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 	return store_remove(root_fd, id, err);
 }
 
-/* The state cannot be read: the names in it are lost, but the monitor can still be found by its socket's name. */
+/* The record cannot be read. The monitor is found by its socket's name, and everything else in the cgroups. */
 static int take_down_blind(int root_fd, int dir, const char *id, struct err *err)
 {
 	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", 1);
+	_strv_ char **cgroups = NULL;
+	int r;
 
 	(void)monitor_request(dir, "delete", params, 2000, NULL, NULL);
-	return store_remove(root_fd, id, err);
+	(void)state_load_cgroups(dir, &cgroups, NULL);
+	cgroup_kill(cgroups, KILL_MS);
+	r = cgroup_remove(cgroups, err);
+	return r < 0 ? r : store_remove(root_fd, id, err);
 }
 
 static int lock_for_delete(int root_fd, const char *id, bool force, struct err *err)

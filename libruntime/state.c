@@ -60,7 +60,6 @@ static const struct js_field fields[] = {
 	  .offset = offsetof(struct state, standin),
 	  .sub = process_fields },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
-	{ .key = "cgroups", .type = JS_STRV, .offset = offsetof(struct state, cgroups) },
 	{ .key = "annotations",
 	  .type = JS_MAP,
 	  .offset = offsetof(struct state, annotations),
@@ -71,6 +70,37 @@ static const struct js_field fields[] = {
 void state_done(struct state *s)
 {
 	js_free_fields(fields, s);
+	strv_free(s->cgroups);
+	s->cgroups = NULL;
+}
+
+int state_save_cgroups(int dirfd, char *const *cgroups, struct err *err)
+{
+	_buf_ struct buf b = {};
+
+	for (; cgroups && *cgroups; cgroups++)
+		buf_printf(&b, "%s\n", *cgroups);
+	if (!buf_ok(&b))
+		return err_errno(err, ENOMEM, "%s", CGROUPS_FILE);
+	return io_write_file(dirfd, CGROUPS_FILE, b.data ? b.data : "", b.len, 0600, false, err);
+}
+
+int state_load_cgroups(int dirfd, char ***ret, struct err *err)
+{
+	_strv_ char **v = NULL;
+	_free_ char *text = NULL;
+	char *save = NULL, *line;
+	int r;
+
+	*ret = NULL;
+	r = io_read_file(dirfd, CGROUPS_FILE, STATE_MAX_BYTES, &text, NULL, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (*line == '/' && (r = strv_add(&v, line)) < 0)
+			return err_errno(err, -r, "%s", CGROUPS_FILE);
+	*ret = take_ptr(v);
+	return 0;
 }
 
 static json_t *process_json(const struct state_process *p)
@@ -80,18 +110,14 @@ static json_t *process_json(const struct state_process *p)
 
 int state_save(int dirfd, const struct state *s, struct err *err)
 {
-	json_t *cgroups = json_array();
 	_json_ json_t *tree = NULL;
 	_free_ char *text = NULL;
-	char *const *c;
 
-	for (c = s->cgroups; c && *c; c++)
-		json_array_append_new(cgroups, json_string(*c));
-	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:o}", "version",
+	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "version",
 			 STATE_VERSION, "id", s->id, "phase", s->phase, "boot_id", s->boot_id,
 			 "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created, "monitor",
 			 process_json(&s->monitor), "standin", process_json(&s->standin),
-			 "terminal", (int)s->terminal, "cgroups", cgroups);
+			 "terminal", (int)s->terminal);
 	if (tree && s->annotations)
 		json_object_set(tree, "annotations", s->annotations);
 	text = tree ? js_dump(tree) : NULL;
@@ -119,6 +145,8 @@ int state_load(int dirfd, struct state *ret, struct err *err)
 		r = err_set(err, EINVAL, "version %u is not supported", ret->version);
 	if (r >= 0 && (ret->monitor.pid < 0 || ret->standin.pid < 0))
 		r = err_set(err, EINVAL, "negative pid");
+	if (r >= 0)
+		r = state_load_cgroups(dirfd, &ret->cgroups, err);
 	if (r < 0) {
 		state_done(ret);
 		if (r != -ENOENT)

@@ -16,6 +16,7 @@
 
 #define STATE_VERSION 1
 #define STATE_FILE "state.json"
+#define CGROUPS_FILE "cgroups"
 
 struct state_process {
 	int32_t pid; /* 0: none */
@@ -39,6 +40,12 @@ void state_done(struct state *s);
 int state_save(int dirfd, const struct state *s, struct err *err);
 /* -ENOENT if there is no file yet, -EINVAL for damage or another version (message names the file). */
 int state_load(int dirfd, struct state *ret, struct err *err);
+/*
+ * The cgroups, a line each, in a file of their own: written once, before they are made, so that a damaged
+ * state.json does not lose them. A missing file is an empty list.
+ */
+int state_save_cgroups(int dirfd, char *const *cgroups, struct err *err);
+int state_load_cgroups(int dirfd, char ***ret, struct err *err);
 /* RFC 3339 in UTC with nanoseconds, as runc prints it. Owned by the caller. */
 char *state_timestamp(void);
 

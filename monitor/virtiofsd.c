@@ -19,8 +19,9 @@
 #include "monitor/monitor.h"
 
 #define SOCKET_NAME "/run/virtiofsd.sock" /* in the jail, only until both ends are connected */
-#define SOURCE_OPTION "source=" MONITOR_SHARE_DIR
 #define LISTEN_FD 3
+
+static const char source_option[] = "source=" MONITOR_SHARE_DIR;
 
 /* The option that only the Rust program has stands in its text; asking it by running it would cost a process start. */
 int virtiofsd_probe(const char *path, enum virtiofsd_kind *ret, struct err *err)
@@ -49,7 +50,7 @@ int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int liste
 {
 	static const char *const c_options[] = {
 		"-o",
-		SOURCE_OPTION,
+		source_option,
 		"-o",
 		"sandbox=namespace",
 		"-o",

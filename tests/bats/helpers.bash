@@ -346,7 +346,6 @@ host_things()
 		done
 		grep -F "$BATS_RUN_TMPDIR" /proc/self/mountinfo | sed 's/^/mount /'
 		awk -v dir="$BATS_RUN_TMPDIR" 'index($8, dir) == 1 || $8 ~ /^@.*(moat|qemu|virtiofs)/ { print "socket", $8 }' /proc/net/unix
-		find /dev/shm -mindepth 1 -maxdepth 1 -name '*moat*' -printf 'shm %p\n'
 	} | sort -u
 }
 

@@ -70,11 +70,13 @@ left_over()
 	local dir
 	dir=$(find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -name cgroup.procs -printf '%h\n' | head -n 1)/$SUITE-left
 	mkdir "$dir"
-	left_over ".cgroups = [\"$dir\"]"
+	left_over
+	echo "$dir" >"$ROOT/$CT/cgroups"
 	ok delete --force "$CT"
 	[ ! -e "$dir" ]
 	mkdir "$T/precious"
-	left_over ".cgroups = [\"$T/precious\"]"
+	left_over
+	echo "$T/precious" >"$ROOT/$CT/cgroups"
 	rt delete --force "$CT"
 	[ -d "$T/precious" ]
 	rm -rf "${ROOT:?}/$CT"

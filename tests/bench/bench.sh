@@ -183,7 +183,6 @@ bare_qemu()
 {
 	local argv i append=
 
-	[ -n "${machine:-}" ] || inspect
 	argv=("${qemu_argv[@]}")
 	bare=("${argv[0]}") devices=()
 	for ((i = 1; i < ${#argv[@]}; i++)); do
@@ -431,6 +430,8 @@ make_bundles
 for section; do
 	[[ " $ALL " == *" $section "* ]] || die "no such section: $section ($ALL)"
 done
+# Where QEMU runs at all
+[ "$*" = state ] || inspect
 for section; do
 	say "$section"
 	"section_$section"

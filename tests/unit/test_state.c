@@ -50,6 +50,7 @@ START_TEST(round_trip)
 	struct err err = {};
 
 	open_dir();
+	unit_ok(state_save_cgroups(dir_fd, s.cgroups, &err), &err);
 	unit_ok(state_save(dir_fd, &s, &err), &err);
 	unit_ok(state_load(dir_fd, &t, &err), &err);
 	ck_assert_str_eq(t.id, "c1");
