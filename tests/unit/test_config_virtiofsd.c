@@ -33,9 +33,13 @@ START_TEST(kinds)
 	unit_ok(virtiofsd_probe(path, &kind, &err), &err);
 	ck_assert_int_eq(kind, VIRTIOFSD_C);
 	ck_assert_int_eq(chmod(path, 0644), 0);
+	unit_fails(virtiofsd_probe(path, &kind, &err), EACCES, &err, "not an executable file");
+	ck_assert_int_eq(chmod(path, 0755), 0);
+	free(write_program(dir, ""));
+	unit_fails(virtiofsd_probe(path, &kind, &err), EACCES, &err, "not an executable file");
 	unit_fails(virtiofsd_probe("/nonexistent", &kind, &err), ENOENT, &err,
-		   "virtio_fs_daemon '/nonexistent'");
-	unit_fails(virtiofsd_probe(dir, &kind, &err), EACCES, &err, "not an executable file");
+		   "virtio_fs_daemon: open '/nonexistent'");
+	unit_fails(virtiofsd_probe(dir, &kind, &err), EINVAL, &err, "is not a regular file");
 	unit_rmdir(dir);
 }
 END_TEST
