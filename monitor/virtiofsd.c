@@ -17,7 +17,7 @@
 #include "monitor/monitor.h"
 
 #define SOCKET_NAME "/run/virtiofsd.sock" /* in the jail, only until both ends are connected */
-#define SOURCE_OPTION "source=" MONITOR_SHARE_DIR
+#define SOURCE_OPTION ("source=" MONITOR_SHARE_DIR)
 #define LISTEN_FD 3
 
 int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret,
