@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -135,6 +136,33 @@ int io_read_file(int dirfd, const char *path, size_t limit, char **ret, size_t *
 	if (ret_len)
 		*ret_len = len;
 	return 0;
+}
+
+int io_map(const char *path, struct io_map *ret, struct err *err)
+{
+	struct stat st;
+	void *p = NULL;
+
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return err_errno(err, errno, "open '%s'", path);
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "stat '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EINVAL, "'%s' is not a regular file", path);
+	if (st.st_size > 0)
+		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return err_errno(err, errno, "map '%s'", path);
+	*ret = (struct io_map){ .data = p, .len = (size_t)st.st_size };
+	return 0;
+}
+
+void io_unmap(struct io_map *m)
+{
+	if (m->data)
+		munmap((void *)(uintptr_t)m->data, m->len);
+	*m = (struct io_map){ 0 };
 }
 
 /* Creates ".<base>.<random>" in dir; the name goes to tmp. Returns the descriptor or -errno. */

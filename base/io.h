@@ -26,6 +26,14 @@ int io_read_all(int fd, void *data, size_t len);
 int io_read_file(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_len,
 		 struct err *err);
 
+/* A whole regular file as read-only memory. Whoever may shorten it can make us fault: for trusted files only. */
+struct io_map {
+	const char *data; /* not NUL-terminated; NULL if len is 0 */
+	size_t len;
+};
+int io_map(const char *path, struct io_map *ret, struct err *err);
+void io_unmap(struct io_map *m);
+
 /*
  * Replaces dirfd/name atomically: unique O_EXCL temporary file beside it,
  * write, rename. durable also syncs file and directory. A directory (-EISDIR),

@@ -53,7 +53,7 @@ int options_parse(const struct option_row *rows, char ***argv, bool *help, struc
 void help_program(void);
 void help_command(const struct command *c);
 
-extern const struct command cmd_completion, cmd_create, cmd_delete, cmd_doc, cmd_exec, cmd_help,
-	cmd_kill, cmd_list, cmd_pause, cmd_resume, cmd_run, cmd_spec, cmd_start, cmd_state;
+extern const struct command cmd_check, cmd_completion, cmd_create, cmd_delete, cmd_doc, cmd_exec,
+	cmd_help, cmd_kill, cmd_list, cmd_pause, cmd_resume, cmd_run, cmd_spec, cmd_start, cmd_state;
 
 #endif

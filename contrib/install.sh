@@ -61,6 +61,7 @@ install_all()
 	put 755 "$BUILD/moat-monitor" libexec/moat/moat-monitor
 	put 755 "$BUILD/moat-standin" libexec/moat/moat-standin
 	put 644 "$GUEST/vmlinux" share/moat/vmlinux
+	[ ! -f "$GUEST/vmlinux.config" ] || put 644 "$GUEST/vmlinux.config" share/moat/vmlinux.config
 	put 644 "$GUEST/initramfs.cpio" share/moat/initramfs.cpio
 	put 644 "$GUEST/manifest" share/moat/manifest
 	"$BUILD/moat" doc config-sample >"$tmp/sample" || die "cannot make the sample configuration"

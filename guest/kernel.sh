@@ -3,9 +3,10 @@
 #
 # kernel.sh DIR: finds a kernel for the guest and leaves in DIR
 #
-#	vmlinux       the kernel, uncompressed where it has a PVH entry
-#	modroot/      lib/modules/RELEASE with an index of its modules
-#	kernel.info   release=, package=, decompress= (0 or 1), key= (what it was made from)
+#	vmlinux         the kernel, uncompressed where it has a PVH entry
+#	vmlinux.config  its configuration if that was found, for `moat check`
+#	modroot/        lib/modules/RELEASE with an index of its modules
+#	kernel.info     release=, package=, decompress= (0 or 1), key= (what it was made from)
 #
 # Taken is the first that has virtio-pci, virtio-console and virtio-fs:
 #
@@ -88,8 +89,11 @@ use()
 	else
 		note "$image: no modules for $release, so everything has to be built in"
 	fi
-	for config in "${image%/*}/config-$release" "$modules/config"; do
+	rm -f "$tmp/vmlinux.config"
+	for config in "$image.config" "${image%/*}/config-$release" "$modules/config"; do
+		[ -f "$config" ] || continue
 		! grep -qsx 'CONFIG_MODULE_DECOMPRESS=y' "$config" || decompress=1
+		[ -f "$tmp/vmlinux.config" ] || install -m 644 -- "$config" "$tmp/vmlinux.config" || return 1
 	done
 
 	"$here/extract-vmlinux.sh" "$image" "$tmp/vmlinux" || rc=$?
@@ -102,8 +106,9 @@ use()
 	# set -e does not reach into here: the callers test what this function returns.
 	{
 		printf '%s\n' "release=$release" "package=$package" "decompress=$decompress" "key=$key" >"$tmp/kernel.info" &&
-			rm -rf "$dir/kernel.info" "$dir/modroot" &&
+			rm -rf "$dir/kernel.info" "$dir/modroot" "$dir/vmlinux.config" &&
 			mv "$tmp/modroot" "$dir/modroot" &&
+			{ [ ! -f "$tmp/vmlinux.config" ] || mv -f "$tmp/vmlinux.config" "$dir/vmlinux.config"; } &&
 			mv -f "$tmp/vmlinux" "$dir/vmlinux" &&
 			mv -f "$tmp/kernel.info" "$dir/kernel.info"
 	} || die "cannot write to $dir"

@@ -22,14 +22,6 @@
 
 #define PROC_FILE_MAX ((size_t)1 << 20)
 
-/* One mounted hierarchy. */
-struct hierarchy {
-	char mount[256];
-	char root[256]; /* the hierarchy's directory that is mounted there */
-	char options[256]; /* super options: v1 controllers */
-	bool v2;
-};
-
 /* Octal escapes of mountinfo (proc(5)): \040 and friends. */
 static void unescape(char *s)
 {
@@ -46,7 +38,7 @@ static void unescape(char *s)
 	*o = '\0';
 }
 
-static int parse_mount(char *line, struct hierarchy *h)
+static int parse_mount(char *line, struct cgroup_hierarchy *h)
 {
 	char *dash = strstr(line, " - "), type[32], options[256];
 
@@ -62,8 +54,36 @@ static int parse_mount(char *line, struct hierarchy *h)
 	return 0;
 }
 
+int cgroup_hierarchies(const char *mountinfo, struct cgroup_hierarchy **ret, size_t *ret_n,
+		       struct err *err)
+{
+	_free_ struct cgroup_hierarchy *list = NULL;
+	_free_ char *mounts = NULL;
+	char *save = NULL, *line;
+	size_t n = 0;
+	int r;
+
+	r = io_read_file(AT_FDCWD, mountinfo, PROC_FILE_MAX, &mounts, NULL, err);
+	if (r < 0)
+		return r;
+	for (line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		struct cgroup_hierarchy h, *more;
+
+		if (parse_mount(line, &h) < 0)
+			continue;
+		more = reallocarray(list, n + 1, sizeof(*list));
+		if (!more)
+			return err_errno(err, ENOMEM, "cgroup hierarchies");
+		list = more;
+		list[n++] = h;
+	}
+	*ret = take_ptr(list);
+	*ret_n = n;
+	return 0;
+}
+
 /* The caller's own place in a hierarchy, from a line "N:controllers:/path" of /proc/self/cgroup. */
-static int own_path(const char *self, const struct hierarchy *h, char *out, size_t size)
+static int own_path(const char *self, const struct cgroup_hierarchy *h, char *out, size_t size)
 {
 	_free_ char *copy = strdup(self);
 	char *save = NULL, *line, *list, *path, first[64];
@@ -94,7 +114,7 @@ static int own_path(const char *self, const struct hierarchy *h, char *out, size
 }
 
 /* Adds the missing directories from the mount point down to the leaf. */
-static int plan_one(const struct hierarchy *h, const char *inside, char ***dirs)
+static int plan_one(const struct cgroup_hierarchy *h, const char *inside, char ***dirs)
 {
 	_free_ char *clean = path_clean(inside);
 	_free_ char *full = NULL;
@@ -118,35 +138,32 @@ static int plan_one(const struct hierarchy *h, const char *inside, char ***dirs)
 
 int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err)
 {
-	_free_ char *mounts = NULL, *self = NULL;
+	_free_ struct cgroup_hierarchy *list = NULL;
+	_free_ char *self = NULL;
 	_strv_ char **dirs = NULL;
-	char *save = NULL, *line;
-	struct hierarchy h;
+	size_t i, n = 0;
 	char own[1024];
 	int r;
 
-	r = io_read_file(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_MAX, &mounts, NULL, err);
+	r = cgroup_hierarchies("/proc/self/mountinfo", &list, &n, err);
 	if (r >= 0)
 		r = io_read_file(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_MAX, &self, NULL, err);
-	for (line = r >= 0 ? strtok_r(mounts, "\n", &save) : NULL; r >= 0 && line;
-	     line = strtok_r(NULL, "\n", &save)) {
+	if (r < 0)
+		return r;
+	for (i = 0; i < n; i++) {
 		_free_ char *inside = NULL;
 
-		if (parse_mount(line, &h) < 0)
-			continue;
 		if (path && *path == '/') {
 			inside = strdup(path);
 		} else {
-			if (own_path(self, &h, own, sizeof(own)) < 0)
+			if (own_path(self, &list[i], own, sizeof(own)) < 0)
 				continue;
 			inside = path_join(own, path && *path ? path : id);
 		}
-		r = inside ? plan_one(&h, inside, &dirs) : -ENOMEM;
+		r = inside ? plan_one(&list[i], inside, &dirs) : -ENOMEM;
 		if (r < 0)
 			return err_errno(err, -r, "linux.cgroupsPath '%s'", path ? path : id);
 	}
-	if (r < 0)
-		return r;
 	*ret = take_ptr(dirs);
 	return 0;
 }

@@ -8,6 +8,8 @@
 #ifndef MOAT_LIBRUNTIME_CGROUP_H
 #define MOAT_LIBRUNTIME_CGROUP_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -25,5 +27,17 @@ int cgroup_join(char *const *dirs, pid_t pid, struct err *err);
 void cgroup_kill(char *const *dirs, int timeout_ms);
 /* Removes what is empty, innermost first. A leaf that stays is an error. */
 int cgroup_remove(char *const *dirs, struct err *err);
+
+/* One mounted hierarchy. */
+struct cgroup_hierarchy {
+	char mount[256];
+	char root[256]; /* the hierarchy's directory that is mounted there */
+	char options[256]; /* ",rw,memory,": v1's controllers are among them */
+	bool v2;
+};
+
+/* Those of a mountinfo file (proc(5)) in its order; the caller frees the array. */
+int cgroup_hierarchies(const char *mountinfo, struct cgroup_hierarchy **ret, size_t *ret_n,
+		       struct err *err);
 
 #endif

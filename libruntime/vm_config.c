@@ -9,12 +9,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "config/config.h"
-#include "config/paths.h"
 #include "hypervisor/accel.h"
 #include "hypervisor/hv.h"
-
-#define VSOCK_DEVICE "/dev/vhost-vsock"
 
 void vm_config_done(struct vm_config *v)
 {
@@ -25,55 +21,56 @@ void vm_config_done(struct vm_config *v)
 }
 
 /* A program or image that is not there is better said now than by a VM that does not start. */
-static int need_file(const char *key, const char *path, bool program, struct err *err)
+int vm_config_need(const struct vm_file *f, struct err *err)
 {
 	struct stat st;
 
-	if (!path || !*path)
-		return err_set(err, ENOENT, "%s: not found on this host and not configured", key);
-	if (path[0] != '/')
-		return err_set(err, EINVAL, "%s: '%s' is not an absolute path", key, path);
-	if (stat(path, &st) < 0)
-		return err_errno(err, errno, "%s '%s'", key, path);
-	if (!S_ISREG(st.st_mode) || (program && access(path, X_OK) < 0))
-		return err_set(err, EACCES, "%s '%s' is not %s", key, path,
-			       program ? "an executable file" : "a regular file");
+	if (!f->path || !*f->path)
+		return err_set(err, ENOENT, "%s: not found on this host and not configured", f->key);
+	if (f->path[0] != '/')
+		return err_set(err, EINVAL, "%s: '%s' is not an absolute path", f->key, f->path);
+	if (stat(f->path, &st) < 0)
+		return err_errno(err, errno, "%s '%s'", f->key, f->path);
+	if (!S_ISREG(st.st_mode) || (f->program && access(f->path, X_OK) < 0))
+		return err_set(err, EACCES, "%s '%s' is not %s", f->key, f->path,
+			       f->program ? "an executable file" : "a regular file");
 	return 0;
 }
 
-static int need_files(const struct moat_config *c, const struct vm_config *v, struct err *err)
+size_t vm_config_files(const struct moat_config *c, const struct moat_paths *p,
+		       struct vm_file ret[VM_FILES])
 {
-	int r;
+	ret[VM_FILE_MONITOR] = (struct vm_file){ "moat-monitor", p->monitor, true };
+	ret[VM_FILE_STANDIN] = (struct vm_file){ "moat-standin", p->standin, true };
+	ret[VM_FILE_QEMU] = (struct vm_file){ "hypervisor.qemu.path", c->qemu.path, true };
+	ret[VM_FILE_VIRTIOFSD] = (struct vm_file){ "hypervisor.qemu.virtio_fs_daemon",
+						   c->qemu.virtio_fs_daemon, true };
+	ret[VM_FILE_KERNEL] = (struct vm_file){ "hypervisor.qemu.kernel", c->qemu.kernel, false };
+	ret[VM_FILE_INITRD] = (struct vm_file){ "hypervisor.qemu.initrd", c->qemu.initrd, false };
+	return strcmp(c->runtime.hypervisor, "fake") == 0 ? VM_FILE_QEMU : VM_FILES;
+}
 
-	r = need_file("moat-monitor", v->monitor, true, err);
-	if (r >= 0)
-		r = need_file("moat-standin", v->standin, true, err);
-	if (r < 0 || strcmp(c->runtime.hypervisor, "fake") == 0)
-		return r;
-	r = need_file("hypervisor.qemu.path", c->qemu.path, true, err);
-	if (r >= 0)
-		r = need_file("hypervisor.qemu.virtio_fs_daemon", c->qemu.virtio_fs_daemon, true,
-			      err);
-	if (r >= 0)
-		r = need_file("hypervisor.qemu.kernel", c->qemu.kernel, false, err);
-	if (r >= 0)
-		r = need_file("hypervisor.qemu.initrd", c->qemu.initrd, false, err);
+static int need_files(const struct moat_config *c, const struct moat_paths *p, struct err *err)
+{
+	struct vm_file files[VM_FILES];
+	size_t i, n = vm_config_files(c, p, files);
+	int r = 0;
+
+	for (i = 0; i < n && r >= 0; i++)
+		r = vm_config_need(&files[i], err);
 	return r;
 }
 
-/* The agent's channel: vsock where host and backend have it, unless virtio-serial is asked for. */
-static int choose_channel(const struct moat_config *c, const struct hv_ops *ops, bool *ret_vsock,
-			  struct err *err)
+/* vsock where host and backend have it, unless virtio-serial is asked for. */
+int vm_config_channel(const struct moat_config *c, const struct hv_ops *ops, const char *device,
+		      bool *ret_vsock, struct err *err)
 {
-	bool there = access(VSOCK_DEVICE, R_OK | W_OK) == 0 && (ops->caps & HV_CAP_VSOCK);
+	bool there = access(device, R_OK | W_OK) == 0 && (ops->caps & HV_CAP_VSOCK);
 
-	*ret_vsock = false;
-	if (strcmp(c->agent.channel, "virtio-serial") == 0)
-		return 0;
 	if (strcmp(c->agent.channel, "vsock") == 0 && !there)
 		return err_set(err, ENODEV, "agent.moat.channel = \"vsock\": %s cannot be used",
-			       VSOCK_DEVICE);
-	*ret_vsock = there;
+			       device);
+	*ret_vsock = there && strcmp(c->agent.channel, "virtio-serial") != 0;
 	return 0;
 }
 
@@ -99,7 +96,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 			return r;
 		log_info("accelerator %s: %s", accel_name(accel), why);
 	}
-	r = choose_channel(c, ops, &s->vsock, err);
+	r = vm_config_channel(c, ops, VM_VSOCK_DEVICE, &s->vsock, err);
 	if (r < 0)
 		return r;
 	s->id = strdup(id);
@@ -142,8 +139,10 @@ int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, s
 		r = moat_paths(&paths, err);
 	if (r < 0)
 		return r;
+	r = need_files(&c, &paths, err);
+	if (r < 0)
+		return r;
 	ret->monitor = take_ptr(paths.monitor);
 	ret->standin = take_ptr(paths.standin);
-	r = need_files(&c, ret, err);
-	return r < 0 ? r : fill(rt, id, &c, &ret->setup, err);
+	return fill(rt, id, &c, &ret->setup, err);
 }

@@ -3,6 +3,12 @@
 #ifndef MOAT_LIBRUNTIME_VM_CONFIG_H
 #define MOAT_LIBRUNTIME_VM_CONFIG_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+#include "config/paths.h"
+#include "hypervisor/hv.h"
 #include "libruntime/runtime.h"
 #include "wire/vm_setup.h"
 
@@ -17,5 +23,35 @@ void vm_config_done(struct vm_config *v);
  * image is there: errors name the key and the file.
  */
 int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, struct err *err);
+
+/* ---- its parts, for `moat check` ---- */
+
+/* A program or image without which no VM starts. */
+struct vm_file {
+	const char *key; /* its name in messages: the configuration's key, or the program of ours */
+	const char *path; /* borrowed */
+	bool program;
+};
+
+enum {
+	VM_FILE_MONITOR,
+	VM_FILE_STANDIN,
+	VM_FILE_QEMU,
+	VM_FILE_VIRTIOFSD,
+	VM_FILE_KERNEL,
+	VM_FILE_INITRD,
+	VM_FILES
+};
+
+/* Fills in all of them; how many of the first are needed (the fake hypervisor has only ours). */
+size_t vm_config_files(const struct moat_config *c, const struct moat_paths *p,
+		       struct vm_file ret[VM_FILES]);
+int vm_config_need(const struct vm_file *f, struct err *err);
+
+#define VM_VSOCK_DEVICE "/dev/vhost-vsock"
+
+/* Whether the agent is reached over vsock, with that device on the host. */
+int vm_config_channel(const struct moat_config *c, const struct hv_ops *ops, const char *device,
+		      bool *ret_vsock, struct err *err);
 
 #endif

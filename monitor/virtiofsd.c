@@ -5,10 +5,8 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -19,38 +17,15 @@
 #include "monitor/monitor.h"
 
 #define SOCKET_NAME "/run/virtiofsd.sock" /* in the jail, only until both ends are connected */
+#define SOURCE_OPTION ("source=" MONITOR_SHARE_DIR)
 #define LISTEN_FD 3
-
-static const char source_option[] = "source=" MONITOR_SHARE_DIR;
-
-/* The option that only the Rust program has stands in its text; asking it by running it would cost a process start. */
-int virtiofsd_probe(const char *path, enum virtiofsd_kind *ret, struct err *err)
-{
-	static const char option[] = "shared-dir";
-	_close_ int fd = -EBADF;
-	struct stat st;
-	void *map;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, errno, "virtio_fs_daemon '%s'", path);
-	if (!S_ISREG(st.st_mode) || st.st_size == 0 || access(path, X_OK) < 0)
-		return err_set(err, EACCES, "virtio_fs_daemon '%s': not an executable file", path);
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return err_errno(err, errno, "virtio_fs_daemon '%s'", path);
-	*ret = memmem(map, (size_t)st.st_size, option, sizeof(option) - 1) ? VIRTIOFSD_RUST :
-									     VIRTIOFSD_C;
-	munmap(map, (size_t)st.st_size);
-	return 0;
-}
 
 int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret,
 		   struct err *err)
 {
 	static const char *const c_options[] = {
 		"-o",
-		source_option,
+		SOURCE_OPTION,
 		"-o",
 		"sandbox=namespace",
 		"-o",

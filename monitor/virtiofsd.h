@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The file server of a sandbox: one virtiofsd that serves MONITOR_SHARE_DIR.
- * Two programs have that name: QEMU's former C one (options by -o) and the
- * Rust one (https://gitlab.com/virtio-fs/virtiofsd); which one it is is read from the file itself.
- */
+/* The file server of a sandbox: one virtiofsd, of either kind, that serves MONITOR_SHARE_DIR. */
 #ifndef MOAT_MONITOR_VIRTIOFSD_H
 #define MOAT_MONITOR_VIRTIOFSD_H
 
@@ -11,11 +7,9 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "config/virtiofsd.h"
 #include "wire/vm_setup.h"
 
-enum virtiofsd_kind { VIRTIOFSD_C, VIRTIOFSD_RUST };
-
-int virtiofsd_probe(const char *path, enum virtiofsd_kind *ret, struct err *err);
 /* The argument vector (owned by the caller, strv_free). */
 int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret,
 		   struct err *err);

@@ -22,7 +22,7 @@ struct vsock_listener {
 static void on_connect(struct loop_source *src, uint32_t revents, void *data)
 {
 	struct vsock_listener *v = data;
-	struct sockaddr_vm peer;
+	struct sockaddr_vm peer = {};
 	socklen_t len = sizeof(peer);
 	int fd;
 

@@ -354,6 +354,7 @@ bzimage()
 	r=$KERNEL_RELEASE
 	mkdir -p debs deb-image/{DEBIAN,boot} deb-modules/{DEBIAN,lib/modules} bin
 	cp "${image[0]}" "deb-image/boot/vmlinuz-$r"
+	echo CONFIG_MODULE_DECOMPRESS=y >"deb-image/boot/config-$r"
 	cp -rL "$GUEST/modroot/lib/modules/$r" deb-modules/lib/modules/
 	rm -f deb-modules/lib/modules/"$r"/modules.dep*
 	for p in image modules; do
@@ -387,6 +388,8 @@ bzimage()
 	echo "$output"
 	[ "$status" = 0 ]
 	cmp ubuntu/vmlinux "$GUEST/vmlinux"
+	cmp ubuntu/vmlinux.config "deb-image/boot/config-$r"
+	grep -x decompress=1 ubuntu/kernel.info
 	grep -x 'package=linux-image-6.8.0-1-generic 1.2,linux-modules-6.8.0-1-generic 1.2' ubuntu/kernel.info
 	# KERNEL_DEB does the same with files at hand.
 	KERNEL_DEB="debs/linux-image-6.8.0-1-generic_1.2_all.deb debs/linux-modules-6.8.0-1-generic_1.2_all.deb" \

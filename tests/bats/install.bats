@@ -16,6 +16,7 @@ setup()
 	echo page >"$DIR/build/man/moat-run.8"
 	echo page >"$DIR/build/man/moat-configuration.toml.5"
 	echo kernel >"$DIR/guest/vmlinux"
+	echo configuration >"$DIR/guest/vmlinux.config"
 	echo initramfs >"$DIR/guest/initramfs.cpio"
 	echo manifest >"$DIR/guest/manifest"
 	chmod 755 "$DIR"/build/moat*
@@ -52,6 +53,7 @@ tree()
 		644 ./opt/m/share/moat/installed
 		644 ./opt/m/share/moat/manifest
 		644 ./opt/m/share/moat/vmlinux
+		644 ./opt/m/share/moat/vmlinux.config
 	EOF
 	run ! grep -v '^755' <(tree | grep ' d ' | tail -n +2)
 	grep 'config-sample' "$DESTDIR/opt/m/share/doc/moat/configuration.toml.sample"
@@ -83,9 +85,10 @@ tree()
 @test "install: a newer version removes the files that it no longer has" {
 	mkdir "$DESTDIR"
 	"$TOP/contrib/install.sh" install
-	rm "$BUILD/man/moat-run.8"
+	rm "$BUILD/man/moat-run.8" "$GUEST/vmlinux.config"
 	"$TOP/contrib/install.sh" install
 	[ ! -e "$DESTDIR/opt/m/share/man/man8/moat-run.8" ]
+	[ ! -e "$DESTDIR/opt/m/share/moat/vmlinux.config" ]
 	[ -e "$DESTDIR/opt/m/share/man/man8/moat.8" ]
 	"$TOP/contrib/install.sh" uninstall
 	[ -z "$(ls -A "$DESTDIR")" ]

@@ -186,6 +186,33 @@ static int count_entries(const char *dir)
 	return n;
 }
 
+START_TEST(map)
+{
+	struct io_map m = { 0 };
+	struct err err = { 0 };
+	char *dir = unit_mkdtemp();
+	_free_ char *path = path_join(dir, "f");
+	_close_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fds = unit_count_fds();
+
+	unit_ok(io_write_file(dirfd, "f", "abc", 3, 0600, false, &err), &err);
+	unit_ok(io_map(path, &m, &err), &err);
+	ck_assert_uint_eq(m.len, 3);
+	ck_assert_mem_eq(m.data, "abc", 3);
+	io_unmap(&m);
+	ck_assert_ptr_null(m.data);
+	io_unmap(&m);
+	unit_ok(io_write_file(dirfd, "f", "", 0, 0600, false, &err), &err);
+	unit_ok(io_map(path, &m, &err), &err);
+	ck_assert_uint_eq(m.len, 0);
+	io_unmap(&m);
+	unit_fails(io_map("/nonexistent", &m, &err), ENOENT, &err, "open '/nonexistent'");
+	unit_fails(io_map(dir, &m, &err), EINVAL, &err, "is not a regular file");
+	ck_assert_int_eq(unit_count_fds(), fds);
+	unit_rmdir(dir);
+}
+END_TEST
+
 START_TEST(write_file)
 {
 	struct err err = { 0 };
@@ -284,5 +311,5 @@ START_TEST(write_string)
 END_TEST
 
 UNIT_MAIN("io", whole_transfers_despite_signals, short_read_is_enodata, no_sigpipe_on_sockets,
-	  read_file, read_big_file, read_oddities, write_file, write_file_fails_cleanly,
+	  read_file, read_big_file, read_oddities, map, write_file, write_file_fails_cleanly,
 	  write_string)

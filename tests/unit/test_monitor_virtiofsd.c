@@ -1,44 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "base/cleanup.h"
-#include "base/io.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "monitor/virtiofsd.h"
 #include "tests/unit/unit.h"
-
-static char *write_program(const char *dir, const char *content)
-{
-	char *path = path_join(dir, "virtiofsd");
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(io_write_all(fd, content, strlen(content)), 0);
-	close(fd);
-	return path;
-}
-
-START_TEST(kinds)
-{
-	enum virtiofsd_kind kind;
-	struct err err = {};
-	char *dir = unit_mkdtemp();
-	_free_ char *path = write_program(dir, "ELF ... --shared-dir <shared-dir> ...");
-
-	unit_ok(virtiofsd_probe(path, &kind, &err), &err);
-	ck_assert_int_eq(kind, VIRTIOFSD_RUST);
-	free(write_program(dir, "ELF ... -o source=PATH ..."));
-	unit_ok(virtiofsd_probe(path, &kind, &err), &err);
-	ck_assert_int_eq(kind, VIRTIOFSD_C);
-	ck_assert_int_eq(chmod(path, 0644), 0);
-	unit_fails(virtiofsd_probe("/nonexistent", &kind, &err), ENOENT, &err,
-		   "virtio_fs_daemon '/nonexistent'");
-	unit_fails(virtiofsd_probe(dir, &kind, &err), EACCES, &err, "not an executable file");
-	unit_rmdir(dir);
-}
-END_TEST
 
 static bool has(char *const *v, const char *s)
 {
@@ -71,4 +35,4 @@ START_TEST(arguments)
 }
 END_TEST
 
-UNIT_MAIN("monitor_virtiofsd", kinds, arguments)
+UNIT_MAIN("monitor_virtiofsd", arguments)
