@@ -23,7 +23,8 @@ const struct js_field oci_config_fields[] = {
 	{ FIELD("ociVersion", JS_STR, oci_config, oci_version), .flags = JS_REQUIRED },
 	{ FIELD("root", JS_OBJ, oci_config, root), HAS(oci_config, has_root), .sub = root_fields,
 	  .flags = JS_REQUIRED },
-	{ OBJECT("process", oci_config, process, oci_process, oci_process_fields), .flags = JS_NULLABLE },
+	{ OBJECT("process", oci_config, process, oci_process, oci_process_fields),
+	  .flags = JS_NULLABLE },
 	{ FIELD("hostname", JS_STR, oci_config, hostname) },
 	{ FIELD("domainname", JS_STR, oci_config, domainname) },
 	{ LIST("mounts", oci_config, mounts, oci_mount, oci_mount_fields), .flags = JS_NULLABLE },
@@ -72,7 +73,8 @@ static int normalise(struct oci_config *c, struct err *err)
 	return oci_mounts_normalise(c, err);
 }
 
-int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_config **ret, struct err *err)
+int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_config **ret,
+			 struct err *err)
 {
 	_cleanup_(oci_config_freep) struct oci_config *c = NULL;
 	struct js_ctx ctx = { .on_unknown = log_unknown, .err = err };
@@ -104,8 +106,8 @@ int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_
 	return 0;
 }
 
-int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data, struct oci_config **ret,
-		     struct err *err)
+int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data,
+		     struct oci_config **ret, struct err *err)
 {
 	static const struct js_limits limits = { .max_bytes = OCI_CONFIG_MAX_BYTES };
 	_json_ json_t *tree = NULL;
@@ -119,7 +121,8 @@ int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data,
 	return oci_config_from_json(tree, warn, data, ret, err);
 }
 
-int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_config **ret, struct err *err)
+int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_config **ret,
+		    struct err *err)
 {
 	_free_ char *text = NULL;
 	size_t len = 0;
@@ -129,7 +132,8 @@ int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_conf
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "JSON specification file config.json not found");
 	if (r == -EFBIG)
-		return err_set(err, EFBIG, "config.json is larger than %zu MiB", OCI_CONFIG_MAX_BYTES >> 20);
+		return err_set(err, EFBIG, "config.json is larger than %zu MiB",
+			       OCI_CONFIG_MAX_BYTES >> 20);
 	if (r < 0)
 		return r;
 	return oci_config_parse(text, len, warn, data, ret, err);

@@ -30,7 +30,8 @@ struct oci_rlimit {
 };
 
 struct oci_caps {
-	char **bounding, **effective, **inheritable, **permitted, **ambient; /* "CAP_CHOWN"; NULL: empty set */
+	char **bounding, **effective, **inheritable, **permitted,
+		**ambient; /* "CAP_CHOWN"; NULL: empty set */
 };
 
 struct oci_console_size {
@@ -99,8 +100,10 @@ struct oci_hook {
 };
 
 struct oci_hooks {
-	struct oci_hook *prestart, *create_runtime, *create_container, *start_container, *poststart, *poststop;
-	size_t n_prestart, n_create_runtime, n_create_container, n_start_container, n_poststart, n_poststop;
+	struct oci_hook *prestart, *create_runtime, *create_container, *start_container, *poststart,
+		*poststop;
+	size_t n_prestart, n_create_runtime, n_create_container, n_start_container, n_poststart,
+		n_poststop;
 };
 
 struct oci_linux {
@@ -149,17 +152,20 @@ typedef void (*oci_warn_fn)(void *data, const char *msg);
  * (oci_config_validate). Errors name the JSON path. *ret is the caller's.
  * warn may be NULL; it is called only for a document that is accepted.
  */
-int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data, struct oci_config **ret,
-		     struct err *err);
+int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data,
+		     struct oci_config **ret, struct err *err);
 /* The same from a tree (a new reference is taken): how the agent gets it. */
-int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_config **ret, struct err *err);
+int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_config **ret,
+			 struct err *err);
 /* Reads <bundle>/config.json: a regular file of at most OCI_CONFIG_MAX_BYTES. Messages in runc's words. */
-int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_config **ret, struct err *err);
+int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_config **ret,
+		    struct err *err);
 void oci_config_free(struct oci_config *c);
 void oci_config_freep(struct oci_config **c);
 
 /* A process object alone (exec --process). */
-int oci_process_from_json(const json_t *tree, oci_warn_fn warn, void *data, struct oci_process **ret, struct err *err);
+int oci_process_from_json(const json_t *tree, oci_warn_fn warn, void *data,
+			  struct oci_process **ret, struct err *err);
 void oci_process_free(struct oci_process *p);
 void oci_process_freep(struct oci_process **p);
 

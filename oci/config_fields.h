@@ -13,12 +13,13 @@
 
 #define FIELD(k, t, s, m) .key = (k), .type = (t), .offset = offsetof(struct s, m)
 /* An array of objects: items in member m, their number in member n_<m>. */
-#define LIST(k, s, m, elem, table)                                                                         \
-	.key = (k), .type = JS_ARR, .offset = offsetof(struct s, m), .offset2 = offsetof(struct s, n_##m), \
-	.size = sizeof(struct elem), .sub = (table)
+#define LIST(k, s, m, elem, table)                                   \
+	.key = (k), .type = JS_ARR, .offset = offsetof(struct s, m), \
+	.offset2 = offsetof(struct s, n_##m), .size = sizeof(struct elem), .sub = (table)
 /* An optional object behind a pointer. */
-#define OBJECT(k, s, m, elem, table) \
-	.key = (k), .type = JS_OBJP, .offset = offsetof(struct s, m), .size = sizeof(struct elem), .sub = (table)
+#define OBJECT(k, s, m, elem, table)                                                               \
+	.key = (k), .type = JS_OBJP, .offset = offsetof(struct s, m), .size = sizeof(struct elem), \
+	.sub = (table)
 /* The flag that tells "absent" from zero. */
 #define HAS(s, m) .offset_set = offsetof(struct s, m) + 1
 

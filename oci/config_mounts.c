@@ -20,8 +20,10 @@ const struct js_field oci_mount_fields[] = {
 	{ FIELD("type", JS_STR, oci_mount, type) },
 	{ FIELD("source", JS_STR, oci_mount, source) },
 	{ FIELD("options", JS_STRV, oci_mount, options), .flags = JS_NULLABLE },
-	{ LIST("uidMappings", oci_mount, uid_mappings, oci_id_map, oci_id_map_fields), .flags = JS_NULLABLE },
-	{ LIST("gidMappings", oci_mount, gid_mappings, oci_id_map, oci_id_map_fields), .flags = JS_NULLABLE },
+	{ LIST("uidMappings", oci_mount, uid_mappings, oci_id_map, oci_id_map_fields),
+	  .flags = JS_NULLABLE },
+	{ LIST("gidMappings", oci_mount, gid_mappings, oci_id_map, oci_id_map_fields),
+	  .flags = JS_NULLABLE },
 	{ .key = NULL },
 };
 

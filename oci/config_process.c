@@ -65,14 +65,17 @@ const struct js_field oci_process_fields[] = {
 	{ FIELD("env", JS_STRV, oci_process, env), .flags = JS_NULLABLE },
 	{ FIELD("cwd", JS_STR, oci_process, cwd), .flags = JS_REQUIRED },
 	{ LIST("rlimits", oci_process, rlimits, oci_rlimit, rlimit_fields), .flags = JS_NULLABLE },
-	{ OBJECT("capabilities", oci_process, capabilities, oci_caps, caps_fields), .flags = JS_NULLABLE },
-	{ FIELD("noNewPrivileges", JS_BOOL, oci_process, no_new_privileges) },
-	{ FIELD("oomScoreAdj", JS_I32, oci_process, oom_score_adj), HAS(oci_process, has_oom_score_adj),
+	{ OBJECT("capabilities", oci_process, capabilities, oci_caps, caps_fields),
 	  .flags = JS_NULLABLE },
+	{ FIELD("noNewPrivileges", JS_BOOL, oci_process, no_new_privileges) },
+	{ FIELD("oomScoreAdj", JS_I32, oci_process, oom_score_adj),
+	  HAS(oci_process, has_oom_score_adj), .flags = JS_NULLABLE },
 	{ FIELD("apparmorProfile", JS_STR, oci_process, apparmor_profile) },
 	{ FIELD("selinuxLabel", JS_STR, oci_process, selinux_label) },
-	{ OBJECT("scheduler", oci_process, scheduler, oci_scheduler, scheduler_fields), .flags = JS_NULLABLE },
-	{ OBJECT("ioPriority", oci_process, io_priority, oci_io_priority, io_priority_fields), .flags = JS_NULLABLE },
+	{ OBJECT("scheduler", oci_process, scheduler, oci_scheduler, scheduler_fields),
+	  .flags = JS_NULLABLE },
+	{ OBJECT("ioPriority", oci_process, io_priority, oci_io_priority, io_priority_fields),
+	  .flags = JS_NULLABLE },
 	{ .key = NULL },
 };
 
@@ -90,7 +93,8 @@ void oci_process_freep(struct oci_process **p)
 	*p = NULL;
 }
 
-int oci_process_from_json(const json_t *tree, oci_warn_fn warn, void *data, struct oci_process **ret, struct err *err)
+int oci_process_from_json(const json_t *tree, oci_warn_fn warn, void *data,
+			  struct oci_process **ret, struct err *err)
 {
 	_cleanup_(oci_process_freep) struct oci_process *p = NULL;
 	struct js_ctx ctx = { .err = err };

@@ -158,7 +158,8 @@ int oci_mount_flags_parse(char *const *options, struct oci_mount_flags *ret, str
 	_buf_ struct buf data = { 0 };
 
 	for (size_t i = 0; options && options[i]; i++) {
-		const struct option *o = bsearch(options[i], table, ARRAY_SIZE(table), sizeof(table[0]), compare);
+		const struct option *o = bsearch(options[i], table, ARRAY_SIZE(table),
+						 sizeof(table[0]), compare);
 
 		if (o) {
 			apply(&f, o);

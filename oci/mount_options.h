@@ -17,7 +17,8 @@ struct oci_mount_flags {
 	unsigned long set; /* MS_* to set */
 	unsigned long clear; /* MS_* to clear (rw, suid, dev, exec, ...) */
 	unsigned long propagation; /* MS_SHARED.. with MS_REC, 0: none */
-	uint64_t rec_attr_set, rec_attr_clr; /* MOUNT_ATTR_* of the recursive options (rro, rnosuid, ...) */
+	uint64_t rec_attr_set,
+		rec_attr_clr; /* MOUNT_ATTR_* of the recursive options (rro, rnosuid, ...) */
 	bool bind, recursive;
 	bool tmpcopyup;
 	bool idmap; /* idmap or ridmap was given: refused by the caller by name */

@@ -55,7 +55,8 @@ const char *const oci_cap_names[] = {
 	NULL,
 };
 
-const char *const oci_namespace_types[] = { "cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts", NULL };
+const char *const oci_namespace_types[] = { "cgroup", "ipc",  "mount", "network", "pid",
+					    "time",   "user", "uts",   NULL };
 
 static const struct {
 	const char *type;
@@ -92,9 +93,9 @@ static const struct {
 	const char *word;
 	unsigned long flag;
 } propagations[] = {
-	{ "private", MS_PRIVATE },	 { "rprivate", MS_PRIVATE | MS_REC },
-	{ "slave", MS_SLAVE },		 { "rslave", MS_SLAVE | MS_REC },
-	{ "shared", MS_SHARED },	 { "rshared", MS_SHARED | MS_REC },
+	{ "private", MS_PRIVATE },       { "rprivate", MS_PRIVATE | MS_REC },
+	{ "slave", MS_SLAVE },           { "rslave", MS_SLAVE | MS_REC },
+	{ "shared", MS_SHARED },         { "rshared", MS_SHARED | MS_REC },
 	{ "unbindable", MS_UNBINDABLE }, { "runbindable", MS_UNBINDABLE | MS_REC },
 };
 

@@ -14,7 +14,8 @@ static bool plain_components(const char *path)
 	for (;;) {
 		size_t n = strcspn(path, "/");
 
-		if (n == 0 || (n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.'))
+		if (n == 0 || (n == 1 && path[0] == '.') ||
+		    (n == 2 && path[0] == '.' && path[1] == '.'))
 			return false;
 		if (!path[n])
 			return true;
@@ -70,12 +71,15 @@ static int check_key(const struct oci_config *c, const char *key, struct err *er
 	if (r == -ENOMEM)
 		return err_set(err, ENOMEM, "out of memory");
 	if (r < 0)
-		return err_set(err, EINVAL, "linux.sysctl: \"%s\" is not the name of a kernel parameter", key);
+		return err_set(err, EINVAL,
+			       "linux.sysctl: \"%s\" is not the name of a kernel parameter", key);
 	if (is_ipc(path)) {
 		if (oci_namespace_find(c, "ipc"))
 			return 0;
-		return err_set(err, EINVAL, "linux.sysctl: sysctl \"%s\" is not allowed in the hosts ipc namespace",
-			       key);
+		return err_set(
+			err, EINVAL,
+			"linux.sysctl: sysctl \"%s\" is not allowed in the hosts ipc namespace",
+			key);
 	}
 	/* A network namespace is always there, see check_namespaces(). */
 	if (str_has_prefix(path, "net/"))
@@ -89,7 +93,8 @@ static int check_key(const struct oci_config *c, const char *key, struct err *er
 				       "with the OCI \"hostname\" field",
 				       key);
 	}
-	return err_set(err, EINVAL, "linux.sysctl: sysctl \"%s\" is not in a separate kernel namespace", key);
+	return err_set(err, EINVAL,
+		       "linux.sysctl: sysctl \"%s\" is not in a separate kernel namespace", key);
 }
 
 int oci_sysctl_validate(const struct oci_config *c, struct err *err)
@@ -97,7 +102,7 @@ int oci_sysctl_validate(const struct oci_config *c, struct err *err)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (c->linux_->sysctl, key, value) {
+	json_object_foreach(c->linux_->sysctl, key, value) {
 		int r = check_key(c, key, err);
 
 		if (r < 0)

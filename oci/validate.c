@@ -17,10 +17,12 @@ static int check_version(const struct oci_config *c, struct err *err)
 	unsigned int major;
 
 	if (oci_version_major(c->oci_version, &major) < 0)
-		return err_set(err, EINVAL, "ociVersion: \"%s\" is not a version of the form MAJOR.MINOR.PATCH",
+		return err_set(err, EINVAL,
+			       "ociVersion: \"%s\" is not a version of the form MAJOR.MINOR.PATCH",
 			       c->oci_version);
 	if (major != 1)
-		return err_set(err, EINVAL, "ociVersion: version %s is not supported (only 1.x)", c->oci_version);
+		return err_set(err, EINVAL, "ociVersion: version %s is not supported (only 1.x)",
+			       c->oci_version);
 	return 0;
 }
 
@@ -30,7 +32,8 @@ static int check_process(const struct oci_config *c, struct err *err)
 }
 
 /* A name that sethostname(2) or setdomainname(2) takes and that no file or log line can be broken with. */
-static int check_uts_name(const struct oci_config *c, const char *key, const char *name, struct err *err)
+static int check_uts_name(const struct oci_config *c, const char *key, const char *name,
+			  struct err *err)
 {
 	if (!name || !*name)
 		return 0;
@@ -38,7 +41,8 @@ static int check_uts_name(const struct oci_config *c, const char *key, const cha
 		return err_set(err, EINVAL, "%s is longer than %d bytes", key, UTS_LEN);
 	for (const char *p = name; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '/')
-			return err_set(err, EINVAL, "%s contains a slash or a control character", key);
+			return err_set(err, EINVAL, "%s contains a slash or a control character",
+				       key);
 	if (!oci_namespace_find(c, "uts"))
 		return err_set(err, EINVAL, "unable to set %s without a private UTS namespace", key);
 	return 0;
@@ -70,7 +74,8 @@ static int check_mounts(const struct oci_config *c, struct err *err)
 		const struct oci_mount *m = &c->mounts[i];
 
 		if (oci_mount_is_bind(m) && (!m->source || !*m->source))
-			return err_set(err, EINVAL, "mounts[%zu].source is required for a bind mount", i);
+			return err_set(err, EINVAL,
+				       "mounts[%zu].source is required for a bind mount", i);
 	}
 	return 0;
 }
@@ -84,13 +89,16 @@ static int check_namespaces(const struct oci_config *c, struct err *err)
 		unsigned long flag = oci_namespace_flag(ns->type);
 
 		if (!flag)
-			return err_set(err, EINVAL, "linux.namespaces[%zu].type: namespace \"%s\" does not exist", i,
-				       ns->type);
+			return err_set(err, EINVAL,
+				       "linux.namespaces[%zu].type: namespace \"%s\" does not exist",
+				       i, ns->type);
 		if (seen & flag)
-			return err_set(err, EINVAL, "linux.namespaces[%zu].type: duplicated namespace \"%s\"", i,
+			return err_set(err, EINVAL,
+				       "linux.namespaces[%zu].type: duplicated namespace \"%s\"", i,
 				       ns->type);
 		if (ns->path && ns->path[0] != '/')
-			return err_set(err, EINVAL, "linux.namespaces[%zu].path must be an absolute path", i);
+			return err_set(err, EINVAL,
+				       "linux.namespaces[%zu].path must be an absolute path", i);
 		if (ns->path && !strcmp(ns->type, "mount"))
 			return err_set(err, EINVAL,
 				       "linux.namespaces[%zu].path: a VM cannot join a mount namespace "
@@ -119,10 +127,12 @@ static int check_devices(const struct oci_config *c, struct err *err)
 		const struct oci_device *d = &c->linux_->devices[i];
 
 		if (strlen(d->type) != 1 || !strchr("bcup", d->type[0]))
-			return err_set(err, EINVAL, "linux.devices[%zu].type: \"%s\" is none of b, c, u, p", i,
+			return err_set(err, EINVAL,
+				       "linux.devices[%zu].type: \"%s\" is none of b, c, u, p", i,
 				       d->type);
 		if (d->path[0] != '/')
-			return err_set(err, EINVAL, "linux.devices[%zu].path must be an absolute path", i);
+			return err_set(err, EINVAL,
+				       "linux.devices[%zu].path must be an absolute path", i);
 		if (d->type[0] == 'p')
 			continue;
 		if (d->major < 0 || d->major > UINT32_MAX)
@@ -146,8 +156,10 @@ static int check_linux(const struct oci_config *c, struct err *err)
 	const struct oci_linux *l = c->linux_;
 	int r;
 
-	if (l->rootfs_propagation && *l->rootfs_propagation && !oci_propagation_flag(l->rootfs_propagation))
-		return err_set(err, EINVAL, "linux.rootfsPropagation: \"%s\" is not supported", l->rootfs_propagation);
+	if (l->rootfs_propagation && *l->rootfs_propagation &&
+	    !oci_propagation_flag(l->rootfs_propagation))
+		return err_set(err, EINVAL, "linux.rootfsPropagation: \"%s\" is not supported",
+			       l->rootfs_propagation);
 	r = check_absolute(l->masked_paths, "linux.maskedPaths", err);
 	if (r >= 0)
 		r = check_absolute(l->readonly_paths, "linux.readonlyPaths", err);
@@ -162,9 +174,11 @@ static int check_hook_list(const struct oci_hook *hooks, size_t n, const char *k
 {
 	for (size_t i = 0; i < n; i++) {
 		if (hooks[i].path[0] != '/')
-			return err_set(err, EINVAL, "hooks.%s[%zu].path must be an absolute path", key, i);
+			return err_set(err, EINVAL, "hooks.%s[%zu].path must be an absolute path",
+				       key, i);
 		if (hooks[i].has_timeout && hooks[i].timeout <= 0)
-			return err_set(err, EINVAL, "hooks.%s[%zu].timeout must be greater than 0", key, i);
+			return err_set(err, EINVAL, "hooks.%s[%zu].timeout must be greater than 0",
+				       key, i);
 	}
 	return 0;
 }
@@ -180,7 +194,8 @@ static int check_hooks(const struct oci_config *c, struct err *err)
 	if (r >= 0)
 		r = check_hook_list(h->create_runtime, h->n_create_runtime, "createRuntime", err);
 	if (r >= 0)
-		r = check_hook_list(h->create_container, h->n_create_container, "createContainer", err);
+		r = check_hook_list(h->create_container, h->n_create_container, "createContainer",
+				    err);
 	if (r >= 0)
 		r = check_hook_list(h->start_container, h->n_start_container, "startContainer", err);
 	if (r >= 0)
@@ -194,8 +209,8 @@ int oci_config_validate(const struct oci_config *c, struct err *err)
 {
 	/* In this order; later checks rely on what earlier ones saw. */
 	static int (*const checks[])(const struct oci_config *, struct err *) = {
-		check_version, check_process, check_namespaces, check_names,	     check_mounts,
-		check_linux,   check_devices, check_hooks,	oci_sysctl_validate,
+		check_version, check_process, check_namespaces, check_names,         check_mounts,
+		check_linux,   check_devices, check_hooks,      oci_sysctl_validate,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

@@ -32,10 +32,14 @@ static int check_env(const struct oci_process *p, const char *path, struct err *
 		const char *eq = strchr(p->env[i], '=');
 
 		if (!eq)
-			return err_set(err, EINVAL, "%s.env[%zu]: invalid environment variable: missing '='", path, i);
-		if (eq == p->env[i])
-			return err_set(err, EINVAL, "%s.env[%zu]: invalid environment variable: name cannot be empty",
+			return err_set(err, EINVAL,
+				       "%s.env[%zu]: invalid environment variable: missing '='",
 				       path, i);
+		if (eq == p->env[i])
+			return err_set(
+				err, EINVAL,
+				"%s.env[%zu]: invalid environment variable: name cannot be empty",
+				path, i);
 	}
 	return 0;
 }
@@ -49,10 +53,12 @@ static int check_user(const struct oci_process *p, const char *path, struct err 
 	if (u->gid == ID_NONE)
 		return err_set(err, EINVAL, "%s.user.gid: %u is not a group id", path, u->gid);
 	if (u->n_additional_gids > NGROUPS_LIMIT)
-		return err_set(err, EINVAL, "%s.user.additionalGids has more than %d elements", path, NGROUPS_LIMIT);
+		return err_set(err, EINVAL, "%s.user.additionalGids has more than %d elements",
+			       path, NGROUPS_LIMIT);
 	for (size_t i = 0; i < u->n_additional_gids; i++)
 		if (u->additional_gids[i] == ID_NONE)
-			return err_set(err, EINVAL, "%s.user.additionalGids[%zu]: %u is not a group id", path, i,
+			return err_set(err, EINVAL,
+				       "%s.user.additionalGids[%zu]: %u is not a group id", path, i,
 				       u->additional_gids[i]);
 	return 0;
 }
@@ -66,12 +72,16 @@ static int check_rlimits(const struct oci_process *p, const char *path, struct e
 		int number = oci_rlimit_number(l->type);
 
 		if (number < 0)
-			return err_set(err, EINVAL, "%s.rlimits[%zu].type: invalid rlimit type \"%s\"", path, i,
+			return err_set(err, EINVAL,
+				       "%s.rlimits[%zu].type: invalid rlimit type \"%s\"", path, i,
 				       l->type);
 		if (seen & (1u << number))
-			return err_set(err, EINVAL, "%s.rlimits[%zu].type: %s is given twice", path, i, l->type);
+			return err_set(err, EINVAL, "%s.rlimits[%zu].type: %s is given twice", path,
+				       i, l->type);
 		if (l->soft > l->hard)
-			return err_set(err, EINVAL, "%s.rlimits[%zu].soft is greater than the hard limit", path, i);
+			return err_set(err, EINVAL,
+				       "%s.rlimits[%zu].soft is greater than the hard limit", path,
+				       i);
 		seen |= 1u << number;
 	}
 	return 0;
@@ -82,8 +92,8 @@ static int check_numbers(const struct oci_process *p, const char *path, struct e
 	const struct oci_console_size *size = p->console_size;
 
 	if (p->oom_score_adj < -OOM_SCORE_LIMIT || p->oom_score_adj > OOM_SCORE_LIMIT)
-		return err_set(err, EINVAL, "%s.oomScoreAdj must be between -%d and %d", path, OOM_SCORE_LIMIT,
-			       OOM_SCORE_LIMIT);
+		return err_set(err, EINVAL, "%s.oomScoreAdj must be between -%d and %d", path,
+			       OOM_SCORE_LIMIT, OOM_SCORE_LIMIT);
 	if (size && (size->height > WINSIZE_LIMIT || size->width > WINSIZE_LIMIT))
 		return err_set(err, EINVAL, "%s.consoleSize.%s must be at most %d", path,
 			       size->height > WINSIZE_LIMIT ? "height" : "width", WINSIZE_LIMIT);

@@ -60,16 +60,16 @@ static bool is_given(const json_t *v, const char *value)
 
 	if (value)
 		return json_is_string(v) && !strcmp(json_string_value(v), value);
-	json_object_foreach ((json_t *)v, key, e) {
+	json_object_foreach((json_t *)v, key, e) {
 		/* Its unset is "absent" or -1: zero turns swapping off. */
 		if (is_given(e, NULL) || (!strcmp(key, "swappiness") && json_is_integer(e)))
 			return true;
 	}
-	json_array_foreach (v, i, e)
+	json_array_foreach(v, i, e)
 		if (is_given(e, NULL))
 			return true;
-	return json_is_true(v) || (json_is_string(v) && json_string_length(v)) || json_integer_value(v) ||
-	       json_real_value(v) < 0 || json_real_value(v) > 0;
+	return json_is_true(v) || (json_is_string(v) && json_string_length(v)) ||
+	       json_integer_value(v) || json_real_value(v) < 0 || json_real_value(v) > 0;
 }
 
 /* Follows the rest of a path below v. */
@@ -89,7 +89,7 @@ static bool is_given_at(const json_t *v, const char *path, const struct unapplie
 	if (*path == '.')
 		return is_given_at(v, path + 1, u);
 	path += strlen("[]");
-	json_array_foreach (v, i, e)
+	json_array_foreach(v, i, e)
 		if (is_given_at(e, *path == '.' ? path + 1 : path, u))
 			return true;
 	return false;
@@ -107,8 +107,8 @@ static void warn_unapplied(const json_t *tree, const char *prefix, oci_warn_fn w
 		    !is_given_at(tree, u->path + strlen(prefix), u))
 			continue;
 		last = u->path;
-		msg = u->value ? str_printf("%s \"%s\" is not applied yet", u->path, u->value)
-			       : str_printf("%s is not applied yet", u->path);
+		msg = u->value ? str_printf("%s \"%s\" is not applied yet", u->path, u->value) :
+				 str_printf("%s is not applied yet", u->path);
 		warn(data, msg ? msg : "out of memory");
 	}
 }
@@ -120,7 +120,8 @@ static void warn_caps(char *const *names, const char *set, oci_warn_fn warn, voi
 
 		if (oci_cap_number(names[i]) >= 0)
 			continue;
-		msg = str_printf("process.capabilities.%s: unknown capability \"%s\" is ignored", set, names[i]);
+		msg = str_printf("process.capabilities.%s: unknown capability \"%s\" is ignored",
+				 set, names[i]);
 		warn(data, msg ? msg : "out of memory");
 	}
 }
@@ -144,13 +145,15 @@ static void warn_destinations(const json_t *mounts, oci_warn_fn warn, void *data
 	const json_t *m;
 	size_t i;
 
-	json_array_foreach (mounts, i, m) {
+	json_array_foreach(mounts, i, m) {
 		const char *path = js_get_str(m, "destination");
 		_free_ char *msg = NULL;
 
 		if (!path || path[0] == '/')
 			continue;
-		msg = str_printf("mounts[%zu].destination: relative path \"%s\" is taken as relative to /", i, path);
+		msg = str_printf(
+			"mounts[%zu].destination: relative path \"%s\" is taken as relative to /",
+			i, path);
 		warn(data, msg ? msg : "out of memory");
 	}
 }

@@ -32,7 +32,7 @@ static int fail(const char *what)
 
 static int listen_at(const char *path)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || strlen(path) >= sizeof(addr.sun_path))
@@ -48,15 +48,18 @@ static int receive(int sock)
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = {};
 	char name[256];
-	struct iovec iov = {.iov_base = name, .iov_len = sizeof(name) - 1};
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct iovec iov = { .iov_base = name, .iov_len = sizeof(name) - 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	int fd;
 
 	c = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int))) {
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(int))) {
 		errno = n < 0 ? errno : EBADMSG;
 		return -1;
 	}
@@ -69,7 +72,8 @@ static void set_size(int tty, const char *text)
 {
 	struct winsize ws = {};
 
-	if (text && sscanf(text, "%hux%hu", &ws.ws_row, &ws.ws_col) == 2 && ioctl(tty, TIOCSWINSZ, &ws) < 0)
+	if (text && sscanf(text, "%hux%hu", &ws.ws_row, &ws.ws_col) == 2 &&
+	    ioctl(tty, TIOCSWINSZ, &ws) < 0)
 		perror("TIOCSWINSZ");
 }
 
@@ -91,7 +95,8 @@ static int copy(int from, int to)
 
 static int relay(int tty, const char *second)
 {
-	struct pollfd p[2] = {{.fd = tty, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+	struct pollfd p[2] = { { .fd = tty, .events = POLLIN },
+			       { .fd = STDIN_FILENO, .events = POLLIN } };
 
 	for (;;) {
 		if (resize) {
@@ -112,7 +117,7 @@ static int relay(int tty, const char *second)
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = {.sa_handler = on_usr1};
+	struct sigaction sa = { .sa_handler = on_usr1 };
 	int sock, conn, tty;
 
 	if (argc < 2 || argc > 4) {

@@ -4,8 +4,9 @@
 #include "oci/validate.h"
 #include "tests/unit/test_oci.h"
 
-static const char *const samples[] = { "docker-run.json",  "podman-run.json",	 "ctr-run.json",
-				       "cri-sandbox.json", "cri-container.json", "spdk-vhost-user.json" };
+static const char *const samples[] = { "docker-run.json",    "podman-run.json",
+				       "ctr-run.json",       "cri-sandbox.json",
+				       "cri-container.json", "spdk-vhost-user.json" };
 
 static struct oci_config *parse(const char *text, size_t len, struct warnings *w)
 {
@@ -112,8 +113,10 @@ END_TEST
 START_TEST(cleans_destinations)
 {
 	static const char *const cases[][2] = {
-		{ "/proc", "/proc" },	    { "proc", "/proc" }, { "/a//b/./c/", "/a/b/c" },   { "/a/../../b", "/b" },
-		{ "../../../etc", "/etc" }, { ".", "/" },	 { "/data/../data", "/data" },
+		{ "/proc", "/proc" },         { "proc", "/proc" },
+		{ "/a//b/./c/", "/a/b/c" },   { "/a/../../b", "/b" },
+		{ "../../../etc", "/etc" },   { ".", "/" },
+		{ "/data/../data", "/data" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -137,12 +140,13 @@ START_TEST(empty_is_absent)
 {
 	_cleanup_(oci_config_freep) struct oci_config *c = NULL;
 	struct err err = { 0 };
-	_json_ json_t *doc = minimal("{\"mounts\":null,\"hooks\":null,\"annotations\":null,"
-				     "\"process\":{\"env\":null,\"rlimits\":null,\"capabilities\":null,"
-				     "\"scheduler\":null,\"consoleSize\":null},"
-				     "\"linux\":{\"namespaces\":[{\"type\":\"pid\",\"path\":\"\"},"
-				     "{\"type\":\"network\",\"path\":\"/x\"},{\"type\":\"mount\"}],"
-				     "\"devices\":null,\"resources\":null,\"sysctl\":{},\"rootfsPropagation\":\"\"}}");
+	_json_ json_t *doc = minimal(
+		"{\"mounts\":null,\"hooks\":null,\"annotations\":null,"
+		"\"process\":{\"env\":null,\"rlimits\":null,\"capabilities\":null,"
+		"\"scheduler\":null,\"consoleSize\":null},"
+		"\"linux\":{\"namespaces\":[{\"type\":\"pid\",\"path\":\"\"},"
+		"{\"type\":\"network\",\"path\":\"/x\"},{\"type\":\"mount\"}],"
+		"\"devices\":null,\"resources\":null,\"sysctl\":{},\"rootfsPropagation\":\"\"}}");
 
 	unit_ok(oci_config_from_json(doc, NULL, NULL, &c, &err), &err);
 	ck_assert_ptr_null(c->hooks);
@@ -159,8 +163,10 @@ START_TEST(warns_of_what_is_not_applied)
 		const char *name, *text;
 	} cases[] = {
 		/* zeros under memory, cpu and blockIO mean "unset" */
-		{ "docker-run.json", "hooks.prestart is not applied yet\nlinux.seccomp is not applied yet\n" },
-		{ "podman-run.json", "linux.resources is not applied yet\nlinux.seccomp is not applied yet\n" },
+		{ "docker-run.json",
+		  "hooks.prestart is not applied yet\nlinux.seccomp is not applied yet\n" },
+		{ "podman-run.json",
+		  "linux.resources is not applied yet\nlinux.seccomp is not applied yet\n" },
 		{ "ctr-run.json", "linux.resources is not applied yet\n" },
 		{ "spdk-vhost-user.json", "linux.devices is not applied yet\n" },
 		{ "full.json", "process.apparmorProfile is not applied yet\n"
@@ -227,9 +233,11 @@ START_TEST(resources_that_ask_for_something)
 		struct warnings w = { 0 };
 		struct err err = { 0 };
 
-		json_object_set_new(json_object_get(doc, "linux"), "resources", text_json(cases[i].resources));
+		json_object_set_new(json_object_get(doc, "linux"), "resources",
+				    text_json(cases[i].resources));
 		unit_ok(oci_config_from_json(doc, collect, &w, &c, &err), &err);
-		ck_assert_msg(w.n == cases[i].n, "%s: %d warnings: %s", cases[i].resources, w.n, w.text);
+		ck_assert_msg(w.n == cases[i].n, "%s: %d warnings: %s", cases[i].resources, w.n,
+			      w.text);
 	}
 }
 END_TEST
@@ -237,14 +245,16 @@ END_TEST
 START_TEST(warns_of_unknown_capabilities)
 {
 	_cleanup_(oci_config_freep) struct oci_config *c = NULL;
-	_json_ json_t *doc = minimal("{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"CAP_FOO\"],"
-				     "\"ambient\":[\"kill\"]}}}");
+	_json_ json_t *doc = minimal(
+		"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"CAP_FOO\"],"
+		"\"ambient\":[\"kill\"]}}}");
 	struct warnings w = { 0 };
 	struct err err = { 0 };
 
 	unit_ok(oci_config_from_json(doc, collect, &w, &c, &err), &err);
-	ck_assert_str_eq(w.text, "process.capabilities.bounding: unknown capability \"CAP_FOO\" is ignored\n"
-				 "process.capabilities.ambient: unknown capability \"kill\" is ignored\n");
+	ck_assert_str_eq(w.text,
+			 "process.capabilities.bounding: unknown capability \"CAP_FOO\" is ignored\n"
+			 "process.capabilities.ambient: unknown capability \"kill\" is ignored\n");
 }
 END_TEST
 
@@ -263,8 +273,10 @@ START_TEST(process_alone)
 	ck_assert_ptr_nonnull(strstr(w.text, "process.scheduler is not applied yet\n"));
 	oci_process_freep(&p);
 	unit_fails(oci_process_from_json(bad, NULL, NULL, &p, &err), EINVAL, &err, "process.env[0]");
-	unit_fails(oci_process_from_json(no_args, NULL, NULL, &p, &err), EINVAL, &err, "process.args is required");
-	unit_fails(oci_process_from_json(NULL, NULL, NULL, &p, &err), EINVAL, &err, "process must be an object");
+	unit_fails(oci_process_from_json(no_args, NULL, NULL, &p, &err), EINVAL, &err,
+		   "process.args is required");
+	unit_fails(oci_process_from_json(NULL, NULL, NULL, &p, &err), EINVAL, &err,
+		   "process must be an object");
 	ck_assert_ptr_null(p);
 	oci_process_free(NULL);
 	oci_config_free(NULL);
@@ -273,7 +285,8 @@ END_TEST
 
 START_TEST(tree_goes_round)
 {
-	_cleanup_(oci_config_freep) struct oci_config *c = parse_data("full.json", NULL), *again = NULL;
+	_cleanup_(oci_config_freep) struct oci_config *c = parse_data("full.json", NULL),
+						      *again = NULL;
 	_free_ char *text = js_dump(c->tree);
 
 	ck_assert_ptr_nonnull(strstr(text, "\"hard\":18446744073709551615"));
@@ -283,6 +296,7 @@ START_TEST(tree_goes_round)
 }
 END_TEST
 
-UNIT_MAIN("oci_config", accepts_samples, decodes_podman, decodes_spdk, decodes_everything, cleans_destinations,
-	  empty_is_absent, warns_of_what_is_not_applied, resources_that_ask_for_something,
-	  warns_of_unknown_capabilities, process_alone, tree_goes_round)
+UNIT_MAIN("oci_config", accepts_samples, decodes_podman, decodes_spdk, decodes_everything,
+	  cleans_destinations, empty_is_absent, warns_of_what_is_not_applied,
+	  resources_that_ask_for_something, warns_of_unknown_capabilities, process_alone,
+	  tree_goes_round)

@@ -43,12 +43,15 @@ START_TEST(loads_a_bundle)
 	write_config(dir, "", 0);
 	unit_fails(oci_config_load(fd, NULL, NULL, &c, &err), EINVAL, &err, "unexpected EOF");
 	write_config(dir, "{}", 2);
-	unit_fails(oci_config_load(fd, NULL, NULL, &c, &err), EINVAL, &err, "process property must not be empty");
+	unit_fails(oci_config_load(fd, NULL, NULL, &c, &err), EINVAL, &err,
+		   "process property must not be empty");
 	write_config(dir, "{\n  \"a\": tru\n}", 14);
-	unit_fails(oci_config_load(fd, NULL, NULL, &c, &err), EINVAL, &err, "config.json: line 2, column 1");
+	unit_fails(oci_config_load(fd, NULL, NULL, &c, &err), EINVAL, &err,
+		   "config.json: line 2, column 1");
 	memset(big, ' ', OCI_CONFIG_MAX_BYTES + 1);
 	write_config(dir, big, OCI_CONFIG_MAX_BYTES + 1);
-	unit_fails(oci_config_load(fd, NULL, NULL, &c, &err), EFBIG, &err, "config.json is larger than 16 MiB");
+	unit_fails(oci_config_load(fd, NULL, NULL, &c, &err), EFBIG, &err,
+		   "config.json is larger than 16 MiB");
 	unlink(path);
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	unit_fails(oci_config_load(fd, NULL, NULL, &c, &err), EINVAL, &err, "config.json");
@@ -74,9 +77,9 @@ static void count(void *data, const char *msg)
 
 START_TEST(no_warnings_for_what_is_refused)
 {
-	_json_ json_t *doc =
-		minimal("{\"mounts\":[{\"destination\":\"x\"}],\"linux\":{\"personality\":{\"domain\":\"LINUX\"}},"
-			"\"process\":{\"capabilities\":{\"ambient\":[\"x\"]}}}");
+	_json_ json_t *doc = minimal(
+		"{\"mounts\":[{\"destination\":\"x\"}],\"linux\":{\"personality\":{\"domain\":\"LINUX\"}},"
+		"\"process\":{\"capabilities\":{\"ambient\":[\"x\"]}}}");
 	struct oci_config *c = NULL;
 	struct err err = { 0 };
 	int n = 0;
@@ -116,7 +119,8 @@ END_TEST
 
 START_TEST(refuses_what_is_no_object)
 {
-	static const char *const texts[] = { "null", "[]", "1", "\"x\"", "true", "18446744073709551615" };
+	static const char *const texts[] = { "null",  "[]",   "1",
+					     "\"x\"", "true", "18446744073709551615" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		refused(texts[i], strlen(texts[i]), EINVAL, "");
@@ -128,7 +132,8 @@ END_TEST
 
 START_TEST(refuses_bad_bytes)
 {
-	static const char *const values[] = { "\"a\\u0000b\"", "\"\\ud800\"", "\"\xff\"", "\"\xc0\xaf\"", "\"a\nb\"" };
+	static const char *const values[] = { "\"a\\u0000b\"", "\"\\ud800\"", "\"\xff\"",
+					      "\"\xc0\xaf\"", "\"a\nb\"" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		_free_ char *text = str_printf("{\"process\":{\"cwd\":%s}}", values[i]);
@@ -204,7 +209,8 @@ START_TEST(large_documents_are_quick)
 		{ "process", "env", "\"NAME=value\"", 200000 },
 		{ "process", "args", "\"argument\"", 200000 },
 		{ NULL, "mounts",
-		  "{\"destination\":\"/a/../b\",\"type\":\"bind\",\"source\":\"/\",\"options\":[\"ro\"]}", 50000 },
+		  "{\"destination\":\"/a/../b\",\"type\":\"bind\",\"source\":\"/\",\"options\":[\"ro\"]}",
+		  50000 },
 		{ "hooks", "prestart", "{\"path\":\"/bin/true\"}", 10000 },
 		{ "linux", "maskedPaths", "\"/proc/kcore\"", 200000 },
 		{ "linux", "devices", "{\"type\":\"c\",\"path\":\"/dev/x\"}", 100000 },
@@ -218,7 +224,8 @@ START_TEST(large_documents_are_quick)
 
 		for (int k = 0; k < cases[i].n; k++)
 			json_array_append(array, element);
-		json_object_set(cases[i].object ? json_object_get(doc, cases[i].object) : doc, cases[i].key, array);
+		json_object_set(cases[i].object ? json_object_get(doc, cases[i].object) : doc,
+				cases[i].key, array);
 		ms = timed(doc, &c);
 		ck_assert_msg(ms < LIMIT_MS, "%s: %ld ms", cases[i].key, ms);
 	}
@@ -239,5 +246,6 @@ START_TEST(a_long_argument)
 }
 END_TEST
 
-UNIT_MAIN("oci_load", loads_a_bundle, no_warnings_for_what_is_refused, refuses_every_prefix, refuses_what_is_no_object,
-	  refuses_bad_bytes, refuses_deep_nesting, large_documents_are_quick, a_long_argument)
+UNIT_MAIN("oci_load", loads_a_bundle, no_warnings_for_what_is_refused, refuses_every_prefix,
+	  refuses_what_is_no_object, refuses_bad_bytes, refuses_deep_nesting,
+	  large_documents_are_quick, a_long_argument)

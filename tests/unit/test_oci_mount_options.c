@@ -35,8 +35,10 @@ START_TEST(flags)
 	} cases[] = {
 		{ "", 0, 0, 0, NULL },
 		{ "defaults", 0, 0, 0, NULL },
-		{ "nosuid noexec nodev ro", MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY, 0, 0, NULL },
-		{ "nosuid strictatime mode=755 size=65536k", MS_NOSUID | MS_STRICTATIME, 0, 0, "mode=755,size=65536k" },
+		{ "nosuid noexec nodev ro", MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY, 0, 0,
+		  NULL },
+		{ "nosuid strictatime mode=755 size=65536k", MS_NOSUID | MS_STRICTATIME, 0, 0,
+		  "mode=755,size=65536k" },
 		{ "ro rw", 0, MS_RDONLY, 0, NULL },
 		{ "rw ro", MS_RDONLY, 0, 0, NULL },
 		{ "noatime relatime", MS_RELATIME, 0, 0, NULL },
@@ -44,12 +46,13 @@ START_TEST(flags)
 		{ "suid dev exec", 0, MS_NOSUID | MS_NODEV | MS_NOEXEC, 0, NULL },
 		{ "sync async", 0, MS_SYNCHRONOUS, 0, NULL },
 		{ "acl iversion lazytime mand dirsync silent nosymfollow remount",
-		  MS_POSIXACL | MS_I_VERSION | MS_LAZYTIME | MS_MANDLOCK | MS_DIRSYNC | MS_SILENT | MS_NOSYMFOLLOW |
-			  MS_REMOUNT,
+		  MS_POSIXACL | MS_I_VERSION | MS_LAZYTIME | MS_MANDLOCK | MS_DIRSYNC | MS_SILENT |
+			  MS_NOSYMFOLLOW | MS_REMOUNT,
 		  0, 0, NULL },
-		{ "noacl noiversion nolazytime nomand loud symfollow nodiratime diratime norelatime nostrictatime", 0,
-		  MS_POSIXACL | MS_I_VERSION | MS_LAZYTIME | MS_MANDLOCK | MS_SILENT | MS_NOSYMFOLLOW | MS_NODIRATIME |
-			  MS_RELATIME | MS_STRICTATIME,
+		{ "noacl noiversion nolazytime nomand loud symfollow nodiratime diratime norelatime nostrictatime",
+		  0,
+		  MS_POSIXACL | MS_I_VERSION | MS_LAZYTIME | MS_MANDLOCK | MS_SILENT |
+			  MS_NOSYMFOLLOW | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME,
 		  0, NULL },
 		{ "rprivate", 0, 0, MS_PRIVATE | MS_REC, NULL },
 		{ "rprivate slave", 0, 0, MS_SLAVE, NULL },
@@ -66,7 +69,8 @@ START_TEST(flags)
 		ck_assert_msg(f.set == cases[i].set, "%s: set %lx", cases[i].words, f.set);
 		ck_assert_msg(f.clear == cases[i].clear, "%s: clear %lx", cases[i].words, f.clear);
 		ck_assert_msg(f.propagation == cases[i].propagation, "%s", cases[i].words);
-		ck_assert_msg(!f.bind && !f.recursive && !f.tmpcopyup && !f.idmap, "%s", cases[i].words);
+		ck_assert_msg(!f.bind && !f.recursive && !f.tmpcopyup && !f.idmap, "%s",
+			      cases[i].words);
 		ck_assert_pstr_eq(f.data, cases[i].data);
 	}
 }
@@ -103,8 +107,10 @@ START_TEST(recursive_attributes)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(flags_done) struct oci_mount_flags f = parse(cases[i].words);
 
-		ck_assert_msg(f.rec_attr_set == cases[i].set, "%s: %lx", cases[i].words, (long)f.rec_attr_set);
-		ck_assert_msg(f.rec_attr_clr == cases[i].clr, "%s: %lx", cases[i].words, (long)f.rec_attr_clr);
+		ck_assert_msg(f.rec_attr_set == cases[i].set, "%s: %lx", cases[i].words,
+			      (long)f.rec_attr_set);
+		ck_assert_msg(f.rec_attr_clr == cases[i].clr, "%s: %lx", cases[i].words,
+			      (long)f.rec_attr_clr);
 		ck_assert_msg(!f.set && !f.clear && !f.data, "%s", cases[i].words);
 	}
 }
@@ -112,8 +118,10 @@ END_TEST
 
 START_TEST(special)
 {
-	_cleanup_(flags_done) struct oci_mount_flags bind = parse("bind ro"), rbind = parse("rbind bind");
-	_cleanup_(flags_done) struct oci_mount_flags copy = parse("tmpcopyup size=1"), idmap = parse("idmap"),
+	_cleanup_(flags_done) struct oci_mount_flags bind = parse("bind ro"),
+						     rbind = parse("rbind bind");
+	_cleanup_(flags_done) struct oci_mount_flags copy = parse("tmpcopyup size=1"),
+						     idmap = parse("idmap"),
 						     ridmap = parse("ridmap");
 	struct oci_mount_flags none;
 

@@ -12,7 +12,8 @@
 static json_t *doc; /* full.json; a mutation is undone before the next */
 static unsigned int n_keys, n_mutations;
 
-static const char *const others[] = { "null", "true", "7", "1.5", "\"x\"", "[]", "{}", "18446744073709551615" };
+static const char *const others[] = { "null",  "true", "7",  "1.5",
+				      "\"x\"", "[]",   "{}", "18446744073709551615" };
 
 enum kind { KIND_STRING, KIND_BOOL, KIND_INT, KIND_ARRAY, KIND_OBJECT };
 
@@ -62,8 +63,8 @@ static int check_doc(const char *path, const char *value)
 
 	n_mutations++;
 	if (r < 0) {
-		ck_assert_msg(strstr(err.msg, path) != NULL, "%s = %s: message \"%s\" does not name it", path, value,
-			      err.msg);
+		ck_assert_msg(strstr(err.msg, path) != NULL,
+			      "%s = %s: message \"%s\" does not name it", path, value, err.msg);
 		ck_assert_int_eq(r, -err.code);
 		ck_assert_ptr_null(c);
 	}
@@ -79,9 +80,11 @@ static void set(json_t *parent, const char *key, size_t index, json_t *v)
 }
 
 /* Puts values of every other type at one place. */
-static void mutate(json_t *parent, const char *key, size_t index, enum kind kind, bool nullable, const char *path)
+static void mutate(json_t *parent, const char *key, size_t index, enum kind kind, bool nullable,
+		   const char *path)
 {
-	json_t *old = json_incref(key ? json_object_get(parent, key) : json_array_get(parent, index));
+	json_t *old = json_incref(key ? json_object_get(parent, key) :
+					json_array_get(parent, index));
 
 	ck_assert_msg(is_kind(old, kind), "%s in full.json", path);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
@@ -92,7 +95,8 @@ static void mutate(json_t *parent, const char *key, size_t index, enum kind kind
 			continue;
 		set(parent, key, index, v);
 		r = check_doc(path, others[i]);
-		ck_assert_msg(r < 0 || (nullable && json_is_null(v)), "%s = %s was accepted", path, others[i]);
+		ck_assert_msg(r < 0 || (nullable && json_is_null(v)), "%s = %s was accepted", path,
+			      others[i]);
 	}
 	set(parent, key, index, old);
 	json_decref(old);
@@ -103,7 +107,9 @@ static void walk(const struct js_field *fields, json_t *object, const char *pref
 
 static void walk_elements(const struct js_field *f, json_t *array, const char *path)
 {
-	enum kind kind = f->type == JS_STRV ? KIND_STRING : f->type == JS_U32ARR ? KIND_INT : KIND_OBJECT;
+	enum kind kind = f->type == JS_STRV   ? KIND_STRING :
+			 f->type == JS_U32ARR ? KIND_INT :
+						KIND_OBJECT;
 
 	ck_assert_msg(json_array_size(array) > 0, "%s is empty in full.json", path);
 	for (size_t i = 0; i < json_array_size(array); i++) {
@@ -121,7 +127,7 @@ static void walk_map(json_t *map, const char *path)
 	json_t *value;
 	void *next;
 
-	json_object_foreach_safe (map, next, key, value) {
+	json_object_foreach_safe(map, next, key, value) {
 		_free_ char *member = str_printf("%s.%s", path, key);
 
 		mutate(map, key, 0, KIND_STRING, false, member);
@@ -184,8 +190,10 @@ START_TEST(missing_keys)
 		struct oci_config *c = NULL;
 		struct err err = { 0 };
 
-		json_object_del(cases[i].object ? json_object_get(d, cases[i].object) : d, cases[i].key);
-		unit_fails(oci_config_from_json(d, NULL, NULL, &c, &err), EINVAL, &err, cases[i].message);
+		json_object_del(cases[i].object ? json_object_get(d, cases[i].object) : d,
+				cases[i].key);
+		unit_fails(oci_config_from_json(d, NULL, NULL, &c, &err), EINVAL, &err,
+			   cases[i].message);
 	}
 }
 END_TEST
@@ -261,15 +269,18 @@ static void try_number(const char *text, const struct number *n, enum js_type ty
 {
 	const char *at = strstr(text, PLACE);
 	_free_ char *parent = strndup(path, (size_t)(strrchr(path, '.') - path));
-	_free_ char *with = str_printf("%.*s%s%s", (int)(at - text), text, n->text, at + strlen(PLACE));
+	_free_ char *with = str_printf("%.*s%s%s", (int)(at - text), text, n->text,
+				       at + strlen(PLACE));
 	_cleanup_(oci_config_freep) struct oci_config *c = NULL;
 	struct err err = { 0 };
 	int r = oci_config_parse(with, strlen(with), NULL, NULL, &c, &err);
 
 	n_mutations++;
-	ck_assert_msg(r < 0 || (n->integer && fits(type, n->value)), "%s = %s was accepted", path, n->text);
+	ck_assert_msg(r < 0 || (n->integer && fits(type, n->value)), "%s = %s was accepted", path,
+		      n->text);
 	/* The parser refuses what no type holds, by place; validation may refuse what fits, also by its parent's name. */
-	ck_assert_msg(r == 0 || strstr(err.msg, path) || strstr(err.msg, "config.json: line 1, column") ||
+	ck_assert_msg(r == 0 || strstr(err.msg, path) ||
+			      strstr(err.msg, "config.json: line 1, column") ||
 			      (n->integer && fits(type, n->value) && strstr(err.msg, parent)),
 		      "%s = %s: message \"%s\"", path, n->text, err.msg);
 }
@@ -279,7 +290,8 @@ static void try_exact(const struct js_field *f, const struct number *n)
 {
 	struct js_field one[2] = { *f, { .key = NULL } };
 	_free_ char *text = str_printf("{\"%s\":%s}", f->key, n->text);
-	char out[sizeof(struct oci_config) + sizeof(struct oci_process)] __attribute__((aligned(16))) = { 0 };
+	char out[sizeof(struct oci_config) + sizeof(struct oci_process)]
+		__attribute__((aligned(16))) = { 0 };
 	struct err err = { 0 };
 	struct js_ctx ctx = { .err = &err };
 	_json_ json_t *v = text_json(text);
@@ -338,8 +350,8 @@ END_TEST
 START_TEST(edge_numbers_in_gids)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		_free_ char *patch =
-			str_printf("{\"process\":{\"user\":{\"additionalGids\":[0,%s]}}}", numbers[i].text);
+		_free_ char *patch = str_printf(
+			"{\"process\":{\"user\":{\"additionalGids\":[0,%s]}}}", numbers[i].text);
 		_cleanup_(oci_config_freep) struct oci_config *c = NULL;
 		_json_ json_t *p = NULL, *d = minimal(NULL);
 		struct err err = { 0 };

@@ -76,9 +76,10 @@ START_TEST(sysctl_paths)
 		{ "kernel", "kernel" },
 		{ "net/e./.x/y", "net/e./.x/y" },
 	};
-	static const char *const bad[] = { "",	    ".",	"..",  "/",   "a.",	".a",	 "a//b",
-					   "a..b",  "a/b..c/d", "/a",  "a/",  "a/../b", "a/./b", "a.//.b",
-					   "a./.b", "a b",	"a\n", "a\t", "\x7f" };
+	static const char *const bad[] = { "",    ".",      "..",    "/",        "a.",
+					   ".a",  "a//b",   "a..b",  "a/b..c/d", "/a",
+					   "a/",  "a/../b", "a/./b", "a.//.b",   "a./.b",
+					   "a b", "a\n",    "a\t",   "\x7f" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		_free_ char *path = NULL;

@@ -19,7 +19,8 @@ START_TEST(members_in_the_order_of_runc)
 	_json_ json_t *v = oci_state_json(&s);
 	_free_ char *text = js_dump(v);
 
-	ck_assert_str_eq(text, "{\"ociVersion\":\"" OCI_VERSION "\",\"id\":\"c1\",\"pid\":42,\"status\":\"running\","
+	ck_assert_str_eq(text, "{\"ociVersion\":\"" OCI_VERSION
+			       "\",\"id\":\"c1\",\"pid\":42,\"status\":\"running\","
 			       "\"bundle\":\"/b\",\"rootfs\":\"/b/rootfs\","
 			       "\"created\":\"2026-11-20T12:39:49.481893352Z\",\"owner\":\"\","
 			       "\"annotations\":{\"k\":\"v\"}}");
@@ -29,11 +30,16 @@ END_TEST
 START_TEST(stopped_has_pid_0)
 {
 	_json_ json_t *empty = json_object();
-	struct oci_state s = { .id = "c", .status = "stopped", .bundle = "/b", .rootfs = "/r", .annotations = empty };
+	struct oci_state s = { .id = "c",
+			       .status = "stopped",
+			       .bundle = "/b",
+			       .rootfs = "/r",
+			       .annotations = empty };
 	_json_ json_t *v = oci_state_json(&s);
 	_free_ char *text = js_dump(v);
 
-	ck_assert_str_eq(text, "{\"ociVersion\":\"" OCI_VERSION "\",\"id\":\"c\",\"pid\":0,\"status\":\"stopped\","
+	ck_assert_str_eq(text, "{\"ociVersion\":\"" OCI_VERSION
+			       "\",\"id\":\"c\",\"pid\":0,\"status\":\"stopped\","
 			       "\"bundle\":\"/b\",\"rootfs\":\"/r\"}");
 }
 END_TEST
@@ -45,9 +51,9 @@ START_TEST(for_hooks)
 	_json_ json_t *creating = oci_state_json(&s), *stopped = NULL;
 	_free_ char *text = js_dump(creating), *text2 = NULL;
 
-	ck_assert_str_eq(text,
-			 "{\"ociVersion\":\"" OCI_VERSION "\",\"id\":\"x12\",\"status\":\"creating\",\"pid\":2626,"
-			 "\"bundle\":\"/b\"}");
+	ck_assert_str_eq(text, "{\"ociVersion\":\"" OCI_VERSION
+			       "\",\"id\":\"x12\",\"status\":\"creating\",\"pid\":2626,"
+			       "\"bundle\":\"/b\"}");
 	s.pid = 0;
 	s.status = "stopped";
 	stopped = oci_state_json(&s);
@@ -92,5 +98,5 @@ START_TEST(template_is_that_of_runc)
 }
 END_TEST
 
-UNIT_MAIN("oci_state", members_in_the_order_of_runc, stopped_has_pid_0, for_hooks, template_runs_as_it_is,
-	  template_is_that_of_runc)
+UNIT_MAIN("oci_state", members_in_the_order_of_runc, stopped_has_pid_0, for_hooks,
+	  template_runs_as_it_is, template_is_that_of_runc)

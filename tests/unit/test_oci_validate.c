@@ -21,8 +21,8 @@ static void check_rows(const struct row *rows, size_t n)
 			continue;
 		}
 		ck_assert_msg(r < 0 && r == -err.code, "%s: %d", rows[i].patch, r);
-		ck_assert_msg(strstr(err.msg, rows[i].message) != NULL, "%s: \"%s\" lacks \"%s\"", rows[i].patch,
-			      err.msg, rows[i].message);
+		ck_assert_msg(strstr(err.msg, rows[i].message) != NULL, "%s: \"%s\" lacks \"%s\"",
+			      rows[i].patch, err.msg, rows[i].message);
 	}
 }
 
@@ -34,8 +34,10 @@ static void check_rows(const struct row *rows, size_t n)
 
 START_TEST(versions)
 {
-	static const char *const good[] = { "1.0.0",  "1.2.0",	 "1.0.0-rc2-dev", "1.0.2-dev", "1.3.0-rc.1+build.5",
-					    "1.99.7", "1.0.0+x", "1.0.123456789" };
+	static const char *const good[] = {
+		"1.0.0",  "1.2.0",   "1.0.0-rc2-dev", "1.0.2-dev", "1.3.0-rc.1+build.5",
+		"1.99.7", "1.0.0+x", "1.0.123456789"
+	};
 	static const char *const bad[] = { "",
 					   "1",
 					   "1.0",
@@ -71,24 +73,28 @@ START_TEST(versions)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		json_object_set_new(doc, "ociVersion", json_string(bad[i]));
-		unit_fails(oci_config_from_json(doc, NULL, NULL, &c, &err), EINVAL, &err, "ociVersion: \"");
+		unit_fails(oci_config_from_json(doc, NULL, NULL, &c, &err), EINVAL, &err,
+			   "ociVersion: \"");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
 		json_object_set_new(doc, "ociVersion", json_string(other[i]));
-		unit_fails(oci_config_from_json(doc, NULL, NULL, &c, &err), EINVAL, &err, "ociVersion: version");
+		unit_fails(oci_config_from_json(doc, NULL, NULL, &c, &err), EINVAL, &err,
+			   "ociVersion: version");
 	}
 }
 END_TEST
 
 START_TEST(process)
 {
-	CHECK_ROWS({ "{}", NULL }, { "{\"process\":{\"args\":[]}}", "process.args must not be empty" },
+	CHECK_ROWS({ "{}", NULL },
+		   { "{\"process\":{\"args\":[]}}", "process.args must not be empty" },
 		   { "{\"process\":{\"args\":[\"\"]}}", "process.args[0] must not be empty" },
 		   { "{\"process\":{\"args\":[\"a\",\"\"]}}", NULL },
 		   { "{\"process\":{\"args\":[null]}}", "process.args[0]" },
 		   { "{\"process\":{\"cwd\":\"\"}}", "process.cwd must be an absolute path" },
 		   { "{\"process\":{\"cwd\":\"tmp\"}}", "process.cwd must be an absolute path" },
-		   { "{\"process\":{\"env\":[]}}", NULL }, { "{\"process\":{\"env\":[\"A=\",\"B==\"]}}", NULL },
+		   { "{\"process\":{\"env\":[]}}", NULL },
+		   { "{\"process\":{\"env\":[\"A=\",\"B==\"]}}", NULL },
 		   { "{\"process\":{\"env\":[\"A=1\",\"B\"]}}",
 		     "process.env[1]: invalid environment variable: missing '='" },
 		   { "{\"process\":{\"env\":[\"=x\"]}}",
@@ -99,8 +105,10 @@ START_TEST(process)
 		   { "{\"process\":{\"oomScoreAdj\":-1001}}", "process.oomScoreAdj" },
 		   { "{\"process\":{\"consoleSize\":{\"height\":65535,\"width\":0}}}", NULL },
 		   { "{\"process\":{\"consoleSize\":{\"height\":65535,\"width\":65535}}}", NULL },
-		   { "{\"process\":{\"consoleSize\":{\"height\":65536}}}", "process.consoleSize.height" },
-		   { "{\"process\":{\"consoleSize\":{\"width\":65536}}}", "process.consoleSize.width" });
+		   { "{\"process\":{\"consoleSize\":{\"height\":65536}}}",
+		     "process.consoleSize.height" },
+		   { "{\"process\":{\"consoleSize\":{\"width\":65536}}}",
+		     "process.consoleSize.width" });
 }
 END_TEST
 
@@ -115,7 +123,8 @@ START_TEST(incomplete_process)
 	p.args = none;
 	unit_fails(oci_process_validate(&p, "x", &err), EINVAL, &err, "x.args must not be empty");
 	p.args = one;
-	unit_fails(oci_process_validate(&p, "x", &err), EINVAL, &err, "x.cwd must be an absolute path");
+	unit_fails(oci_process_validate(&p, "x", &err), EINVAL, &err,
+		   "x.cwd must be an absolute path");
 	p.cwd = root;
 	unit_ok(oci_process_validate(&p, "x", &err), &err);
 }
@@ -123,13 +132,13 @@ END_TEST
 
 START_TEST(users)
 {
-	CHECK_ROWS(
-		{ "{\"process\":{\"user\":{\"uid\":4294967294,\"gid\":4294967294}}}", NULL },
-		{ "{\"process\":{\"user\":{\"uid\":4294967295}}}", "process.user.uid" },
-		{ "{\"process\":{\"user\":{\"gid\":4294967295}}}", "process.user.gid" },
-		{ "{\"process\":{\"user\":{\"uid\":-1}}}", "process.user.uid" },
-		{ "{\"process\":{\"user\":{\"uid\":4294967296}}}", "process.user.uid" },
-		{ "{\"process\":{\"user\":{\"additionalGids\":[1,4294967295]}}}", "process.user.additionalGids[1]" });
+	CHECK_ROWS({ "{\"process\":{\"user\":{\"uid\":4294967294,\"gid\":4294967294}}}", NULL },
+		   { "{\"process\":{\"user\":{\"uid\":4294967295}}}", "process.user.uid" },
+		   { "{\"process\":{\"user\":{\"gid\":4294967295}}}", "process.user.gid" },
+		   { "{\"process\":{\"user\":{\"uid\":-1}}}", "process.user.uid" },
+		   { "{\"process\":{\"user\":{\"uid\":4294967296}}}", "process.user.uid" },
+		   { "{\"process\":{\"user\":{\"additionalGids\":[1,4294967295]}}}",
+		     "process.user.additionalGids[1]" });
 }
 END_TEST
 
@@ -142,7 +151,8 @@ START_TEST(many_groups)
 
 		for (size_t i = 0; i < n; i++)
 			json_array_append_new(gids, json_integer((json_int_t)i));
-		json_object_set(json_object_get(json_object_get(doc, "process"), "user"), "additionalGids", gids);
+		json_object_set(json_object_get(json_object_get(doc, "process"), "user"),
+				"additionalGids", gids);
 		ck_assert_int_eq(oci_config_from_json(doc, NULL, NULL, &c, &err) == 0, n == 65536);
 		ck_assert(n == 65536 || strstr(err.msg, "process.user.additionalGids"));
 	}
@@ -153,19 +163,24 @@ END_TEST
 
 START_TEST(rlimits)
 {
-	CHECK_ROWS({ RLIMIT(""), NULL },
-		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":18446744073709551615,\"hard\":18446744073709551615}"),
-		     NULL },
-		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":2,\"hard\":1}"), "process.rlimits[0].soft" },
-		   { RLIMIT("{\"type\":\"RLIMIT_FOO\",\"soft\":1,\"hard\":1}"), "invalid rlimit type \"RLIMIT_FOO\"" },
-		   { RLIMIT("{\"type\":\"\",\"soft\":1,\"hard\":1}"), "process.rlimits[0].type" },
-		   { RLIMIT("{\"type\":\"nofile\",\"soft\":1,\"hard\":1}"), "process.rlimits[0].type" },
-		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"hard\":1}"), "process.rlimits[0].soft is required" },
-		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":1}"), "process.rlimits[0].hard is required" },
-		   { RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":1,\"hard\":1},{\"type\":\"RLIMIT_CPU\",\"soft\":1,"
-			    "\"hard\":1},"
-			    "{\"type\":\"RLIMIT_AS\",\"soft\":1,\"hard\":1}"),
-		     "process.rlimits[2].type: RLIMIT_AS is given twice" });
+	CHECK_ROWS(
+		{ RLIMIT(""), NULL },
+		{ RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":18446744073709551615,\"hard\":18446744073709551615}"),
+		  NULL },
+		{ RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":2,\"hard\":1}"),
+		  "process.rlimits[0].soft" },
+		{ RLIMIT("{\"type\":\"RLIMIT_FOO\",\"soft\":1,\"hard\":1}"),
+		  "invalid rlimit type \"RLIMIT_FOO\"" },
+		{ RLIMIT("{\"type\":\"\",\"soft\":1,\"hard\":1}"), "process.rlimits[0].type" },
+		{ RLIMIT("{\"type\":\"nofile\",\"soft\":1,\"hard\":1}"), "process.rlimits[0].type" },
+		{ RLIMIT("{\"type\":\"RLIMIT_AS\",\"hard\":1}"),
+		  "process.rlimits[0].soft is required" },
+		{ RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":1}"),
+		  "process.rlimits[0].hard is required" },
+		{ RLIMIT("{\"type\":\"RLIMIT_AS\",\"soft\":1,\"hard\":1},{\"type\":\"RLIMIT_CPU\",\"soft\":1,"
+			 "\"hard\":1},"
+			 "{\"type\":\"RLIMIT_AS\",\"soft\":1,\"hard\":1}"),
+		  "process.rlimits[2].type: RLIMIT_AS is given twice" });
 }
 END_TEST
 
@@ -173,22 +188,24 @@ END_TEST
 
 START_TEST(host_names)
 {
-	CHECK_ROWS({ "{\"hostname\":\"" X64 "\",\"domainname\":\"a.b\"}", NULL },
-		   { "{\"hostname\":\"" X64 "x\"}", "hostname is longer than 64 bytes" },
-		   { "{\"domainname\":\"" X64 "x\"}", "domainname is longer than 64 bytes" },
-		   { "{\"hostname\":\"a\\nb\"}", "hostname contains" },
-		   { "{\"hostname\":\"a/b\"}", "hostname contains" },
-		   { "{\"hostname\":\"a\\u007f\"}", "hostname contains" },
-		   { "{\"domainname\":\"a\\tb\"}", "domainname contains" }, { "{\"hostname\":\"\"}", NULL },
-		   { "{\"hostname\":\"a\",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
-		     "{\"type\":\"mount\"}]}}",
-		     "unable to set hostname without a private UTS namespace" },
-		   { "{\"domainname\":\"a\",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
-		     "{\"type\":\"mount\"}]}}",
-		     "unable to set domainname without a private UTS namespace" },
-		   { "{\"hostname\":\"\",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
-		     "{\"type\":\"mount\"}]}}",
-		     NULL });
+	CHECK_ROWS(
+		{ "{\"hostname\":\"" X64 "\",\"domainname\":\"a.b\"}", NULL },
+		{ "{\"hostname\":\"" X64 "x\"}", "hostname is longer than 64 bytes" },
+		{ "{\"domainname\":\"" X64 "x\"}", "domainname is longer than 64 bytes" },
+		{ "{\"hostname\":\"a\\nb\"}", "hostname contains" },
+		{ "{\"hostname\":\"a/b\"}", "hostname contains" },
+		{ "{\"hostname\":\"a\\u007f\"}", "hostname contains" },
+		{ "{\"domainname\":\"a\\tb\"}", "domainname contains" },
+		{ "{\"hostname\":\"\"}", NULL },
+		{ "{\"hostname\":\"a\",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
+		  "{\"type\":\"mount\"}]}}",
+		  "unable to set hostname without a private UTS namespace" },
+		{ "{\"domainname\":\"a\",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
+		  "{\"type\":\"mount\"}]}}",
+		  "unable to set domainname without a private UTS namespace" },
+		{ "{\"hostname\":\"\",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
+		  "{\"type\":\"mount\"}]}}",
+		  NULL });
 }
 END_TEST
 
@@ -198,71 +215,92 @@ END_TEST
 
 START_TEST(namespaces)
 {
-	CHECK_ROWS(
-		{ NS(T("pid") "," T("network") "," T("mount")), NULL },
-		{ NS(T("pid") "," T("network") "," T("mount") "," T("cgroup") "," T("user") "," T("time") "," T("ipc")),
-		  NULL },
-		{ NS(P("pid", "/proc/1/ns/pid") "," P("network", "/x") "," T("mount")), NULL },
-		{ NS(T("network") "," T("mount")), "linux.namespaces: the host's processes cannot be shared with a VM "
-						   "(add a \"pid\" namespace)" },
-		{ NS(T("pid") "," T("mount")), "linux.namespaces: the host's network cannot be shared with a VM "
-					       "(add a \"network\" namespace)" },
-		{ NS(T("pid") "," T("network")), "linux.namespaces: the host's mounts cannot be shared with a VM "
-						 "(add a \"mount\" namespace)" },
-		{ "{\"linux\":null}", "linux.namespaces: the host's network" },
-		{ NS(T("pid") "," T("net")), "linux.namespaces[1].type: namespace \"net\" does not exist" },
-		{ NS(T("")), "linux.namespaces[0].type" },
-		{ NS(T("pid") "," T("network") "," T("mount") "," T("pid")),
-		  "linux.namespaces[3].type: duplicated namespace \"pid\"" },
-		{ NS(P("pid", "proc/1/ns/pid")), "linux.namespaces[0].path must be an absolute path" },
-		{ NS(P("mount", "/proc/1/ns/mnt")), "linux.namespaces[0].path: a VM cannot join a mount namespace" });
+	CHECK_ROWS({ NS(T("pid") "," T("network") "," T("mount")), NULL },
+		   { NS(T("pid") "," T("network") "," T("mount") "," T("cgroup") "," T(
+			     "user") "," T("time") "," T("ipc")),
+		     NULL },
+		   { NS(P("pid", "/proc/1/ns/pid") "," P("network", "/x") "," T("mount")), NULL },
+		   { NS(T("network") "," T("mount")),
+		     "linux.namespaces: the host's processes cannot be shared with a VM "
+		     "(add a \"pid\" namespace)" },
+		   { NS(T("pid") "," T("mount")),
+		     "linux.namespaces: the host's network cannot be shared with a VM "
+		     "(add a \"network\" namespace)" },
+		   { NS(T("pid") "," T("network")),
+		     "linux.namespaces: the host's mounts cannot be shared with a VM "
+		     "(add a \"mount\" namespace)" },
+		   { "{\"linux\":null}", "linux.namespaces: the host's network" },
+		   { NS(T("pid") "," T("net")),
+		     "linux.namespaces[1].type: namespace \"net\" does not exist" },
+		   { NS(T("")), "linux.namespaces[0].type" },
+		   { NS(T("pid") "," T("network") "," T("mount") "," T("pid")),
+		     "linux.namespaces[3].type: duplicated namespace \"pid\"" },
+		   { NS(P("pid", "proc/1/ns/pid")),
+		     "linux.namespaces[0].path must be an absolute path" },
+		   { NS(P("mount", "/proc/1/ns/mnt")),
+		     "linux.namespaces[0].path: a VM cannot join a mount namespace" });
 }
 END_TEST
 
 #define SYSCTL(key, value) "{\"linux\":{\"sysctl\":{\"" key "\":\"" value "\"}}}"
-#define NO_IPC(key) \
-	"{\"linux\":{\"namespaces\":[" T("pid") "," T("network") "," T("mount") "],\"sysctl\":{\"" key "\":\"1\"}}}"
+#define NO_IPC(key)                                                     \
+	"{\"linux\":{\"namespaces\":[" T("pid") "," T("network") "," T( \
+		"mount") "],\"sysctl\":{\"" key "\":\"1\"}}}"
 
 START_TEST(sysctls)
 {
-	CHECK_ROWS(
-		{ SYSCTL("net.ipv4.ip_forward", "1"), NULL }, { SYSCTL("net/ipv4/ip_forward", "1"), NULL },
-		{ SYSCTL("net.ipv4.ping_group_range", "0 2147483647"), NULL },
-		{ SYSCTL("net.ipv4.tcp_rmem", "4096\\t87380\\t6291456"), NULL }, { SYSCTL("kernel.msgmax", "1"), NULL },
-		{ SYSCTL("kernel/shm_rmid_forced", "1"), NULL }, { SYSCTL("fs.mqueue.msg_max", "1"), NULL },
-		{ SYSCTL("kernel.domainname", "x"), NULL }, { SYSCTL("net.ipv4.conf.eno2/100.rp_filter", "1"), NULL },
-		{ SYSCTL("kernel.hostname", "x"), "conflicts with the OCI \"hostname\" field" },
-		{ SYSCTL("kernel.panic", "1"), "\"kernel.panic\" is not in a separate kernel namespace" },
-		{ SYSCTL("kernel.core_pattern", "|/x"), "not in a separate" },
-		{ SYSCTL("vm.swappiness", "1"), "not in a separate" },
-		{ SYSCTL("fs.file-max", "1"), "not in a separate" }, { SYSCTL("kernel.shm", "1"), "not in a separate" },
-		{ SYSCTL("kernel.msgmaxx", "1"), "not in a separate" },
-		{ SYSCTL("network.x", "1"), "not in a separate" }, { SYSCTL("net", "1"), "not in a separate" },
-		{ SYSCTL("net.", "1"), "not the name" }, { SYSCTL("", "1"), "not the name" },
-		{ SYSCTL("/net/ipv4/x", "1"), "not the name" }, { SYSCTL("net/../kernel/panic", "1"), "not the name" },
-		{ SYSCTL("net/./x", "1"), "not the name" }, { SYSCTL("net//x", "1"), "not the name" },
-		{ SYSCTL("net.//.kernel.panic", "1"), "not the name" }, { SYSCTL("net..x", "1"), "not the name" },
-		{ SYSCTL("net.ipv4/../x", "1"), "not the name" }, { SYSCTL("net.ipv4. x", "1"), "not the name" },
-		{ SYSCTL("net.ipv4.ip_forward", "1\\n2"), "control character" },
-		{ SYSCTL("net.ipv4.ip_forward", "1\\u007f"), "control character" },
-		{ "{\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":1}}}", "linux.sysctl.net.ipv4.ip_forward" },
-		{ NO_IPC("kernel.sem"), "not allowed in the hosts ipc namespace" },
-		{ NO_IPC("fs.mqueue.x"), "not allowed in the hosts ipc namespace" },
-		{ NO_IPC("kernel.domainname"), "not in a separate kernel namespace" },
-		{ NO_IPC("net.core.somaxconn"), NULL });
+	CHECK_ROWS({ SYSCTL("net.ipv4.ip_forward", "1"), NULL },
+		   { SYSCTL("net/ipv4/ip_forward", "1"), NULL },
+		   { SYSCTL("net.ipv4.ping_group_range", "0 2147483647"), NULL },
+		   { SYSCTL("net.ipv4.tcp_rmem", "4096\\t87380\\t6291456"), NULL },
+		   { SYSCTL("kernel.msgmax", "1"), NULL },
+		   { SYSCTL("kernel/shm_rmid_forced", "1"), NULL },
+		   { SYSCTL("fs.mqueue.msg_max", "1"), NULL },
+		   { SYSCTL("kernel.domainname", "x"), NULL },
+		   { SYSCTL("net.ipv4.conf.eno2/100.rp_filter", "1"), NULL },
+		   { SYSCTL("kernel.hostname", "x"), "conflicts with the OCI \"hostname\" field" },
+		   { SYSCTL("kernel.panic", "1"),
+		     "\"kernel.panic\" is not in a separate kernel namespace" },
+		   { SYSCTL("kernel.core_pattern", "|/x"), "not in a separate" },
+		   { SYSCTL("vm.swappiness", "1"), "not in a separate" },
+		   { SYSCTL("fs.file-max", "1"), "not in a separate" },
+		   { SYSCTL("kernel.shm", "1"), "not in a separate" },
+		   { SYSCTL("kernel.msgmaxx", "1"), "not in a separate" },
+		   { SYSCTL("network.x", "1"), "not in a separate" },
+		   { SYSCTL("net", "1"), "not in a separate" },
+		   { SYSCTL("net.", "1"), "not the name" }, { SYSCTL("", "1"), "not the name" },
+		   { SYSCTL("/net/ipv4/x", "1"), "not the name" },
+		   { SYSCTL("net/../kernel/panic", "1"), "not the name" },
+		   { SYSCTL("net/./x", "1"), "not the name" },
+		   { SYSCTL("net//x", "1"), "not the name" },
+		   { SYSCTL("net.//.kernel.panic", "1"), "not the name" },
+		   { SYSCTL("net..x", "1"), "not the name" },
+		   { SYSCTL("net.ipv4/../x", "1"), "not the name" },
+		   { SYSCTL("net.ipv4. x", "1"), "not the name" },
+		   { SYSCTL("net.ipv4.ip_forward", "1\\n2"), "control character" },
+		   { SYSCTL("net.ipv4.ip_forward", "1\\u007f"), "control character" },
+		   { "{\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":1}}}",
+		     "linux.sysctl.net.ipv4.ip_forward" },
+		   { NO_IPC("kernel.sem"), "not allowed in the hosts ipc namespace" },
+		   { NO_IPC("fs.mqueue.x"), "not allowed in the hosts ipc namespace" },
+		   { NO_IPC("kernel.domainname"), "not in a separate kernel namespace" },
+		   { NO_IPC("net.core.somaxconn"), NULL });
 }
 END_TEST
 
 START_TEST(mounts)
 {
-	CHECK_ROWS({ "{\"mounts\":[]}", NULL }, { "{\"mounts\":[{\"destination\":\"/x\"}]}", NULL },
-		   { "{\"mounts\":[{\"destination\":\"\"}]}", "mounts[0].destination must not be empty" },
-		   { "{\"mounts\":[{}]}", "mounts[0].destination is required" },
-		   { "{\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\"}]}", "mounts[0].source is required" },
-		   { "{\"mounts\":[{\"destination\":\"/x\",\"source\":\"\",\"options\":[\"rbind\"]}]}",
-		     "mounts[0].source is required" },
-		   { "{\"mounts\":[{\"destination\":\"/x\",\"source\":\"a\",\"options\":[\"bind\",\"junk\",\"\"]}]}",
-		     NULL });
+	CHECK_ROWS(
+		{ "{\"mounts\":[]}", NULL }, { "{\"mounts\":[{\"destination\":\"/x\"}]}", NULL },
+		{ "{\"mounts\":[{\"destination\":\"\"}]}",
+		  "mounts[0].destination must not be empty" },
+		{ "{\"mounts\":[{}]}", "mounts[0].destination is required" },
+		{ "{\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\"}]}",
+		  "mounts[0].source is required" },
+		{ "{\"mounts\":[{\"destination\":\"/x\",\"source\":\"\",\"options\":[\"rbind\"]}]}",
+		  "mounts[0].source is required" },
+		{ "{\"mounts\":[{\"destination\":\"/x\",\"source\":\"a\",\"options\":[\"bind\",\"junk\",\"\"]}]}",
+		  NULL });
 }
 END_TEST
 
@@ -270,32 +308,41 @@ END_TEST
 
 START_TEST(devices)
 {
-	CHECK_ROWS({ DEVICE("\"type\":\"b\",\"path\":\"/x/y\",\"major\":241,\"minor\":0"), NULL },
-		   { DEVICE("\"type\":\"u\",\"path\":\"/dev/x\",\"major\":4294967295,\"minor\":4294967295"), NULL },
-		   { DEVICE("\"type\":\"p\",\"path\":\"/dev/x\",\"major\":-1"), NULL },
-		   { DEVICE("\"type\":\"c\",\"path\":\"dev/x\""), "linux.devices[0].path must be an absolute path" },
-		   { DEVICE("\"type\":\"c\",\"path\":\"\""), "linux.devices[0].path" },
-		   { DEVICE("\"type\":\"x\",\"path\":\"/dev/x\""), "linux.devices[0].type" },
-		   { DEVICE("\"type\":\"bc\",\"path\":\"/dev/x\""), "linux.devices[0].type" },
-		   { DEVICE("\"type\":\"\",\"path\":\"/dev/x\""), "linux.devices[0].type" },
-		   { DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"major\":-1"), "linux.devices[0].major" },
-		   { DEVICE("\"type\":\"b\",\"path\":\"/dev/x\",\"major\":4294967296"), "linux.devices[0].major" },
-		   { DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"minor\":-1"), "linux.devices[0].minor" },
-		   { DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"minor\":4294967296"), "linux.devices[0].minor" });
+	CHECK_ROWS(
+		{ DEVICE("\"type\":\"b\",\"path\":\"/x/y\",\"major\":241,\"minor\":0"), NULL },
+		{ DEVICE("\"type\":\"u\",\"path\":\"/dev/x\",\"major\":4294967295,\"minor\":4294967295"),
+		  NULL },
+		{ DEVICE("\"type\":\"p\",\"path\":\"/dev/x\",\"major\":-1"), NULL },
+		{ DEVICE("\"type\":\"c\",\"path\":\"dev/x\""),
+		  "linux.devices[0].path must be an absolute path" },
+		{ DEVICE("\"type\":\"c\",\"path\":\"\""), "linux.devices[0].path" },
+		{ DEVICE("\"type\":\"x\",\"path\":\"/dev/x\""), "linux.devices[0].type" },
+		{ DEVICE("\"type\":\"bc\",\"path\":\"/dev/x\""), "linux.devices[0].type" },
+		{ DEVICE("\"type\":\"\",\"path\":\"/dev/x\""), "linux.devices[0].type" },
+		{ DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"major\":-1"),
+		  "linux.devices[0].major" },
+		{ DEVICE("\"type\":\"b\",\"path\":\"/dev/x\",\"major\":4294967296"),
+		  "linux.devices[0].major" },
+		{ DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"minor\":-1"),
+		  "linux.devices[0].minor" },
+		{ DEVICE("\"type\":\"c\",\"path\":\"/dev/x\",\"minor\":4294967296"),
+		  "linux.devices[0].minor" });
 }
 END_TEST
 
 START_TEST(hooks)
 {
 	static const char *const lists[] = { "prestart",       "createRuntime", "createContainer",
-					     "startContainer", "poststart",	"poststop" };
+					     "startContainer", "poststart",     "poststop" };
 
 	CHECK_ROWS({ "{\"hooks\":{}}", NULL }, { "{\"hooks\":{\"prestart\":[]}}", NULL },
 		   { "{\"hooks\":{\"prestart\":[{\"path\":\"/x\",\"timeout\":1}]}}", NULL });
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		_free_ char *no_path = str_printf("{\"hooks\":{\"%s\":[{}]}}", lists[i]);
-		_free_ char *relative = str_printf("{\"hooks\":{\"%s\":[{\"path\":\"x\"}]}}", lists[i]);
-		_free_ char *timeout = str_printf("{\"hooks\":{\"%s\":[{\"path\":\"/x\",\"timeout\":0}]}}", lists[i]);
+		_free_ char *relative = str_printf("{\"hooks\":{\"%s\":[{\"path\":\"x\"}]}}",
+						   lists[i]);
+		_free_ char *timeout = str_printf(
+			"{\"hooks\":{\"%s\":[{\"path\":\"/x\",\"timeout\":0}]}}", lists[i]);
 		_free_ char *name = str_printf("hooks.%s[0].", lists[i]);
 
 		check_rows(&(struct row){ no_path, name }, 1);
@@ -307,40 +354,49 @@ END_TEST
 
 START_TEST(rest_of_linux)
 {
-	CHECK_ROWS({ "{\"linux\":{\"maskedPaths\":[\"/a\",\"b\"]}}", "linux.maskedPaths[1] must be an absolute path" },
-		   { "{\"linux\":{\"readonlyPaths\":[\"\"]}}", "linux.readonlyPaths[0] must be an absolute path" },
-		   { "{\"linux\":{\"rootfsPropagation\":\"rshared\"}}", NULL },
-		   { "{\"linux\":{\"rootfsPropagation\":\"runbindable\"}}", NULL },
-		   { "{\"linux\":{\"rootfsPropagation\":\"sideways\"}}", "linux.rootfsPropagation: \"sideways\"" },
-		   { "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":0}]}}",
-		     "linux.uidMappings[0].size" },
-		   { "{\"linux\":{\"gidMappings\":[{\"containerID\":4294967295,\"hostID\":1,\"size\":2}]}}",
-		     "linux.gidMappings[0] goes beyond" },
-		   { "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":4294967295,\"size\":2}]}}",
-		     "linux.uidMappings[0] goes beyond" },
-		   { "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":4294967295}]}}", NULL },
-		   { "{\"linux\":{\"resources\":18446744073709551615}}", "linux.resources must be an object" },
-		   { "{\"linux\":{\"cgroupsPath\":\"\"}}", NULL },
-		   { "{\"root\":{\"path\":\"\"}}", "root.path must not be empty" }, { "{\"root\":null}", "root" },
-		   /* other platforms' sections and unknown keys are nobody's business */
-		   { "{\"windows\":1,\"solaris\":[],\"vm\":\"x\",\"zos\":null,\"platform\":{},\"x\":{\"y\":[]},"
-		     "\"linux\":{\"future\":1},\"process\":{\"commandLine\":\"x\"}}",
-		     NULL });
+	CHECK_ROWS(
+		{ "{\"linux\":{\"maskedPaths\":[\"/a\",\"b\"]}}",
+		  "linux.maskedPaths[1] must be an absolute path" },
+		{ "{\"linux\":{\"readonlyPaths\":[\"\"]}}",
+		  "linux.readonlyPaths[0] must be an absolute path" },
+		{ "{\"linux\":{\"rootfsPropagation\":\"rshared\"}}", NULL },
+		{ "{\"linux\":{\"rootfsPropagation\":\"runbindable\"}}", NULL },
+		{ "{\"linux\":{\"rootfsPropagation\":\"sideways\"}}",
+		  "linux.rootfsPropagation: \"sideways\"" },
+		{ "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":0}]}}",
+		  "linux.uidMappings[0].size" },
+		{ "{\"linux\":{\"gidMappings\":[{\"containerID\":4294967295,\"hostID\":1,\"size\":2}]}}",
+		  "linux.gidMappings[0] goes beyond" },
+		{ "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":4294967295,\"size\":2}]}}",
+		  "linux.uidMappings[0] goes beyond" },
+		{ "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":4294967295}]}}",
+		  NULL },
+		{ "{\"linux\":{\"resources\":18446744073709551615}}",
+		  "linux.resources must be an object" },
+		{ "{\"linux\":{\"cgroupsPath\":\"\"}}", NULL },
+		{ "{\"root\":{\"path\":\"\"}}", "root.path must not be empty" },
+		{ "{\"root\":null}", "root" },
+		/* other platforms' sections and unknown keys are nobody's business */
+		{ "{\"windows\":1,\"solaris\":[],\"vm\":\"x\",\"zos\":null,\"platform\":{},\"x\":{\"y\":[]},"
+		  "\"linux\":{\"future\":1},\"process\":{\"commandLine\":\"x\"}}",
+		  NULL });
 }
 END_TEST
 
 START_TEST(container_ids)
 {
 	static const char *const good[] = { "a", "c1", "A_b+c-d.e", ".a", "...", "-x", "0", "+", "_" };
-	static const char *const bad[] = { ".",	       "..",   "/",   "a/b", "../x", "a\nb", "a b", "a,b",
-					   "\xc3\xa9", "%s%n", "a:b", "a@b", "\x7f", "a\\b", "*" };
+	static const char *const bad[] = { ".",    "..",  "/",    "a/b",      "../x",
+					   "a\nb", "a b", "a,b",  "\xc3\xa9", "%s%n",
+					   "a:b",  "a@b", "\x7f", "a\\b",     "*" };
 	char id[1026];
 	struct err err = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		unit_ok(oci_id_validate(good[i], &err), &err);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		unit_fails(oci_id_validate(bad[i], &err), EINVAL, &err, "invalid container ID format");
+		unit_fails(oci_id_validate(bad[i], &err), EINVAL, &err,
+			   "invalid container ID format");
 	unit_fails(oci_id_validate("", &err), EINVAL, &err, "container id cannot be empty");
 	unit_fails(oci_id_validate(NULL, &err), EINVAL, &err, "container id cannot be empty");
 	memset(id, 'x', sizeof(id));
@@ -352,5 +408,5 @@ START_TEST(container_ids)
 }
 END_TEST
 
-UNIT_MAIN("oci_validate", versions, process, incomplete_process, users, many_groups, rlimits, host_names, namespaces,
-	  sysctls, mounts, devices, hooks, rest_of_linux, container_ids)
+UNIT_MAIN("oci_validate", versions, process, incomplete_process, users, many_groups, rlimits,
+	  host_names, namespaces, sysctls, mounts, devices, hooks, rest_of_linux, container_ids)
