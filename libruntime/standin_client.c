@@ -2,11 +2,13 @@
 #include "libruntime/standin_client.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -120,7 +122,7 @@ static int add_fd(struct message *m, int fd)
 
 /* A namespace to join, as {"key": index}; -1 stands for a new one. */
 static int add_namespace(struct message *m, json_t *obj, const char *key, const char *path,
-			 struct err *err)
+			 int type, struct err *err)
 {
 	int fd, i = -1;
 
@@ -129,6 +131,10 @@ static int add_namespace(struct message *m, json_t *obj, const char *key, const 
 		if (fd < 0)
 			return err_errno(err, errno, "linux.namespaces: open '%s'", path);
 		m->owned[m->n_owned++].from = fd;
+		if (ioctl(fd, NS_GET_NSTYPE) != type)
+			return err_set(err, EINVAL,
+				       "linux.namespaces: '%s' is not a namespace of that type",
+				       path);
 		i = add_fd(m, fd);
 		if (i < 0)
 			return err_errno(err, -i, "stand-in");
@@ -212,11 +218,13 @@ static int describe_init(struct message *msg, const struct standin_start *s, str
 	json_object_set_new(msg->json, "root",
 			    json_pack("{s:i, s:b}", "fd", add_fd(msg, s->trees->v[0].view),
 				      "readonly", (int)c->root.readonly));
-	r = add_namespace(msg, msg->json, "netns", namespace_path(c, "network"), err);
+	r = add_namespace(msg, msg->json, "netns", namespace_path(c, "network"), CLONE_NEWNET, err);
 	if (r >= 0)
-		r = add_namespace(msg, msg->json, "ipcns", namespace_path(c, "ipc"), err);
+		r = add_namespace(msg, msg->json, "ipcns", namespace_path(c, "ipc"), CLONE_NEWIPC,
+				  err);
 	if (r >= 0)
-		r = add_namespace(msg, msg->json, "utsns", namespace_path(c, "uts"), err);
+		r = add_namespace(msg, msg->json, "utsns", namespace_path(c, "uts"), CLONE_NEWUTS,
+				  err);
 	for (i = 0; r >= 0 && i < c->n_mounts; i++)
 		r = add_mount(msg, mounts, s, i, err);
 	return r;
@@ -224,7 +232,13 @@ static int describe_init(struct message *msg, const struct standin_start *s, str
 
 static int describe_exec(struct message *msg, const struct standin_start *s, struct err *err)
 {
-	static const char *const types[] = { "mnt", "uts", "ipc", "net" };
+	static const struct {
+		const char *name;
+		int type;
+	} types[] = { { "mnt", CLONE_NEWNS },
+		      { "uts", CLONE_NEWUTS },
+		      { "ipc", CLONE_NEWIPC },
+		      { "net", CLONE_NEWNET } };
 	json_t *join = json_object();
 	char path[64];
 	size_t i;
@@ -232,8 +246,8 @@ static int describe_exec(struct message *msg, const struct standin_start *s, str
 
 	json_object_set_new(msg->json, "join", join);
 	for (i = 0; r >= 0 && i < ARRAY_SIZE(types); i++) {
-		snprintf(path, sizeof(path), "/proc/%d/ns/%s", s->join_pid, types[i]);
-		r = add_namespace(msg, join, types[i], path, err);
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", s->join_pid, types[i].name);
+		r = add_namespace(msg, join, types[i].name, path, types[i].type, err);
 	}
 	/* The pid was checked by pidfd before; if it still lives now, the links were its own. */
 	if (r >= 0 && proc_signal(s->join_pidfd, 0) < 0)
