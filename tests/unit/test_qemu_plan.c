@@ -87,7 +87,7 @@ START_TEST(complete)
 		"-accel",
 		"tcg,thread=multi,tb-size=64",
 		"-cpu",
-		"max",
+		"max,-erms",
 		"-smp",
 		"2",
 		"-m",
