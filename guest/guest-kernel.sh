@@ -133,7 +133,7 @@ quiet()
 {
 	local log=$1
 	shift
-	"$@" >"$log" 2>&1 </dev/null || { tail -n 30 "$log" >&2 && die "$1 failed, see $log"; }
+	"$@" >"$log" 2>&1 </dev/null || { tail -n 30 "$log" >&2 && die "$1 failed"; }
 }
 
 # check SOURCE CONFIG: every line of the fragment against the result
