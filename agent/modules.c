@@ -42,8 +42,13 @@ void modules_load(const char *group)
 		return;
 	}
 	snprintf(order, sizeof(order), "%s%s", group ? "order.d/" : "order", group ? group : "");
-	if (io_read_file(dirfd, order, ORDER_MAX, &list, NULL, &err) < 0) {
-		log_warn("modules: %s", err.msg);
+	int r = io_read_file(dirfd, order, ORDER_MAX, &list, NULL, &err);
+	if (r < 0) {
+		/* A kernel that has it built in comes without a list for it. */
+		if (r == -ENOENT && group)
+			log_debug("modules: %s", err.msg);
+		else
+			log_warn("modules: %s", err.msg);
 		return;
 	}
 	for (char *save, *name = strtok_r(list, "\n", &save); name;

@@ -3,8 +3,8 @@
 #
 # packages.sh install|missing|list GROUP...: the packages of this distribution that moat needs
 #
-# Groups: build (compile, make the guest image), run (QEMU, virtiofsd), demo (make quickstart),
-# test (make check-all). "?" marks a package that not every release has or needs. Installing needs root
+# Groups: build (compile, make the guest image), kernel (make guest-kernel, with build), run (QEMU, virtiofsd),
+# demo (make quickstart), test (make check-all). "?" marks a package that not every release has or needs. Installing needs root
 # and happens only if something is missing; the package lists are fetched only if they lack something.
 set -euo pipefail
 export LC_ALL=C
@@ -22,6 +22,7 @@ apt_group()
 		echo gcc make libc6-dev pkg-config libjansson-dev libyajl-dev libcap-dev libseccomp-dev
 		echo binutils kmod xz-utils zstd lz4 bzip2 ca-certificates
 		;;
+	kernel) echo flex bison bc libelf-dev xz-utils ;;
 	run) echo qemu-system-x86 qemu-system-common 'virtiofsd?' ;;
 	demo) echo busybox-static jq ;;
 	test)
@@ -40,6 +41,7 @@ dnf_group()
 		echo gcc make glibc-static pkgconf-pkg-config jansson-devel yajl-devel libcap-devel libcap-static
 		echo libseccomp-devel binutils kmod xz zstd lz4 bzip2 cpio rpm 'dnf-plugins-core?'
 		;;
+	kernel) echo flex bison bc elfutils-libelf-devel xz ;;
 	run) echo qemu-kvm-core virtiofsd ;;
 	demo) echo busybox jq ;;
 	test)

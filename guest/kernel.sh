@@ -11,7 +11,8 @@
 # Taken is the first that has virtio-pci, virtio-console and virtio-fs:
 #
 #	1. KERNEL=FILE [MODULES_DIR=DIR], or KERNEL_DEB="FILE..." (.deb or .rpm: kernel and modules)
-#	2. build/guest-kernel/vmlinux, our own tuned kernel, with build/guest-kernel/modules if there is such
+#	2. build/guest-kernel/vmlinux, our own tuned kernel (make guest-kernel), with build/guest-kernel/modules
+#	   if there is such
 #	3. an installed one: /boot/vmlinuz-RELEASE and /lib/modules/RELEASE, 6.12 cloud kernels first
 #	4. the distribution's package, downloaded and unpacked in DIR/download. It is installed nowhere,
 #	   and kept until it is removed: rm -r DIR/download fetches a newer one.
@@ -67,7 +68,7 @@ use()
 	[ -n "$modules" ] || modules=/lib/modules/$release
 	[ -d "$modules" ] || modules=
 
-	key="$image $(stat -Lc '%s %Y' -- "$image") $modules $(stat -Lc %Y -- "${modules:-/}" "$here/extract-vmlinux.sh" "$0" | tr '\n' ' ')"
+	key="$image $(stat -Lc '%s %Y' -- "$image") $modules $(stat -Lc %Y -- "${modules:-$image}" "$here/extract-vmlinux.sh" "$0" | tr '\n' ' ')"
 	if [ -s "$dir/vmlinux" ] && grep -qsxF "key=$key" "$dir/kernel.info"; then
 		exit 0
 	fi

@@ -25,7 +25,7 @@ passed=0 failed=0 skipped=0
 
 stage_packages()
 {
-	[ "${NO_INSTALL:-0}" != 0 ] || contrib/packages.sh install build run demo test
+	[ "${NO_INSTALL:-0}" != 0 ] || contrib/packages.sh install build kernel run demo test
 }
 
 stage_build()

@@ -99,6 +99,11 @@ mkinitramfs()
 		--decompress "$@" "$out"
 }
 
+need_modules()
+{
+	[ -d "$GUEST/modroot/lib/modules/$KERNEL_RELEASE" ] || skip "the kernel has everything built in"
+}
+
 le32()
 {
 	# shellcheck disable=SC2059 # the escapes are the point
@@ -187,6 +192,7 @@ bzimage()
 	cpio -id --quiet <../c.cpio
 	cd lib/modules/moat
 	for order in order order.d/*; do
+		[ -e "$order" ] || continue # everything is built in
 		seen=' '
 		while read -r name; do
 			[ -s "$name" ]
@@ -202,7 +208,7 @@ bzimage()
 			seen+="$(sed 's/\.ko.*//; s/-/_/g' <<<"$name") "
 		done <"$order"
 	done
-	sort -u order order.d/* >../all
+	find order order.d -type f -exec sort -u {} + >../all
 	diff <(find . -maxdepth 1 -name '*.ko*' -printf '%f\n' | sort) ../all
 }
 
@@ -223,6 +229,7 @@ bzimage()
 	run "$TOP/guest/mkinitramfs.sh" --agent nowhere e.cpio
 	[ "$status" = 1 ]
 	[[ $output == *"nowhere: no such file"* ]]
+	need_modules
 	printf 'boot no_such_module\n' >list1
 	run mkinitramfs e.cpio --list "$PWD/list1"
 	[ "$status" = 1 ]
@@ -323,6 +330,7 @@ bzimage()
 }
 
 @test "kernel: KERNEL= and MODULES_DIR= are used, and a file that is no kernel is refused" {
+	need_modules
 	cd "$BATS_TMP"
 	image=("$GUEST"/download/root/boot/vmlinuz-*)
 	[ -f "${image[0]}" ] || image=("/boot/vmlinuz-$KERNEL_RELEASE")
@@ -346,6 +354,7 @@ bzimage()
 }
 
 @test "kernel: packages of Ubuntu's kind, image and modules apart, are found, downloaded and unpacked" {
+	need_modules
 	cd "$BATS_TMP"
 	image=("$GUEST"/download/root/boot/vmlinuz-*)
 	[ -f "${image[0]}" ] || skip "the kernel in build/guest came from elsewhere"
