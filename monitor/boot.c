@@ -59,20 +59,28 @@ static void on_console(struct loop_source *src, uint32_t revents, void *data)
 	m->console_src = loop_remove(m->console_src);
 }
 
+/* What virtiofsd says goes to the log; its last words are kept for the error that may follow. False at its end. */
+static bool take_virtiofsd_output(struct monitor *m)
+{
+	char buf[4096];
+	ssize_t n = read(m->virtiofsd_output, buf, sizeof(buf) - 1);
+
+	if (n <= 0)
+		return false;
+	journal_write(m->log, buf, (size_t)n);
+	buf[n] = '\0';
+	buf[strcspn(buf, "\r\n")] = '\0';
+	snprintf(m->virtiofsd_words, sizeof(m->virtiofsd_words), ": %.200s", buf);
+	return true;
+}
+
 static void on_virtiofsd_output(struct loop_source *src, uint32_t revents, void *data)
 {
-	struct monitor *m = data;
-	char buf[4096];
-	ssize_t n;
-
 	(void)revents;
-	n = read(loop_fd(src), buf, sizeof(buf));
-	if (n > 0) {
-		journal_write(m->log, buf, (size_t)n);
-		return;
-	}
-	loop_remove(src);
+	if (!take_virtiofsd_output(data))
+		loop_remove(src);
 }
+
 static void on_virtiofsd_exit(struct loop_source *src, uint32_t revents, void *data)
 {
 	struct monitor *m = data;
@@ -85,10 +93,12 @@ static void on_virtiofsd_exit(struct loop_source *src, uint32_t revents, void *d
 	waitpid(m->virtiofsd_pid, &status, WNOHANG);
 	if (m->phase >= VM_ENDING)
 		return;
+	while (take_virtiofsd_output(m))
+		;
 	/* Without its files the guest only hangs. */
-	err_set(&err, EIO, "virtiofsd ended unexpectedly (%s %d)",
+	err_set(&err, EIO, "virtiofsd ('%s') ended unexpectedly (%s %d)%s", m->setup.virtiofsd,
 		WIFSIGNALED(status) ? "signal" : "exit status",
-		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), m->virtiofsd_words);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		vm_suspect(m, &err);
 	else
@@ -254,6 +264,8 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 		return r;
 	m->virtiofsd_pid = v.pid;
 	m->virtiofsd_pidfd = v.pidfd;
+	m->virtiofsd_output = v.output;
+	fd_set_nonblock(v.output, true);
 	dev.fs.socket = v.socket;
 	r = add_boot_device(m, &dev, err);
 	if (r < 0)

@@ -78,7 +78,8 @@ struct monitor {
 	struct loop_source *boot_timer, *end_timer, *lost_timer;
 	bool quitting; /* the hypervisor was told to */
 	pid_t virtiofsd_pid;
-	int virtiofsd_pidfd;
+	int virtiofsd_pidfd, virtiofsd_output;
+	char virtiofsd_words[208]; /* the first line of its last output, after ": " */
 	struct loop_source *virtiofsd_exit;
 
 	struct agent *agent;

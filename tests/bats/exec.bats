@@ -185,7 +185,7 @@ no_process()
 	is "$output" started
 	ok exec "$CT" sh -c 'ps -o args | grep -c "^sleep 1006$"'
 	is "$output" 1
-	ok exec "$CT" sh -c 'kill $(ps -o pid,args | sed -n "s, *\([0-9]*\) sleep 1006\\1,p")'
+	ok exec "$CT" sh -c 'kill $(ps -o pid,args | sed -n "s,^ *\([0-9]*\) sleep 1006$,\\1,p")'
 }
 
 # bats test_tags=moat
