@@ -119,7 +119,7 @@ refused_text()
 	whole=$(jq -c . "$B/config.json")
 	refused_text "${whole/\"true\"/\"tr\\u0000ue\"}"
 	has "$stderr" config.json
-	sed 's/"true"/"trXue"/' <<<"$whole" | tr X '\0' >"$B/config.json"
+	printf '%s' "${whole/\"true\"/\"trXue\"}" | tr X '\0' >"$B/config.json"
 	refused config.json
 	{ printf '%s' "$whole"; printf '\0'; } >"$B/config.json"
 	refused config.json
@@ -185,7 +185,7 @@ refused_text()
 # bats test_tags=moat
 @test "bad input: the wrong type anywhere" {
 	# Each value of config.json becomes one of another type; the message names its place.
-	local path type
+	local path
 	jq -c 'def name: map(if type == "number" then "[\(.)]" else ".\(.)" end) | join("") | ltrimstr(".");
 		paths | select(.[-1] != "access" and .[-1] != "allow" and .[0] != "annotations") as $p | {path: $p, name: ($p | name)}' \
 		"$B/config.json" >"$T/paths"

@@ -380,5 +380,5 @@ in_terminal()
 	} >"$T/stdout" 3>&- || status=$?
 	output=$(tr -d '\0' <"$T/stdout")
 	show_command "$@"
-	sed 's/^/out| /' <<<"$output"
+	printf '%s\n' "$output" | sed 's/^/out| /'
 }

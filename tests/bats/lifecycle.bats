@@ -291,7 +291,7 @@ start_time()
 # bats test_tags=moat
 @test "lifecycle: create against delete --force" {
 	args sleep 1000
-	local i state
+	local i
 	for i in 1 2 3 4; do
 		background cli create --bundle "$B" "$CT" >"$T/out" 2>"$T/err"
 		within 60 test -d "$ROOT/$CT"
@@ -326,4 +326,48 @@ start_time()
 	done
 	cat "$T"/kill.* "$T"/delete.*
 	[ ! -e "$ROOT/$CT" ]
+}
+
+# bats test_tags=moat
+@test "lifecycle: everything on one id at once" {
+	args sleep 1000
+	local worker pids=()
+	for worker in 1 2 3 4 5; do
+		work $worker >"$T/worker.$worker" 2>&1 3>&- &
+		pids+=($!)
+	done
+	for worker in 1 2 3 4 5; do
+		reaped "${pids[worker - 1]}"
+		[ "$status" = 0 ] || { cat "$T/worker.$worker"; return 1; }
+	done
+	ok delete --force "$CT"
+	[ ! -e "$ROOT/$CT" ]
+	within 20 nothing_new "$T/host.before"
+}
+
+# work NUMBER: a worker's commands, of which most fail; none may hang, crash, or print half an object
+work()
+{
+	local round verb code
+	for round in 1 2 3 4; do
+		for verb in "create --bundle $B" start "exec ID true" state "kill ID KILL" state "delete --force" "list -f json"; do
+			# Each worker begins elsewhere.
+			[ "$1 $round" != "3 1" ] || [ "$verb" != "create --bundle $B" ] || continue
+			[[ $verb == *ID* ]] || [[ $verb == list* ]] || verb="$verb ID"
+			code=0
+			# shellcheck disable=SC2086
+			timeout -k 5 90 "$BIN" "${OPTIONS[@]}" --root "$ROOT" ${verb//ID/$CT} >"$T/out.$1" 2>"$T/err.$1" </dev/null || code=$?
+			case $verb:$code in
+			*:0 | *:1 | exec*:255 | exec*:137) ;;
+			*)
+				echo "$verb: exit code $code"
+				cat "$T/err.$1"
+				return 1
+				;;
+			esac
+			if [ $code = 0 ] && [[ $verb == state* || $verb == list* ]]; then
+				jq -e . "$T/out.$1" >/dev/null || [ "$(cat "$T/out.$1")" = null ] || { cat "$T/out.$1"; return 1; }
+			fi
+		done
+	done
 }

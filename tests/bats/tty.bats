@@ -115,7 +115,7 @@ typed()
 		send) printf '%s\n' "$rest" >&7 ;;
 		key) printf "\\x$(printf %02x "$rest")" >&7 ;;
 		expect)
-			within 60 after $seen "$rest" || { cat -A "$T/stdout"; return 1; }
+			within 60 after "$seen" "$rest" || { cat -A "$T/stdout"; return 1; }
 			seen=$(wc -c <"$T/stdout")
 			;;
 		esac

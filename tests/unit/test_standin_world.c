@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Namespaces, mounts and rights of a stand-in, looked at from outside through /proc. */
+#include <dirent.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -503,22 +504,26 @@ START_TEST(joining)
 }
 END_TEST
 
-/* What binds the top directories of the host into a plain directory, which becomes the root. */
+/* What binds the top directories of the host, wherever this checkout is, into a plain directory, which becomes the root. */
 static void enter_chroot(char *dir)
 {
-	static const char *const tops[] = { "/bin",  "/dev", "/lib", "/lib64", "/proc",
-					    "/root", "/sys", "/tmp", "/usr",   "/work" };
+	DIR *root = opendir("/");
+	struct dirent *top;
 
+	ck_assert_ptr_nonnull(root);
 	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
 	ck_assert_int_eq(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(tops); i++) {
-		_free_ char *path = path_join(dir, tops[i]);
+	while ((top = readdir(root))) {
+		_free_ char *source = path_join("/", top->d_name);
+		_free_ char *path = path_join(dir, top->d_name);
+		struct stat st;
 
-		if (access(tops[i], F_OK) < 0)
+		if (top->d_name[0] == '.' || stat(source, &st) < 0 || !S_ISDIR(st.st_mode))
 			continue;
 		ck_assert_int_eq(mkdir(path, 0755), 0);
-		ck_assert_int_eq(mount(tops[i], path, NULL, MS_BIND | MS_REC, NULL), 0);
+		ck_assert_int_eq(mount(source, path, NULL, MS_BIND | MS_REC, NULL), 0);
 	}
+	closedir(root);
 	write_file(dir, "in-chroot", "");
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_int_eq(chroot("."), 0);
