@@ -35,6 +35,7 @@ enum hv_caps {
 	HV_CAP_HOTPLUG = 1 << 0,
 	HV_CAP_PAUSE = 1 << 1,
 	HV_CAP_VSOCK = 1 << 2,
+	HV_CAP_SAVE = 1 << 3, /* save, and starting from what it wrote */
 };
 
 struct hv_config {
@@ -52,6 +53,17 @@ struct hv_config {
 	bool hugepages;
 	uint32_t vsock_cid; /* 0: agent channel over virtio-serial; else attach a DEVICE_VSOCK */
 	uint32_t ports; /* PCIe root ports for devices, each holds one */
+	/*
+	 * The guest's memory: a file of exactly that size, which the VM maps shared, so that its owner can save it
+	 * and fill it. Borrowed until start() has returned; 0: memory of the VM's own.
+	 */
+	int memory_fd;
+	/*
+	 * What save() wrote, for a VM with the same description and memory_fd's contents of that moment: it goes on from
+	 * there instead of booting. Borrowed until start's done; 0: boot. The memory must be complete before
+	 * the loop runs again after start(): filling it takes no longer than the start of the process.
+	 */
+	int restore_fd;
 	bool debug;
 	uid_t uid; /* of the VM process; 0: keep (only for tests) */
 	gid_t gid;
@@ -68,7 +80,7 @@ struct hv_ops {
 	/* Allocates and stores a copy of everything in cfg. Starts nothing. */
 	int (*create)(const struct hv_config *cfg, struct loop *loop, hv_event_fn on_event,
 		      void *data, struct hv **ret, struct err *err);
-	/* Starts the VM process; done: it answers and the VM is paused before its first instruction. */
+	/* Starts the VM process; done: it answers and the VM is paused before its first, or next, instruction. */
 	int (*start)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
 	/*
 	 * Attaches one device, before or after resume: the same steps, undone if one fails. The device
@@ -80,6 +92,11 @@ struct hv_ops {
 		      struct err *err);
 	int (*resume)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
 	int (*pause)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
+	/*
+	 * Pauses the VM and writes everything but its memory to fd, a regular file (borrowed until done), for
+	 * restore_fd. Only with HV_CAP_SAVE, memory_fd, and no device attached. The VM stays paused.
+	 */
+	int (*save)(struct hv *hv, int fd, hv_done_fn done, void *data, struct err *err);
 	/*
 	 * Asks the VM process to end now, without the guest, ahead of pending operations; HV_EVENT_EXITED follows.
 	 * One that does not is killed after 5 s, which needs an owner that still may kill its uid.

@@ -116,7 +116,7 @@ static void on_shutdown(struct qemu *q, json_t *body)
 static void on_event(struct qmp *qmp, const char *name, json_t *body, void *data)
 {
 	struct qemu *q = data;
-	const char *device = js_get_str(body, "device");
+	const char *device = js_get_str(body, "device"), *status = js_get_str(body, "status");
 
 	qemu_enter(q);
 	if (strcmp(name, "SHUTDOWN") == 0 || strcmp(name, "RESET") == 0)
@@ -127,6 +127,8 @@ static void on_event(struct qmp *qmp, const char *name, json_t *body, void *data
 		qemu_device_deleted(q, device);
 	else if (strcmp(name, "DEVICE_UNPLUG_GUEST_ERROR") == 0 && device)
 		qemu_device_kept(q, device);
+	else if (strcmp(name, "MIGRATION") == 0 && status)
+		qemu_migration(q, status);
 	qemu_leave(q);
 }
 
@@ -168,7 +170,8 @@ static int start(struct hv *hv, hv_done_fn done, void *data, struct err *err)
 	r = qemu_spawn(q, err);
 	if (r < 0)
 		return r;
-	r = qemu_submit(q, no_steps, NULL, NULL, done, data, err);
+	r = qemu_submit_fd(q, q->cfg.restore_fd > 0 ? qemu_restore_steps : no_steps,
+			   q->cfg.restore_fd, done, data, err);
 	if (r < 0)
 		qemu_kill(q);
 	return r;
@@ -216,6 +219,15 @@ static int pause_vm(struct hv *hv, hv_done_fn done, void *data, struct err *err)
 	int r = check_running(of(hv), err);
 
 	return r < 0 ? r : qemu_submit(of(hv), stop_steps, NULL, NULL, done, data, err);
+}
+
+static int save(struct hv *hv, int fd, hv_done_fn done, void *data, struct err *err)
+{
+	int r = check_running(of(hv), err);
+
+	if (r >= 0 && of(hv)->cfg.memory_fd <= 0)
+		r = err_set(err, EINVAL, "the virtual machine's memory is its own");
+	return r < 0 ? r : qemu_submit_fd(of(hv), qemu_save_steps, fd, done, data, err);
 }
 
 static void on_quit(void *data, json_t *ret, const struct err *err)
@@ -270,13 +282,14 @@ static json_t *describe(const struct hv *hv)
 
 const struct hv_ops hv_qemu_ops = {
 	.name = "qemu",
-	.caps = HV_CAP_HOTPLUG | HV_CAP_PAUSE | HV_CAP_VSOCK,
+	.caps = HV_CAP_HOTPLUG | HV_CAP_PAUSE | HV_CAP_VSOCK | HV_CAP_SAVE,
 	.create = create,
 	.start = start,
 	.attach = attach,
 	.detach = detach,
 	.resume = resume,
 	.pause = pause_vm,
+	.save = save,
 	.quit = quit,
 	.channel = channel,
 	.console = console,

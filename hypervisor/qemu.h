@@ -14,14 +14,22 @@
 
 #define QEMU_TAIL 1024 /* bytes of what QEMU said last that are kept */
 
+/* What a step may wait for after its reply. */
+enum qemu_until {
+	QEMU_REPLIED, /* nothing more */
+	QEMU_DELETED, /* DEVICE_DELETED of its device */
+	QEMU_MIGRATED, /* MIGRATION with status "completed" */
+};
+
 /* One command of an operation. */
 struct qemu_step {
 	const char *command; /* NULL ends the list */
 	int timeout_ms;
 	json_t *(*args)(const struct device *dev); /* fresh; NULL member: no arguments */
 	int (*fd)(const struct device *dev); /* descriptor that travels along; NULL member: none */
-	/* After the reply wait for DEVICE_DELETED of the device, at most that long. */
-	int deleted_ms;
+	bool op_fd; /* the operation's descriptor travels along */
+	enum qemu_until until;
+	int until_ms;
 	bool gone_is_fine; /* "no such device" is a success */
 	const char *undo; /* command with undo_args; NULL: nothing to undo */
 	json_t *(*undo_args)(const struct device *dev);
@@ -33,9 +41,10 @@ struct qemu_op {
 	size_t at;
 	bool started;
 	bool undoing;
-	bool waiting; /* for DEVICE_DELETED, the reply is there */
-	bool deleted; /* DEVICE_DELETED was seen */
-	struct device *dev;
+	bool waiting; /* for what its step waits for, the reply is there */
+	bool happened; /* that was seen */
+	struct device *dev; /* NULL: it is about the whole VM */
+	int fd; /* -EBADF: none */
 	void (*finish)(struct device *dev); /* after the last step; may be NULL */
 	hv_done_fn done;
 	void *data;
@@ -91,16 +100,23 @@ void qemu_expect_end(struct qemu *q, int ms);
 /* qemu_ops.c */
 int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev,
 		void (*finish)(struct device *dev), hv_done_fn done, void *data, struct err *err);
+/* The same for an operation on the whole VM with a descriptor, which is borrowed until done. */
+int qemu_submit_fd(struct qemu *q, const struct qemu_step *steps, int fd, hv_done_fn done,
+		   void *data, struct err *err);
 int qemu_init_ops(struct qemu *q, struct err *err);
 /* Starts the first operation, if there is one and QEMU is ready. */
 void qemu_run_ops(struct qemu *q);
 void qemu_device_deleted(struct qemu *q, const char *id);
 void qemu_device_kept(struct qemu *q, const char *id); /* the guest refused to give it up */
+void qemu_migration(struct qemu *q, const char *status); /* of MIGRATION: QAPI's MigrationStatus */
 void qemu_fail_ops(struct qemu *q, const struct err *err);
 void qemu_drop_ops(struct qemu *q); /* silently; undoes qemu_init_ops() */
 
 /* qemu_device.c */
 const struct qemu_step *qemu_attach_steps(const struct device *dev);
 const struct qemu_step *qemu_detach_steps(const struct device *dev);
+
+/* qemu_save.c */
+extern const struct qemu_step qemu_save_steps[], qemu_restore_steps[];
 
 #endif

@@ -95,10 +95,10 @@ static json_t *vsock_args(const struct device *dev)
 	{                                                                        \
 		.command = "device_add", .timeout_ms = ADD_MS, .args = (args_fn) \
 	}
-#define DEVICE_DEL                                                               \
-	{                                                                        \
-		.command = "device_del", .timeout_ms = CALL_MS, .args = id_args, \
-		.deleted_ms = UNPLUG_MS, .gone_is_fine = true                    \
+#define DEVICE_DEL                                                                 \
+	{                                                                          \
+		.command = "device_del", .timeout_ms = CALL_MS, .args = id_args,   \
+		.until = QEMU_DELETED, .until_ms = UNPLUG_MS, .gone_is_fine = true \
 	}
 
 static const struct qemu_step fs_attach[] = {

@@ -72,7 +72,7 @@ static void fail_op(struct qemu *q, const struct err *err)
 
 static void next_step(struct qemu *q)
 {
-	q->ops->waiting = false;
+	q->ops->waiting = q->ops->happened = false;
 	loop_set_timer(q->op_timer, -1);
 	q->ops->at++;
 	go_on(q);
@@ -90,9 +90,9 @@ static void on_replied(void *data, json_t *ret, const struct err *err)
 	qemu_enter(q);
 	if (!ret && !(err->code == ENODEV && s->gone_is_fine)) {
 		fail_op(q, err);
-	} else if (ret && s->deleted_ms > 0 && !op->deleted) {
+	} else if (ret && s->until != QEMU_REPLIED && !op->happened) {
 		op->waiting = true;
-		loop_set_timer(q->op_timer, s->deleted_ms);
+		loop_set_timer(q->op_timer, s->until_ms);
 	} else {
 		next_step(q);
 	}
@@ -105,14 +105,14 @@ static int run_step(struct qemu *q, struct err *err)
 	const struct qemu_op *op = q->ops;
 	const struct qemu_step *s = &op->steps[op->at];
 	json_t *args = NULL;
+	int fd = s->op_fd ? op->fd : s->fd ? s->fd(op->dev) : -EBADF;
 
 	if (s->args) {
 		args = s->args(op->dev);
 		if (!args)
 			return err_set(err, ENOMEM, "%s: out of memory", s->command);
 	}
-	return qmp_call(q->qmp, s->command, args, s->fd ? s->fd(op->dev) : -EBADF, s->timeout_ms,
-			on_replied, q, err);
+	return qmp_call(q->qmp, s->command, args, fd, s->timeout_ms, on_replied, q, err);
 }
 
 /* The running operation's next command, forwards or backwards, or its end. */
@@ -141,20 +141,15 @@ void qemu_run_ops(struct qemu *q)
 	go_on(q);
 }
 
-int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev,
-		void (*finish_fn)(struct device *dev), hv_done_fn done, void *data, struct err *err)
+static int submit(struct qemu *q, const struct qemu_op *what, struct err *err)
 {
 	struct qemu_op *op, **p;
 	int r;
 
-	op = calloc(1, sizeof(*op));
+	op = malloc(sizeof(*op));
 	if (!op)
 		return err_set(err, ENOMEM, "out of memory");
-	op->steps = steps;
-	op->dev = dev;
-	op->finish = finish_fn;
-	op->done = done;
-	op->data = data;
+	*op = *what;
 	for (p = &q->ops; *p; p = &(*p)->next)
 		;
 	*p = op;
@@ -170,6 +165,27 @@ int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *de
 	return r;
 }
 
+int qemu_submit(struct qemu *q, const struct qemu_step *steps, struct device *dev,
+		void (*finish_fn)(struct device *dev), hv_done_fn done, void *data, struct err *err)
+{
+	struct qemu_op op = { .steps = steps,
+			      .dev = dev,
+			      .fd = -EBADF,
+			      .finish = finish_fn,
+			      .done = done,
+			      .data = data };
+
+	return submit(q, &op, err);
+}
+
+int qemu_submit_fd(struct qemu *q, const struct qemu_step *steps, int fd, hv_done_fn done,
+		   void *data, struct err *err)
+{
+	struct qemu_op op = { .steps = steps, .fd = fd, .done = done, .data = data };
+
+	return submit(q, &op, err);
+}
+
 static void on_op_timer(struct loop_source *src, void *data)
 {
 	struct qemu *q = data;
@@ -179,7 +195,11 @@ static void on_op_timer(struct loop_source *src, void *data)
 		return;
 	qemu_enter(q);
 	q->ops->waiting = false;
-	err_set(&err, ETIMEDOUT, "the guest did not release device %s in time", q->ops->dev->id);
+	if (q->ops->dev)
+		err_set(&err, ETIMEDOUT, "the guest did not release device %s in time",
+			q->ops->dev->id);
+	else
+		err_set(&err, ETIMEDOUT, "qemu did not move the machine's state in time");
 	fail_op(q, &err);
 	qemu_leave(q);
 }
@@ -190,15 +210,37 @@ int qemu_init_ops(struct qemu *q, struct err *err)
 	return q->op_timer ? 0 : -ENOMEM;
 }
 
+static void happened(struct qemu *q, enum qemu_until what)
+{
+	struct qemu_op *op = q->ops;
+
+	if (!op || !op->started || op->undoing || op->steps[op->at].until != what)
+		return;
+	op->happened = true;
+	if (op->waiting)
+		next_step(q);
+}
+
+void qemu_migration(struct qemu *q, const char *status)
+{
+	struct err err = { 0 };
+
+	if (strcmp(status, "completed") == 0)
+		happened(q, QEMU_MIGRATED);
+	/* A restoring QEMU that fails says why and ends. */
+	if (strcmp(status, "failed") != 0 || q->cfg.restore_fd > 0 || !q->ops || !q->ops->waiting)
+		return;
+	q->ops->waiting = false;
+	err_set(&err, EIO, "qemu could not save the machine's state");
+	fail_op(q, &err);
+}
+
 void qemu_device_deleted(struct qemu *q, const char *id)
 {
 	struct qemu_op *op = q->ops;
 
-	if (!op || !op->dev || strcmp(op->dev->id, id) != 0 || op->undoing)
-		return;
-	op->deleted = true;
-	if (op->waiting)
-		next_step(q);
+	if (op && op->dev && strcmp(op->dev->id, id) == 0)
+		happened(q, QEMU_DELETED);
 }
 
 void qemu_device_kept(struct qemu *q, const char *id)
@@ -206,7 +248,7 @@ void qemu_device_kept(struct qemu *q, const char *id)
 	struct qemu_op *op = q->ops;
 	struct err err = { 0 };
 
-	if (!op || !op->waiting || strcmp(op->dev->id, id) != 0)
+	if (!op || !op->waiting || !op->dev || strcmp(op->dev->id, id) != 0)
 		return;
 	op->waiting = false;
 	err_set(&err, EBUSY, "the guest does not release device %s", id);

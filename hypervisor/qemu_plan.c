@@ -90,6 +90,11 @@ static int check_numbers(const struct hv_config *cfg, struct err *err)
 	if (cfg->vcpus == 0 || cfg->vcpus > QEMU_MAX_VCPUS)
 		return err_set(err, EINVAL, "qemu: %u vcpus are not 1 to %u", cfg->vcpus,
 			       QEMU_MAX_VCPUS);
+	if (cfg->memory_fd > 0 && (!cfg->shared_memory || cfg->hugepages))
+		return err_set(err, EINVAL,
+			       "qemu: memory from a file is shared and has no hugepages");
+	if (cfg->restore_fd > 0 && cfg->memory_fd <= 0)
+		return err_set(err, EINVAL, "qemu: a state to restore comes with its memory");
 	if (cfg->ports > QEMU_MAX_PORTS)
 		return err_set(err, EINVAL, "qemu: %u pcie root ports are more than %u", cfg->ports,
 			       QEMU_MAX_PORTS);
@@ -126,7 +131,7 @@ static int check(const struct hv_config *cfg, struct err *err)
 
 bool qemu_uses_memfd(const struct hv_config *cfg)
 {
-	return cfg->shared_memory || cfg->hugepages;
+	return cfg->shared_memory || cfg->hugepages || cfg->memory_fd > 0;
 }
 
 static void add_machine(struct plan *p, const struct hv_config *cfg)
@@ -147,7 +152,11 @@ static void add_machine(struct plan *p, const struct hv_config *cfg)
 	add(p, "-cpu", cfg->cpu ? cfg->cpu : tcg ? "max,-erms" : "host");
 	addf(p, "-smp", "%u", cfg->vcpus);
 	addf(p, "-m", "%uM", cfg->memory);
-	if (qemu_uses_memfd(cfg))
+	if (cfg->memory_fd > 0)
+		addf(p, "-object",
+		     "memory-backend-file,id=m0,mem-path=/proc/self/fd/%d,size=%uM,share=on",
+		     QEMU_FD_MEMORY, cfg->memory);
+	else if (qemu_uses_memfd(cfg))
 		addf(p, "-object", "memory-backend-memfd,id=m0,size=%uM,share=%s%s", cfg->memory,
 		     cfg->shared_memory ? "on" : "off", cfg->hugepages ? ",hugetlb=on" : "");
 	else
@@ -218,6 +227,9 @@ int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err)
 	add(&p, "-S", NULL);
 	add(&p, "-sandbox",
 	    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+	/* The state comes over QMP, once the memory is complete. */
+	if (cfg->restore_fd > 0)
+		add(&p, "-incoming", "defer");
 	add_machine(&p, cfg);
 	add_boot(&p, cfg);
 	add_channels(&p, cfg);

@@ -14,6 +14,7 @@ enum qemu_fd {
 	QEMU_FD_QMP = 3,
 	QEMU_FD_CONSOLE,
 	QEMU_FD_AGENT, /* not with vsock */
+	QEMU_FD_MEMORY, /* only with memory_fd */
 };
 
 #define QEMU_MAX_PORTS 24u
@@ -23,7 +24,7 @@ enum qemu_fd {
 
 /* *ret_argv is a string vector (strv_free). -EINVAL names the member of cfg that is wrong. */
 int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err);
-/* True if guest memory is a memfd, whose size the process must be allowed to set. */
+/* True if guest memory is a file, whose size the process must be allowed to set. */
 bool qemu_uses_memfd(const struct hv_config *cfg);
 
 #endif

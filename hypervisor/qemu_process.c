@@ -261,13 +261,13 @@ static int pipes_init(struct pipes *p, bool agent, struct err *err)
 
 static int exec_qemu(struct qemu *q, const struct pipes *p, struct err *err)
 {
-	const struct spawn_fd fds[] = {
+	struct spawn_fd fds[6] = {
 		{ p->err[1], 1 },
 		{ p->err[1], 2 },
 		{ p->qmp[1], QEMU_FD_QMP },
 		{ p->console[1], QEMU_FD_CONSOLE },
-		{ p->agent[1], QEMU_FD_AGENT },
 	};
+	size_t n_fds = 4;
 	struct confine_child confine = {
 		.uid = q->cfg.uid,
 		.gid = q->cfg.gid,
@@ -282,12 +282,16 @@ static int exec_qemu(struct qemu *q, const struct pipes *p, struct err *err)
 		.exe_fd = -EBADF,
 		.argv = q->argv,
 		.fds = fds,
-		.n_fds = ARRAY_SIZE(fds) - (p->agent[1] < 0 ? 1 : 0),
 		.pdeathsig = SIGKILL,
 		.prepare = confine_child,
 		.data = &confine,
 	};
 
+	if (p->agent[1] >= 0)
+		fds[n_fds++] = (struct spawn_fd){ p->agent[1], QEMU_FD_AGENT };
+	if (q->cfg.memory_fd > 0)
+		fds[n_fds++] = (struct spawn_fd){ q->cfg.memory_fd, QEMU_FD_MEMORY };
+	s.n_fds = n_fds;
 	return spawn(&s, &q->pid, &q->pidfd, err);
 }
 

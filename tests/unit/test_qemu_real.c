@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -414,5 +415,114 @@ START_TEST(killed)
 }
 END_TEST
 
+/* The byte that stands for the first letter in the code of the kernel: "mov al, 'm'". */
+static void change_letter(int memory)
+{
+	uint8_t letter;
+	off_t at = LOAD_ADDRESS + offsetof(struct image, code) + 6;
+
+	ck_assert_int_eq(pread(memory, &letter, 1, at), 1);
+	ck_assert_int_eq(letter, 'm');
+	ck_assert_int_eq(pwrite(memory, "M", 1, at), 1);
+}
+
+static void save(int fd, const char *want)
+{
+	struct err err = { 0 };
+
+	unit_ok(hv->ops->save(hv, fd, on_done, (void *)"save", &err), &err);
+	until("save", 20000);
+	saw(want);
+}
+
+/* A second VM goes on where the first was saved, with the first one's memory as it is by then. */
+static void save_and_restore(const char *machine)
+{
+	struct hv_config cfg = config(machine);
+	int memory = memfd_create("memory", MFD_CLOEXEC), state = memfd_create("state", MFD_CLOEXEC);
+
+	ck_assert_int_eq(ftruncate(memory, (off_t)cfg.memory << 20), 0);
+	cfg.memory_fd = memory;
+	started(&cfg);
+	save(state, "save: ok\n");
+	teardown();
+	ck_assert_int_gt(lseek(state, 0, SEEK_CUR), 0);
+	change_letter(memory);
+
+	cfg = config(machine);
+	cfg.memory_fd = memory;
+	cfg.restore_fd = state;
+	lseek(state, 0, SEEK_SET);
+	started(&cfg);
+	resume();
+	until("exited", 20000);
+	saw("resume: ok\nshutdown: guest-reset\nexited: exit status 0\n");
+	ck_assert_ptr_nonnull(strstr(console.data, "Moat\n"));
+	teardown();
+	close(memory);
+	close(state);
+}
+
+START_TEST(restored)
+{
+	if (!have_qemu())
+		return;
+	save_and_restore("q35");
+	save_and_restore("microvm");
+}
+END_TEST
+
+START_TEST(restore_fails)
+{
+	struct hv_config cfg;
+	int state;
+
+	if (!have_qemu())
+		return;
+	cfg = config("q35");
+	cfg.memory_fd = memfd_create("memory", MFD_CLOEXEC);
+	state = cfg.restore_fd = memfd_create("state", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(cfg.memory_fd, (off_t)cfg.memory << 20), 0);
+	ck_assert_int_eq(write(state, "QEVM\0\0\0\3junk", 12), 12);
+	lseek(state, 0, SEEK_SET);
+	start(&cfg);
+	until("exited", 20000);
+	ck_assert_msg(str_has_prefix(journal.data, "start: qemu: exit status 1: "), "%s",
+		      journal.data);
+	teardown();
+	close(cfg.memory_fd);
+	close(state);
+}
+END_TEST
+
+START_TEST(save_fails)
+{
+	struct hv_config cfg;
+	struct err err = { 0 };
+	int full;
+
+	if (!have_qemu())
+		return;
+	cfg = config("q35");
+	started(&cfg);
+	ck_assert_int_eq(hv->ops->save(hv, 0, on_done, NULL, &err), -EINVAL);
+	teardown();
+
+	cfg = config("q35");
+	cfg.memory_fd = memfd_create("memory", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(cfg.memory_fd, (off_t)cfg.memory << 20), 0);
+	full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	started(&cfg);
+	save(full, "save: qemu could not save the machine's state\n");
+	/* It lives, and goes on where it was. */
+	resume();
+	until("exited", 20000);
+	saw("resume: ok\nshutdown: guest-reset\nexited: exit status 0\n");
+	teardown();
+	close(cfg.memory_fd);
+	close(full);
+}
+END_TEST
+
 UNIT_MAIN("qemu_real", paused, q35, microvm, private_memory_default_firmware, own_uid, bad_kernel,
-	  attach_is_undone, killed)
+	  attach_is_undone, killed, restored, restore_fails, save_fails)
