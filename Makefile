@@ -43,12 +43,12 @@ FOLDER_moat := cmd
 FOLDER_moat-monitor := monitor
 FOLDER_moat-standin := standin
 FOLDER_moat-agent := agent
-LIBS_moat := -ljansson -lyajl -lseccomp -lcap
-LIBS_moat-monitor := -ljansson -lyajl -lseccomp -lcap
+LIBS_moat := -ljansson -lyajl -lseccomp -lcap -lxxhash
+LIBS_moat-monitor := -ljansson -lyajl -lseccomp -lcap -lxxhash
 LIBS_moat-standin := -ljansson -l:libyajl_s.a -lcap
 LIBS_moat-agent := -ljansson -l:libyajl_s.a -lcap
 STATIC_PROGRAMS := moat-standin moat-agent
-TEST_LIBS := -ljansson -lyajl -lseccomp -lcap
+TEST_LIBS := -ljansson -lyajl -lseccomp -lcap -lxxhash
 
 include $(wildcard $(MODULES:=/module.mk))
 

@@ -26,6 +26,7 @@ struct agent {
 	const char *state_dir; /* private directory; its "root" is where a container's root is attached */
 	int proc_fd; /* O_PATH of the guest's /proc, -EBADF before boot_mounts() */
 	const char *share_dir; /* where the share is mounted; NULL before sandbox.setup */
+	bool loopback; /* the interface is up */
 	const char *cgroup_dir; /* path of: */
 	int cgroup_fd; /* the directory below which containers get their groups; -EBADF: no cgroups (test only) */
 	int pidns_fd; /* the agent's own pid namespace */

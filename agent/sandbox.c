@@ -15,11 +15,16 @@
 
 #include "agent/container.h"
 #include "agent/server.h"
+#include "agent/settle.h"
+#include "agent/trim.h"
+#include "agent/uevent.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 
 #define SHARE_DIR "/run/moat/share"
 #define ENTROPY_MAX 512
+#define SHARE_TIMEOUT_MS 8000
+#define SETTLE_MS 5000
 
 static int set_time(const json_t *params, struct err *err)
 {
@@ -74,20 +79,36 @@ static int add_entropy(const json_t *params, struct err *err)
 	return 0;
 }
 
-static int loopback_up(struct err *err)
+static int loopback_up(struct agent *a, struct err *err)
 {
 	struct ifreq ifr = { .ifr_name = "lo" };
+
+	if (a->loopback)
+		return 0;
 	_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
 		return err_errno(err, errno, "loopback interface");
 	ifr.ifr_flags |= IFF_UP;
-	return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? err_errno(err, errno, "loopback interface") : 0;
+	if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+		return err_errno(err, errno, "loopback interface");
+	a->loopback = true;
+	return 0;
+}
+
+/* -ENOENT while there is no device with that tag: it was plugged in moments ago if this guest was restored. */
+static int try_mount(void *tag, struct err *err)
+{
+	/* No flags: the containers' roots are copies of this mount, and set-user-ID programs are to work in them. */
+	if (mount(tag, SHARE_DIR, "virtiofs", 0, NULL) == 0)
+		return 0;
+	return errno == EINVAL ? -ENOENT : err_errno(err, errno, "mount share \"%s\"", (char *)tag);
 }
 
 static int mount_share(struct agent *a, const json_t *params, struct err *err)
 {
 	const char *tag = js_get_str(params, "share");
+	int r;
 
 	if (!tag)
 		return err_set(err, EINVAL, "share: a string is required");
@@ -95,11 +116,13 @@ static int mount_share(struct agent *a, const json_t *params, struct err *err)
 		return 0;
 	if (a->share_dir)
 		return err_set(err, EBUSY, "share: there is one already");
-	/* No flags: the containers' roots are copies of this mount, and set-user-ID programs are to work in them. */
-	if (mount(tag, SHARE_DIR, "virtiofs", 0, NULL) < 0)
-		return err_errno(err, errno, "mount share \"%s\"", tag);
-	a->share_dir = SHARE_DIR;
-	return 0;
+	r = uevent_until("/virtio", try_mount, (void *)tag, SHARE_TIMEOUT_MS, err);
+	if (r == -ETIMEDOUT)
+		return err_set(err, ENODEV, "no virtio-fs device with the tag \"%s\" after %d ms",
+			       tag, SHARE_TIMEOUT_MS);
+	if (r >= 0)
+		a->share_dir = SHARE_DIR;
+	return r;
 }
 
 int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *params,
@@ -117,7 +140,22 @@ int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *pa
 	if (*hostname && sethostname(hostname, strlen(hostname)) < 0)
 		return err_errno(err, errno, "hostname \"%s\"", hostname);
 	r = mount_share(a, params, err);
-	return r < 0 ? r : loopback_up(err);
+	return r < 0 ? r : loopback_up(a, err);
+}
+
+int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *params,
+		    json_t **ret_result, struct err *err)
+{
+	int r;
+
+	if (a->test)
+		return 0;
+	r = loopback_up(a, err);
+	if (r < 0)
+		return r;
+	settle(SETTLE_MS);
+	trim_memory();
+	return 0;
 }
 
 int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params,

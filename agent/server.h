@@ -37,6 +37,8 @@ int server_u32(const json_t *params, const char *key, uint32_t max, uint32_t *re
 /* Handlers of sandbox.c. */
 int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *params,
 		  json_t **ret_result, struct err *err);
+int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *params,
+		    json_t **ret_result, struct err *err);
 int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params,
 		     json_t **ret_result, struct err *err);
 /* The reply to the latter has gone out. */

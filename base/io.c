@@ -41,12 +41,11 @@ int io_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-int io_read_all(int fd, void *data, size_t len)
+/* At `at`, or where the file stands if that is negative. */
+static int read_exactly(int fd, char *p, size_t len, off_t at)
 {
-	char *p = data;
-
 	while (len > 0) {
-		ssize_t n = read(fd, p, len);
+		ssize_t n = at < 0 ? read(fd, p, len) : pread(fd, p, len, at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -56,6 +55,35 @@ int io_read_all(int fd, void *data, size_t len)
 			return -ENODATA;
 		p += n;
 		len -= (size_t)n;
+		at += at < 0 ? 0 : n;
+	}
+	return 0;
+}
+
+int io_read_all(int fd, void *data, size_t len)
+{
+	return read_exactly(fd, data, len, -1);
+}
+
+int io_read_at(int fd, void *data, size_t len, off_t at)
+{
+	return at < 0 ? -EINVAL : read_exactly(fd, data, len, at);
+}
+
+int io_write_at(int fd, const void *data, size_t len, off_t at)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		p += n;
+		len -= (size_t)n;
+		at += n;
 	}
 	return 0;
 }

@@ -16,6 +16,9 @@
 int io_write_all(int fd, const void *data, size_t len);
 /* Reads exactly len bytes; 0, -ENODATA at early end of file, or -errno. */
 int io_read_all(int fd, void *data, size_t len);
+/* The same at a place of a file, whose position stays where it is. */
+int io_write_at(int fd, const void *data, size_t len, off_t at);
+int io_read_at(int fd, void *data, size_t len, off_t at);
 
 /*
  * Reads a regular file (following no magic) relative to dirfd into fresh

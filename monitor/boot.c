@@ -22,11 +22,14 @@
 #include "monitor/drop.h"
 #include "monitor/jail.h"
 #include "monitor/journal.h"
+#include "monitor/template.h"
 #include "monitor/virtiofsd.h"
 #include "monitor/vm.h"
 #include "monitor/vsock.h"
 
 #define SETUP_TIMEOUT_MS 20000
+#define PREPARE_TIMEOUT_MS 20000
+#define RESTORE_TIMEOUT 10 /* seconds until the agent of a restored VM must answer */
 #define ENTROPY_BYTES 64
 #define VSOCK_DEVICE "/dev/vhost-vsock"
 
@@ -118,7 +121,8 @@ static void on_boot_timeout(struct loop_source *src, void *data)
 }
 /* ---- boot, in the order in which it happens ---- */
 
-static void on_sandbox_ready(void *data, json_t *result, const struct err *err)
+/* Its agent has done what was asked of it first. */
+static void on_guest_ready(void *data, json_t *result, const struct err *err)
 {
 	struct monitor *m = data;
 
@@ -133,6 +137,17 @@ static void on_sandbox_ready(void *data, json_t *result, const struct err *err)
 	m->phase = VM_READY;
 	log_info("ready");
 	containers_vm_ready(m);
+	template_vm_ready(m);
+}
+
+/* A guest that becomes a template gets nothing that each of its copies must have for itself. */
+static void prepare_template(struct monitor *m)
+{
+	struct err err = {};
+
+	if (agent_call(m->agent, "sandbox.prepare", json_object(), PREPARE_TIMEOUT_MS,
+		       on_guest_ready, m, &err) < 0)
+		vm_fail(m, &err);
 }
 
 static void on_agent_ready(struct monitor *m)
@@ -145,6 +160,10 @@ static void on_agent_ready(struct monitor *m)
 	size_t i;
 
 	log_debug("agent answers");
+	if (template_saving(m)) {
+		prepare_template(m);
+		return;
+	}
 	if (getrandom(raw, sizeof(raw), 0) == sizeof(raw))
 		for (i = 0; i < sizeof(raw); i++)
 			snprintf(hex + 2 * i, 3, "%02x", raw[i]);
@@ -154,7 +173,7 @@ static void on_agent_ready(struct monitor *m)
 			   (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "entropy", hex,
 			   "share", is_fake(m) ? "" : MONITOR_SHARE_TAG);
 	if (!params || agent_call(m->agent, "sandbox.setup", params, SETUP_TIMEOUT_MS,
-				  on_sandbox_ready, m, &err) < 0)
+				  on_guest_ready, m, &err) < 0)
 		vm_fail(m, &err);
 }
 
@@ -213,6 +232,7 @@ static void on_paused_before_start(void *data, const struct err *err)
 		return;
 	if (e.code)
 		vm_down(m, err->msg, &e);
+	template_filled(m);
 	if (!e.code) {
 		log_debug("virtual machine is there, paused");
 		/* Everything that needs privilege has been started. */
@@ -257,7 +277,7 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 	struct virtiofsd v;
 	int r;
 
-	if (is_fake(m))
+	if (is_fake(m) || template_saving(m))
 		return 0;
 	r = virtiofsd_start(&m->setup, &v, err);
 	if (r < 0)
@@ -280,13 +300,16 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 static int start_hypervisor(struct monitor *m, struct err *err)
 {
 	const struct vm_setup *s = &m->setup;
+	bool restore = template_restoring(m);
 	_free_ char *cmdline = NULL;
-	int r;
+	int r = 0;
 
 	m->hv_ops = hv_find(s->hypervisor);
 	if (!m->hv_ops)
 		return err_set(err, EINVAL, "hypervisor '%s' is not known", s->hypervisor);
-	r = cmdline_build(s, &cmdline, err);
+	/* A restored guest has read its command line long ago. */
+	if (!restore)
+		r = cmdline_build(s, &cmdline, err);
 	if (r < 0)
 		return r;
 
@@ -297,7 +320,7 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 		.accel = s->accel,
 		.cpu = s->cpu,
 		.kernel = JAIL_KERNEL,
-		.initrd = JAIL_INITRD,
+		.initrd = restore ? NULL : JAIL_INITRD,
 		.cmdline = cmdline,
 		.firmware = s->firmware,
 		.memory = s->memory,
@@ -306,6 +329,8 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 		.hugepages = s->hugepages,
 		.vsock_cid = s->vsock ? vsock_cid(m) : 0,
 		.ports = s->ports,
+		.memory_fd = m->memory_fd,
+		.restore_fd = restore ? MONITOR_FD_DEVICES : 0,
 		.debug = s->debug,
 		.uid = s->uid ? s->uid + 1 : 0,
 		.gid = s->uid ? s->uid + 1 : 0,
@@ -330,9 +355,13 @@ void vm_boot(struct monitor *m)
 	int r;
 
 	m->phase = VM_BOOTING;
+	if (template_restoring(m) && m->setup.boot_timeout > RESTORE_TIMEOUT)
+		m->setup.boot_timeout = RESTORE_TIMEOUT;
 	m->boot_timer = loop_add_timer(m->loop, (int64_t)m->setup.boot_timeout * 1000,
 				       on_boot_timeout, m, &err);
 	r = m->boot_timer ? devices_new(m->setup.ports, &m->devices, &err) : -ENOMEM;
+	if (r >= 0)
+		r = template_begin(m, &err);
 	if (r >= 0)
 		r = open_vsock(m, &err);
 	if (r >= 0)
@@ -340,6 +369,9 @@ void vm_boot(struct monitor *m)
 	/* While QEMU loads the kernel; the device is attached once it is there. */
 	if (r >= 0)
 		r = start_virtiofsd(m, &err);
+	/* While both start, too. */
+	if (r >= 0)
+		r = template_fill(m, &err);
 	if (r < 0)
 		vm_fail(m, &err);
 }

@@ -65,8 +65,11 @@ static int run(struct monitor *m, struct err *err)
 
 int main(void)
 {
-	static struct monitor m = { .virtiofsd_pidfd = -EBADF, .console_fd = -EBADF };
-	static const int fds[] = { MONITOR_FD_CONTROL, MONITOR_FD_LISTEN, MONITOR_FD_STATE };
+	static struct monitor m = { .virtiofsd_pidfd = -EBADF,
+				    .console_fd = -EBADF,
+				    .memory_fd = -EBADF };
+	static const int fds[] = { MONITOR_FD_CONTROL, MONITOR_FD_LISTEN, MONITOR_FD_STATE,
+				   MONITOR_FD_MEMORY, MONITOR_FD_DEVICES };
 	struct err err = {};
 	size_t i;
 

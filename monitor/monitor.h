@@ -11,6 +11,7 @@
  *   cmdline.c   the guest kernel's command line, with tsc.c
  *   drop.c      the rights given up when everything has been started
  *   vm.c        the end of the VM
+ *   template.c  saving a VM, and starting one from what was saved, with memory_copy.c
  *   vsock.c     the agent's channel over vsock
  *   agent.c     session with the guest's agent: requests, deadlines, events
  *   client.c    connections of commands and stand-ins
@@ -37,6 +38,8 @@ enum {
 	MONITOR_FD_CONTROL = 3, /* connection of the creating command */
 	MONITOR_FD_LISTEN = 4, /* monitor.sock, listening */
 	MONITOR_FD_STATE = 5, /* the state directory */
+	MONITOR_FD_MEMORY = 6, /* the files of a template, if there is one */
+	MONITOR_FD_DEVICES = 7,
 };
 
 #define MONITOR_SHARE_TAG "moat"
@@ -83,6 +86,11 @@ struct monitor {
 	struct loop_source *virtiofsd_exit;
 
 	struct agent *agent;
+
+	/* template.c */
+	int memory_fd; /* the guest's memory, while we have something to do with it */
+	struct client *saver;
+	uint32_t save_request;
 
 	/* client.c */
 	struct loop_source *listen;

@@ -13,6 +13,7 @@
 #include "monitor/container.h"
 #include "monitor/jail.h"
 #include "monitor/journal.h"
+#include "monitor/template.h"
 #include "monitor/vm.h"
 #include "wire/message.h"
 
@@ -35,6 +36,8 @@ void verbs_client_gone(struct monitor *m, struct client *c)
 	for (k = m->calls; k; k = k->next)
 		if (k->client == c)
 			k->client = NULL;
+	if (m->saver == c)
+		m->saver = NULL;
 }
 
 static void on_reply(void *data, json_t *result, const struct err *err)
@@ -302,6 +305,12 @@ static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *
 	return LATER;
 }
 
+static int do_save(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	(void)params;
+	return template_save(c, id, err);
+}
+
 static const struct {
 	const char *method;
 	int (*fn)(struct client *c, uint32_t id, json_t *params, struct err *err);
@@ -310,6 +319,7 @@ static const struct {
 	{ "create", do_create }, { "exec", do_exec },     { "start", do_start },
 	{ "kill", do_kill },     { "pause", do_pause },   { "resume", do_resume },
 	{ "state", do_state },   { "delete", do_delete }, { "processes", do_processes },
+	{ "save", do_save },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)

@@ -10,6 +10,7 @@
 #include "monitor/client.h"
 #include "monitor/container.h"
 #include "monitor/journal.h"
+#include "monitor/template.h"
 #include "monitor/vsock.h"
 
 #define SHUTDOWN_TIMEOUT_MS 2000 /* for the guest to write back */
@@ -36,6 +37,7 @@ static void vm_ended(struct monitor *m)
 	agent_free(m->agent);
 	m->agent = NULL;
 	containers_vm_ended(m, &err);
+	template_vm_ended(m, &err);
 	log_info("ended: %s", m->failure.code ? m->failure.msg : "in order");
 	vm_maybe_exit(m);
 }
@@ -105,6 +107,9 @@ void vm_fail(struct monitor *m, const struct err *err)
 	m->failure = *err;
 	if (!m->failure.code)
 		m->failure.code = EIO;
+	/* Whatever it was, a boot may do better. */
+	if (m->phase == VM_BOOTING && template_restoring(m))
+		m->failure.code = VM_TEMPLATE_FAILED;
 	log_error("%s", m->failure.msg);
 	vm_end_now(m);
 }

@@ -37,6 +37,8 @@ static const struct js_field fields[] = {
 	  .type = JS_STRV,
 	  .offset = offsetof(struct vm_setup, virtiofsd_args) },
 	STR(hostname, 0),
+	STR(template, 0),
+	STR(template_sum, 0),
 	U32(memory),
 	U32(vcpus),
 	U32(ports),

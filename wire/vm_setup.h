@@ -7,11 +7,17 @@
 #ifndef MOAT_WIRE_VM_SETUP_H
 #define MOAT_WIRE_VM_SETUP_H
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
+
+#define VM_TEMPLATE_SAVE "save" /* boot a VM without devices, to be saved on request */
+#define VM_TEMPLATE_RESTORE "restore" /* start from what was saved */
+/* Code of the error with which every request fails that waits for a VM which did not come up from its template. */
+#define VM_TEMPLATE_FAILED ENOTRECOVERABLE
 
 struct vm_setup {
 	char *id; /* sandbox id */
@@ -30,6 +36,9 @@ struct vm_setup {
 	uint32_t monitor_log_limit, console_log_limit; /* KiB */
 	uint32_t boot_timeout; /* seconds until the agent must answer */
 	uint32_t uid; /* of the monitor; QEMU gets uid + 1; 0: keep the caller's (fake VM, tests) */
+	/* NULL: boot; else two descriptors come with it, see monitor/template.h, and memory is not from hugepages. */
+	char *template; /* VM_TEMPLATE_... */
+	char *template_sum; /* to restore */
 	bool vsock; /* agent channel over vsock instead of virtio-serial */
 	bool hugepages;
 	bool debug;
