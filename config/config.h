@@ -52,6 +52,10 @@ struct config_agent {
 	bool enable_debug;
 };
 
+struct config_factory {
+	bool enable_template;
+};
+
 struct config_runtime {
 	char *hypervisor; /* "qemu", "fake" */
 	uint32_t monitor_log_limit; /* KiB */
@@ -63,6 +67,7 @@ struct moat_config {
 	char *source; /* the file, or NULL: defaults only */
 	struct config_qemu qemu;
 	struct config_agent agent;
+	struct config_factory factory;
 	struct config_runtime runtime;
 };
 

@@ -11,6 +11,7 @@
 	}
 #define QEMU(...) ROW("hypervisor.qemu", qemu, __VA_ARGS__)
 #define AGENT(...) ROW("agent.moat", agent, __VA_ARGS__)
+#define FACTORY(...) ROW("factory", factory, __VA_ARGS__)
 #define RUNTIME(...) ROW("runtime", runtime, __VA_ARGS__)
 #define RANGE(from, to) .min = (from), .max = (to)
 #define WORDS(...)                     \
@@ -22,6 +23,7 @@
 const struct config_section config_sections[] = {
 	{ "hypervisor.qemu", "The virtual machine and its devices." },
 	{ "agent.moat", "The agent in the guest and the way to it." },
+	{ "factory", "How virtual machines are started." },
 	{ "runtime", "The runtime itself." },
 	{ NULL, NULL },
 };
@@ -89,12 +91,16 @@ const struct config_key config_keys[] = {
 
 	AGENT(channel, STR, "\"auto\"",
 	      "The way to the agent: a \"virtio-serial\" port or a \"vsock\" connection. \"auto\" takes vsock where the "
-	      "host has /dev/vhost-vsock.",
+	      "host has /dev/vhost-vsock and the VM does not start from a template, which has a port already.",
 	      WORDS("auto", "virtio-serial", "vsock")),
 	AGENT(boot_timeout, INT, "60",
 	      "Seconds until the agent must have answered. A busy host without kvm takes long.",
 	      RANGE(1, 3600)),
 	AGENT(enable_debug, BOOL, "false", "Let the agent log what it does to the guest's console."),
+
+	FACTORY(enable_template, BOOL, "true",
+		"Boot a VM once, save it, and start all others from that. The guests' kernels then have the same "
+		"address layout; their random numbers are their own. The machine type must be q35."),
 
 	RUNTIME(hypervisor, STR, "\"qemu\"",
 		"What runs the VMs. \"fake\" starts none and is for tests.", WORDS("qemu", "fake")),

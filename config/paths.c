@@ -20,16 +20,18 @@ static void cut_last(char *path)
 		*slash = '\0';
 }
 
-static int fill(struct moat_paths *ret, const char *helpers, const char *guest, struct err *err)
+static int fill(struct moat_paths *ret, const char *bin, const char *helpers, const char *guest,
+		struct err *err)
 {
 	_cleanup_(moat_paths_done) struct moat_paths p = {
+		.program = str_printf("%s/moat", bin),
 		.monitor = str_printf("%s/moat-monitor", helpers),
 		.standin = str_printf("%s/moat-standin", helpers),
 		.kernel = str_printf("%s/vmlinux", guest),
 		.initrd = str_printf("%s/initramfs.cpio", guest),
 	};
 
-	if (!p.monitor || !p.standin || !p.kernel || !p.initrd)
+	if (!p.program || !p.monitor || !p.standin || !p.kernel || !p.initrd)
 		return err_errno(err, ENOMEM, "paths");
 	*ret = p;
 	p = (struct moat_paths){ 0 };
@@ -38,7 +40,7 @@ static int fill(struct moat_paths *ret, const char *helpers, const char *guest, 
 
 int moat_paths_of(const char *exe, struct moat_paths *ret, struct err *err)
 {
-	_free_ char *dir = strdup(exe), *monitor = NULL, *helpers = NULL, *guest = NULL;
+	_free_ char *dir = strdup(exe), *monitor = NULL, *bin = NULL, *helpers = NULL, *guest = NULL;
 
 	if (!dir)
 		return err_errno(err, ENOMEM, "paths");
@@ -56,15 +58,17 @@ int moat_paths_of(const char *exe, struct moat_paths *ret, struct err *err)
 		if (dir)
 			cut_last(dir);
 		guest = dir ? str_printf("%s/guest", dir) : NULL;
-		return guest ? fill(ret, helpers, guest, err) : err_errno(err, ENOMEM, "paths");
+		return guest ? fill(ret, helpers, helpers, guest, err) :
+			       err_errno(err, ENOMEM, "paths");
 	} else {
 		cut_last(dir);
 	}
+	bin = str_printf("%s/bin", dir);
 	helpers = str_printf("%s" HELPERS, dir);
 	guest = str_printf("%s/share/moat", dir);
-	if (!helpers || !guest)
+	if (!bin || !helpers || !guest)
 		return err_errno(err, ENOMEM, "paths");
-	return fill(ret, helpers, guest, err);
+	return fill(ret, bin, helpers, guest, err);
 }
 
 int moat_paths(struct moat_paths *ret, struct err *err)
@@ -81,6 +85,7 @@ int moat_paths(struct moat_paths *ret, struct err *err)
 
 void moat_paths_done(struct moat_paths *p)
 {
+	free(p->program);
 	free(p->monitor);
 	free(p->standin);
 	free(p->kernel);

@@ -15,7 +15,8 @@
 #include "base/err.h"
 
 struct moat_paths {
-	char *monitor, *standin; /* programs */
+	char *program; /* moat itself */
+	char *monitor, *standin; /* its helpers */
 	char *kernel, *initrd; /* the guest image */
 };
 

@@ -25,15 +25,14 @@
 #include "libruntime/standin_client.h"
 #include "libruntime/state.h"
 #include "libruntime/store.h"
+#include "libruntime/template.h"
 #include "libruntime/trees.h"
 #include "libruntime/vm_config.h"
 #include "oci/config.h"
 #include "oci/validate.h"
 #include "wire/message.h"
 
-#define SETUP_MS 30000 /* jail and namespaces of the monitor */
 #define CREATE_MS 60000 /* beyond the VM's own boot timeout */
-#define UID_BASE 0x70000000u /* ARCHITECTURE.md "Identities" */
 
 struct creation {
 	const struct rt *rt;
@@ -42,6 +41,7 @@ struct creation {
 	int bundle_fd;
 	struct oci_config *config;
 	struct vm_config vm;
+	struct template_use template;
 	struct trees trees;
 	int root_fd, dir; /* state root; this container's directory, locked */
 	bool claimed;
@@ -53,8 +53,8 @@ struct creation {
 	bool committed;
 };
 
-/* In reverse order of making; what was never made is skipped. */
-static void creation_undo(struct creation *c)
+/* Ends what runs, in reverse order of starting; what was never started is skipped. */
+static void stop(struct creation *c)
 {
 	standin_cancel(&c->standin);
 	/* Without commit the monitor ends the VM when this closes; the wait has a deadline, then the kernel does it. */
@@ -65,6 +65,11 @@ static void creation_undo(struct creation *c)
 		waitpid(c->monitor.pid, NULL, 0);
 	}
 	cgroup_kill(c->state.cgroups, 2000);
+}
+
+static void creation_undo(struct creation *c)
+{
+	stop(c);
 	(void)cgroup_remove(c->state.cgroups, NULL);
 	if (c->claimed)
 		(void)store_remove(c->root_fd, c->args->id, NULL);
@@ -80,6 +85,7 @@ static void creation_done(struct creation *c)
 	fd_close(c->dir);
 	fd_close(c->root_fd);
 	fd_close(c->bundle_fd);
+	template_use_done(&c->template);
 	trees_done(&c->trees);
 	vm_config_done(&c->vm);
 	state_done(&c->state);
@@ -173,12 +179,13 @@ static int save_config(struct creation *c, struct err *err)
 
 static int start_monitor(struct creation *c, struct err *err)
 {
-	_json_ json_t *params = NULL;
 	int r;
 
 	r = cgroup_make(c->state.cgroups, err);
 	if (r >= 0)
-		r = monitor_spawn(c->vm.monitor, c->dir, &c->monitor, err);
+		r = monitor_spawn(c->vm.monitor, c->dir,
+				  (const int[]){ c->template.memory, c->template.devices },
+				  &c->monitor, err);
 	if (r < 0)
 		return r;
 	c->state.monitor.pid = c->monitor.pid;
@@ -188,20 +195,23 @@ static int start_monitor(struct creation *c, struct err *err)
 	r = cgroup_join(c->state.cgroups, c->monitor.pid, err);
 	if (r >= 0)
 		r = state_save(c->dir, &c->state, err);
-	if (r < 0)
-		return r;
-	if (strcmp(c->vm.setup.hypervisor, "fake") != 0)
-		c->vm.setup.uid = UID_BASE + 2 * (uint32_t)c->monitor.pid;
-	params = vm_setup_to_json(&c->vm.setup);
-	return wire_call(c->monitor.control, "setup", params, SETUP_MS, NULL, err);
+	return r < 0 ? r : monitor_setup(&c->monitor, &c->vm.setup, err);
+}
+
+static int fill_share(struct creation *c, struct err *err)
+{
+	if (strcmp(c->vm.setup.hypervisor, "fake") == 0)
+		return 0;
+	return trees_fill_share(&c->trees, &(struct monitor_ref){ c->monitor.pid, c->monitor.pidfd },
+				MONITOR_SHARE, c->args->id, err);
 }
 
 static int make_console(struct creation *c, struct err *err)
 {
 	int master = -EBADF, r;
 
-	c->console_slave = -EBADF;
-	if (!c->args->console_socket)
+	/* A second attempt keeps the terminal that the caller has got by then. */
+	if (!c->args->console_socket || c->console_slave >= 0)
 		return 0;
 	r = console_new(c->config->process->console_size, &master, &c->console_slave, err);
 	return r < 0 ? r : console_send(c->args->console_socket, master, err);
@@ -293,11 +303,56 @@ static int commit(struct creation *c, struct err *err)
 	return r;
 }
 
+static int prepare(struct creation *c, struct err *err)
+{
+	int r;
+
+	r = check(c, err);
+	if (r >= 0)
+		r = claim(c, err);
+	if (r >= 0)
+		r = save_config(c, err);
+	if (r >= 0)
+		template_use(c->root_fd, &c->vm, &c->template);
+	return r;
+}
+
+/* From the start of the VM to the container in it. */
+static int attempt(struct creation *c, struct err *err)
+{
+	int r;
+
+	r = start_monitor(c, err);
+	if (r >= 0)
+		r = fill_share(c, err);
+	if (r >= 0)
+		r = start_standin(c, err);
+	if (r >= 0)
+		r = create_in_guest(c, err);
+	return r;
+}
+
+/* The VM did not come up from the template: everything but the claim and the terminal is made anew, and it boots. */
+static int attempt_cold(struct creation *c, const struct err *why, struct err *err)
+{
+	stop(c);
+	c->monitor.pid = 0;
+	c->monitor.pidfd = fd_close(c->monitor.pidfd);
+	c->standin.setup = fd_close(c->standin.setup);
+	c->standin.pidfd = fd_close(c->standin.pidfd);
+	(void)unlinkat(c->dir, MONITOR_SOCKET, 0);
+	template_use_done(&c->template);
+	template_reject(c->root_fd, &c->vm, why);
+	c->template.missing = true;
+	/* Those of the first attempt have moved into its share. */
+	trees_done(&c->trees);
+	int r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
+
+	return r < 0 ? r : attempt(c, err);
+}
+
 int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid, struct err *err)
 {
-	static int (*const steps[])(struct creation * c, struct err * err) = {
-		check, claim, save_config, start_monitor, NULL,
-	};
 	struct creation c = {
 		.rt = rt,
 		.args = args,
@@ -305,28 +360,31 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
 		.root_fd = -EBADF,
 		.dir = -EBADF,
 		.console_slave = -EBADF,
+		.template = { .memory = -EBADF, .devices = -EBADF },
 		.monitor = { .pidfd = -EBADF, .control = -EBADF },
 		.standin = { .pidfd = -EBADF, .setup = -EBADF },
 	};
-	size_t i;
-	int r = 0;
+	struct err failure = {};
+	int r;
 
-	for (i = 0; r >= 0 && steps[i]; i++)
-		r = steps[i](&c, err);
-	if (r >= 0 && strcmp(c.vm.setup.hypervisor, "fake") != 0)
-		r = trees_fill_share(&c.trees,
-				     &(struct monitor_ref){ c.monitor.pid, c.monitor.pidfd },
-				     MONITOR_SHARE, args->id, err);
+	r = prepare(&c, &failure);
 	if (r >= 0)
-		r = start_standin(&c, err);
+		r = attempt(&c, &failure);
+	if (r == -VM_TEMPLATE_FAILED && c.template.memory >= 0) {
+		struct err why = failure;
+
+		r = attempt_cold(&c, &why, &failure);
+	}
 	if (r >= 0)
-		r = create_in_guest(&c, err);
-	if (r >= 0)
-		r = commit(&c, err);
+		r = commit(&c, &failure);
 	if (r >= 0 && ret_pid)
 		*ret_pid = c.standin.pid;
+	if (r >= 0 && c.template.missing)
+		template_make_in_background(rt, c.root_fd, &c.vm);
 	if (r < 0)
 		creation_undo(&c);
+	if (r < 0 && err)
+		*err = failure;
 	creation_done(&c);
 	return r < 0 ? r : 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "libruntime/state.h"
+#include "wire/vm_setup.h"
 
 #define MONITOR_SOCKET "monitor.sock"
 #define MONITOR_SHARE "/share" /* in its mount namespace */
@@ -22,8 +23,14 @@ struct monitor_proc {
 	int control; /* the creator's connection: closing it before `commit` ends the VM */
 };
 
-/* Binds monitor.sock in the state directory and starts the monitor; *ret is the caller's. */
-int monitor_spawn(const char *program, int state_fd, struct monitor_proc *ret, struct err *err);
+/*
+ * Binds monitor.sock in the state directory and starts the monitor; *ret is the caller's. template: memory and
+ * devices of the template that the VM is saved to or started from, -EBADF: none.
+ */
+int monitor_spawn(const char *program, int state_fd, const int template[2],
+		  struct monitor_proc *ret, struct err *err);
+/* Chooses the identity of the VM (docs/ARCHITECTURE.md "Identities") and lets the monitor begin. */
+int monitor_setup(const struct monitor_proc *proc, struct vm_setup *setup, struct err *err);
 
 /* One request to the monitor of a state directory. -ECONNREFUSED / -ENOENT: no monitor there. */
 int monitor_request(int state_fd, const char *method, json_t *params, int timeout_ms,

@@ -74,14 +74,33 @@ int vm_config_channel(const struct moat_config *c, const struct hv_ops *ops, con
 	return 0;
 }
 
+/* Why this VM cannot start from a template; NULL: it can. */
+static const char *no_template(const struct moat_config *c, const struct hv_ops *ops, bool debug)
+{
+	if (!c->factory.enable_template)
+		return "templates are switched off: enable_template in [factory]";
+	if (!(ops->caps & HV_CAP_SAVE))
+		return "the hypervisor has no templates";
+	/* Nothing can be plugged into pcie.0 of a microvm that runs. */
+	if (strcmp(c->qemu.machine_type, "q35") != 0)
+		return "only machine type q35 has templates: machine_type in [hypervisor.qemu]";
+	if (c->qemu.enable_hugepages)
+		return "memory from huge pages has no templates: enable_hugepages in [hypervisor.qemu]";
+	if (strcmp(c->agent.channel, "vsock") == 0)
+		return "a vsock channel has no templates: channel in [agent.moat]";
+	return debug ? "with debugging a virtual machine boots, so that all of its messages are seen" :
+		       NULL;
+}
+
 static char *nonempty(const char *s)
 {
 	return s && *s ? strdup(s) : NULL;
 }
 
 static int fill(const struct rt *rt, const char *id, const struct moat_config *c,
-		struct vm_setup *s, struct err *err)
+		struct vm_config *ret, struct err *err)
 {
+	struct vm_setup *s = &ret->setup;
 	const struct hv_ops *ops = hv_find(c->runtime.hypervisor);
 	enum accel accel = ACCEL_TCG;
 	char why[256] = "";
@@ -96,7 +115,12 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 			return r;
 		log_info("accelerator %s: %s", accel_name(accel), why);
 	}
-	r = vm_config_channel(c, ops, VM_VSOCK_DEVICE, &s->vsock, err);
+	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug ||
+		   c->runtime.enable_debug;
+	ret->no_template = no_template(c, ops, s->debug);
+	ret->template = !ret->no_template;
+	/* A template's guest has its channel already. */
+	r = ret->template ? 0 : vm_config_channel(c, ops, VM_VSOCK_DEVICE, &s->vsock, err);
 	if (r < 0)
 		return r;
 	s->id = strdup(id);
@@ -120,8 +144,6 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	s->console_log_limit = c->runtime.console_log_limit;
 	s->boot_timeout = c->agent.boot_timeout;
 	s->hugepages = c->qemu.enable_hugepages;
-	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug ||
-		   c->runtime.enable_debug;
 	if (!s->id || !s->hypervisor || !s->path || !s->machine || !s->accel || !s->kernel ||
 	    !s->initrd || !s->virtiofsd || !s->virtiofs_cache || !s->virtiofsd_args || !s->hostname)
 		return err_errno(err, ENOMEM, "configuration");
@@ -144,5 +166,5 @@ int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, s
 		return r;
 	ret->monitor = take_ptr(paths.monitor);
 	ret->standin = take_ptr(paths.standin);
-	return fill(rt, id, &c, &ret->setup, err);
+	return fill(rt, id, &c, ret, err);
 }

@@ -15,6 +15,8 @@
 struct vm_config {
 	struct vm_setup setup; /* without uid */
 	char *monitor, *standin; /* programs */
+	bool template; /* start from one */
+	const char *no_template; /* why not, a constant */
 };
 
 void vm_config_done(struct vm_config *v);
