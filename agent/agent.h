@@ -27,6 +27,8 @@ struct agent {
 	int proc_fd; /* O_PATH of the guest's /proc, -EBADF before boot_mounts() */
 	const char *share_dir; /* where the share is mounted; NULL before sandbox.setup */
 	bool loopback; /* the interface is up */
+	bool prepared; /* to become a template */
+	struct loop_source *balloon; /* timer that loads the driver, unless prepared */
 	const char *cgroup_dir; /* path of: */
 	int cgroup_fd; /* the directory below which containers get their groups; -EBADF: no cgroups (test only) */
 	int pidns_fd; /* the agent's own pid namespace */

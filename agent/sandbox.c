@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/container.h"
+#include "agent/modules.h"
 #include "agent/server.h"
 #include "agent/settle.h"
 #include "agent/trim.h"
@@ -25,6 +26,7 @@
 #define ENTROPY_MAX 512
 #define SHARE_TIMEOUT_MS 8000
 #define SETTLE_MS 5000
+#define BALLOON_MS 3000
 
 static int set_time(const json_t *params, struct err *err)
 {
@@ -125,6 +127,12 @@ static int mount_share(struct agent *a, const json_t *params, struct err *err)
 	return r;
 }
 
+/* Nothing is lost if it comes late, and what starts is not to wait for it. */
+static void on_balloon_timer(struct loop_source *src, void *data)
+{
+	modules_load("balloon");
+}
+
 int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *params,
 		  json_t **ret_result, struct err *err)
 {
@@ -140,7 +148,11 @@ int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *pa
 	if (*hostname && sethostname(hostname, strlen(hostname)) < 0)
 		return err_errno(err, errno, "hostname \"%s\"", hostname);
 	r = mount_share(a, params, err);
-	return r < 0 ? r : loopback_up(a, err);
+	if (r >= 0)
+		r = loopback_up(a, err);
+	if (r >= 0 && !a->balloon && !a->prepared)
+		a->balloon = loop_add_timer(a->loop, BALLOON_MS, on_balloon_timer, a, NULL);
+	return r;
 }
 
 int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *params,
@@ -153,6 +165,8 @@ int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *
 	r = loopback_up(a, err);
 	if (r < 0)
 		return r;
+	a->prepared = true;
+	modules_load("balloon");
 	settle(SETTLE_MS);
 	trim_memory();
 	return 0;

@@ -40,6 +40,7 @@ struct config_qemu {
 	char **virtio_fs_extra_args; /* never NULL */
 	char *virtio_fs_cache; /* "auto", "never", "always", "metadata" */
 	bool enable_hugepages;
+	bool reclaim_guest_freed_memory;
 	bool enable_vhost_user_store;
 	char *vhost_user_store_path;
 	uint32_t vhost_user_reconnect_timeout_sec;

@@ -51,6 +51,7 @@ struct hv_config {
 	uint32_t vcpus;
 	bool shared_memory; /* memory mapped shared: wanted by virtio-fs and vhost-user */
 	bool hugepages;
+	bool reclaim; /* give memory that the guest has freed back to the host */
 	uint32_t vsock_cid; /* 0: agent channel over virtio-serial; else attach a DEVICE_VSOCK */
 	uint32_t ports; /* PCIe root ports for devices, each holds one */
 	/*

@@ -180,6 +180,14 @@ static void add_boot(struct plan *p, const struct hv_config *cfg)
 		add(p, "-append", cfg->cmdline);
 }
 
+/* The balloon is never inflated: it is there for the guest's reports of free pages (virtio 1.2, section 5.5.6.7). */
+static void add_balloon(struct plan *p, const struct hv_config *cfg)
+{
+	if (cfg->reclaim)
+		add(p, "-device",
+		    "virtio-balloon-pci,id=balloon0,free-page-reporting=on,disable-legacy=on");
+}
+
 static void add_channels(struct plan *p, const struct hv_config *cfg)
 {
 	addf(p, "-chardev", "socket,id=qmp,fd=%d", QEMU_FD_QMP);
@@ -233,6 +241,7 @@ int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err)
 	add_machine(&p, cfg);
 	add_boot(&p, cfg);
 	add_channels(&p, cfg);
+	add_balloon(&p, cfg);
 	add_ports(&p, cfg);
 	if (p.failed) {
 		strv_free(p.argv);

@@ -48,6 +48,7 @@ static const struct {
 	{ "iommu", ALWAYS, check_iommu },
 	{ "cgroups", ALWAYS, check_cgroups },
 	{ "state-root", ALWAYS, check_state_root },
+	{ "template", WITH_VM, check_template },
 };
 
 /* No argument is valid, so that nothing happens but the answer. */

@@ -55,6 +55,9 @@ void check_guest_kernel(const struct check *c, struct check_row *row);
 void check_guest_features(const struct check *c, struct check_row *row);
 void check_guest_initramfs(const struct check *c, struct check_row *row);
 
+/* check_template.c */
+void check_template(const struct check *c, struct check_row *row);
+
 /* check_kernel.c: the host's kernel */
 void check_kernel(const struct check *c, struct check_row *row);
 void check_namespaces(const struct check *c, struct check_row *row);

@@ -144,6 +144,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	s->console_log_limit = c->runtime.console_log_limit;
 	s->boot_timeout = c->agent.boot_timeout;
 	s->hugepages = c->qemu.enable_hugepages;
+	s->reclaim = c->qemu.reclaim_guest_freed_memory;
 	if (!s->id || !s->hypervisor || !s->path || !s->machine || !s->accel || !s->kernel ||
 	    !s->initrd || !s->virtiofsd || !s->virtiofs_cache || !s->virtiofsd_args || !s->hostname)
 		return err_errno(err, ENOMEM, "configuration");

@@ -327,6 +327,7 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 		.vcpus = s->vcpus,
 		.shared_memory = true,
 		.hugepages = s->hugepages,
+		.reclaim = s->reclaim,
 		.vsock_cid = s->vsock ? vsock_cid(m) : 0,
 		.ports = s->ports,
 		.memory_fd = m->memory_fd,

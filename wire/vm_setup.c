@@ -48,6 +48,7 @@ static const struct js_field fields[] = {
 	U32(uid),
 	FLAG(vsock),
 	FLAG(hugepages),
+	FLAG(reclaim),
 	FLAG(debug),
 	{},
 };

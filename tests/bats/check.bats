@@ -15,7 +15,7 @@ field()
 	is "$stderr" ""
 	has "$(head -n1 <<<"$output")" NAME STATUS DETAIL
 	for name in configuration privileges helpers accelerator qemu virtiofsd guest-kernel guest-features guest-initramfs kernel \
-		namespaces seccomp overlay tun vhost-net vhost-vsock hugepages iommu cgroups state-root; do
+		namespaces seccomp overlay tun vhost-net vhost-vsock hugepages iommu cgroups state-root template; do
 		[ "$(grep -cE "^$name +(ok|info|degraded) +[^ ]" <<<"$output")" = 1 ]
 	done
 	# Whatever is not as it should be is followed by what to do.

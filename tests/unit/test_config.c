@@ -247,7 +247,7 @@ START_TEST(unknown)
 	refuses("path = \"/x\"\n", "f:1: unknown key \"path\" before the first section");
 	refuses("[hypervisor]\npath = \"/x\"\n", "f:2: unknown key \"path\" in [hypervisor]");
 	refuses("[runtime]\n[hypervisor.clh]\n", "f:2: unknown section [hypervisor.clh]");
-	refuses("[factory]\n", "f:1: unknown section [factory]");
+	refuses("[proxy]\n", "f:1: unknown section [proxy]");
 	refuses("[a.b.c]\n", "f:1: unknown section [a.b.c]");
 	refuses("[hypervisor.qemu.x]\ny = 1\n", "f:1: unknown section [hypervisor.qemu.x]");
 	refuses("[\"hypervisor.qemu\"]\npath = \"/x\"\n",
@@ -276,14 +276,14 @@ START_TEST(later)
 
 	log_set_sink(keep_warning, NULL);
 	log_set_level(LOG_LEVEL_WARN);
-	unit_ok(parse("[hypervisor.qemu]\nenable_hugepages = false\nmemory_slots = 10\n", &c, &err),
+	unit_ok(parse("[hypervisor.qemu]\ndefault_maxvcpus = 0\nmemory_slots = 10\n", &c, &err),
 		&err);
 	ck_assert_ptr_null(warnings);
 	config_done(&c);
-	unit_ok(parse("[hypervisor.qemu]\nenable_hugepages = true\nmemory_slots = 11\n", &c, &err),
+	unit_ok(parse("[hypervisor.qemu]\ndefault_maxvcpus = 2\nmemory_slots = 11\n", &c, &err),
 		&err);
 	ck_assert_ptr_nonnull(
-		strstr(warnings, "f:2: enable_hugepages in [hypervisor.qemu] has no effect yet: "));
+		strstr(warnings, "f:2: default_maxvcpus in [hypervisor.qemu] has no effect yet: "));
 	ck_assert_ptr_nonnull(
 		strstr(warnings, "f:3: memory_slots in [hypervisor.qemu] has no effect yet: "));
 	free(warnings);
