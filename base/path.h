@@ -27,6 +27,8 @@ char *path_clean(const char *path);
 int path_mkdirs(const char *path, mode_t mode, struct err *err);
 /* Removes dirfd/name and what is below, following no symlink and crossing no mount. Missing is fine. */
 int path_remove_tree(int dirfd, const char *name, struct err *err);
+/* Sorted names of what is in the directory, but "." and ".."; a string vector owned by the caller. */
+int path_list(int dirfd, char ***ret, struct err *err);
 /* "/proc/self/fd/N" for calls that want a path. */
 struct path_fd {
 	char s[32];

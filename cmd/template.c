@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "cmd/command.h"
+#include "libruntime/spare.h"
 #include "libruntime/template.h"
 
 static struct {
@@ -94,13 +95,21 @@ static int status(const struct rt *rt, struct err *err)
 	return r;
 }
 
+static int fill(const struct rt *rt, struct err *err)
+{
+	int r = rt_spare_fill(rt, err);
+
+	return r < 0 ? r : 0;
+}
+
 static int remove_all(const struct rt *rt, struct err *err)
 {
-	int r = rt_template_remove(rt, err);
+	int spares = rt_spare_remove(rt, err),
+	    templates = spares < 0 ? 0 : rt_template_remove(rt, err);
 
-	if (r < 0)
-		return r;
-	printf("%d removed\n", r);
+	if (spares < 0 || templates < 0)
+		return spares < 0 ? spares : templates;
+	printf("%d removed\n", templates + spares);
 	return 0;
 }
 
@@ -109,6 +118,7 @@ static const struct {
 	int (*run)(const struct rt *rt, struct err *err);
 } actions[] = {
 	{ "create", create },
+	{ "fill", fill },
 	{ "status", status },
 	{ "remove", remove_all },
 };
@@ -134,17 +144,18 @@ static int run(const struct rt *rt, char **args, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		if (strcmp(name, actions[i].name) == 0)
 			return actions[i].run(rt, err);
-	return err_set(err, EINVAL, "template '%s' is not one of create, status, remove", name);
+	return err_set(err, EINVAL, "template '%s' is not one of create, fill, status, remove",
+		       name);
 }
 
 const struct command cmd_template = {
 	.name = "template",
-	.args = "create|status|remove",
+	.args = "create|fill|status|remove",
 	.summary = "make, show or remove the saved virtual machine from which others start",
 	.description =
 		"A template is a virtual machine that was booted once and saved; containers' virtual machines start from it in a\n"
 		"fraction of a boot's time. It is made by itself, in the background, when a container is created without one.\n"
-		"create makes it now, status lists the templates below --root (* is the one that new containers use), remove\n"
+		"create makes it now, fill starts the virtual machines that vm_cache_number asks for ahead of their use, status lists the templates below --root (* is the one that new containers use), remove\n"
 		"removes them all; running containers are not concerned.",
 	.options = options,
 	.min_args = 1,

@@ -55,6 +55,7 @@ struct config_agent {
 
 struct config_factory {
 	bool enable_template;
+	uint32_t vm_cache_number; /* VMs kept started */
 };
 
 struct config_runtime {

@@ -19,42 +19,16 @@
 #include "base/str.h"
 #include "libruntime/cgroup.h"
 #include "libruntime/console.h"
-#include "libruntime/monitor_client.h"
+#include "libruntime/creation.h"
 #include "libruntime/pidfile.h"
-#include "libruntime/runtime.h"
-#include "libruntime/standin_client.h"
-#include "libruntime/state.h"
+#include "libruntime/spare.h"
 #include "libruntime/store.h"
-#include "libruntime/template.h"
-#include "libruntime/trees.h"
-#include "libruntime/vm_config.h"
-#include "oci/config.h"
 #include "oci/validate.h"
 #include "wire/message.h"
 
 #define CREATE_MS 60000 /* beyond the VM's own boot timeout */
 
-struct creation {
-	const struct rt *rt;
-	const struct rt_create *args;
-	char bundle[PATH_MAX];
-	int bundle_fd;
-	struct oci_config *config;
-	struct vm_config vm;
-	struct template_use template;
-	struct trees trees;
-	int root_fd, dir; /* state root; this container's directory, locked */
-	bool claimed;
-	struct state state;
-	struct monitor_proc monitor;
-	struct standin_start start;
-	struct standin_proc standin;
-	int console_slave;
-	bool committed;
-};
-
-/* Ends what runs, in reverse order of starting; what was never started is skipped. */
-static void stop(struct creation *c)
+void creation_stop(struct creation *c)
 {
 	standin_cancel(&c->standin);
 	/* Without commit the monitor ends the VM when this closes; the wait has a deadline, then the kernel does it. */
@@ -69,13 +43,13 @@ static void stop(struct creation *c)
 
 static void creation_undo(struct creation *c)
 {
-	stop(c);
+	creation_stop(c);
 	(void)cgroup_remove(c->state.cgroups, NULL);
 	if (c->claimed)
 		(void)store_remove(c->root_fd, c->args->id, NULL);
 }
 
-static void creation_done(struct creation *c)
+void creation_done(struct creation *c)
 {
 	fd_close(c->console_slave);
 	fd_close(c->monitor.control);
@@ -110,8 +84,7 @@ static int open_bundle(struct creation *c, struct err *err)
 	return oci_config_load(c->bundle_fd, warn, NULL, &c->config, err);
 }
 
-/* Everything that can be refused without making anything. */
-static int check(struct creation *c, struct err *err)
+int creation_check(struct creation *c, struct err *err)
 {
 	const struct rt_create *a = c->args;
 	int r;
@@ -177,24 +150,35 @@ static int save_config(struct creation *c, struct err *err)
 		      err_errno(err, ENOMEM, "config.json");
 }
 
-static int start_monitor(struct creation *c, struct err *err)
+/* From here on the record tells which process to end. */
+static int note_monitor(struct creation *c, struct err *err)
 {
 	int r;
 
-	r = cgroup_make(c->state.cgroups, err);
-	if (r >= 0)
-		r = monitor_spawn(c->vm.monitor, c->dir,
-				  (const int[]){ c->template.memory, c->template.devices },
-				  &c->monitor, err);
-	if (r < 0)
-		return r;
 	c->state.monitor.pid = c->monitor.pid;
 	r = proc_start_time(c->monitor.pid, &c->state.monitor.start);
 	if (r < 0)
 		return err_errno(err, -r, "the monitor died");
 	r = cgroup_join(c->state.cgroups, c->monitor.pid, err);
+	/* A spare in the making has no record: it ends with its maker. */
+	return r < 0 || !c->claimed ? r : state_save(c->dir, &c->state, err);
+}
+
+static int start_monitor(struct creation *c, struct err *err)
+{
+	int r;
+
+	r = cgroup_make(c->state.cgroups, err);
+	if (r < 0)
+		return r;
+	if (c->claimed &&
+	    spare_take(c->root_fd, &c->vm, c->args->id, c->dir, c->state.cgroups, &c->monitor))
+		return note_monitor(c, err);
+	r = monitor_spawn(c->vm.monitor, c->dir,
+			  (const int[]){ c->template.memory, c->template.devices }, &c->monitor,
+			  err);
 	if (r >= 0)
-		r = state_save(c->dir, &c->state, err);
+		r = note_monitor(c, err);
 	return r < 0 ? r : monitor_setup(&c->monitor, &c->vm.setup, err);
 }
 
@@ -307,7 +291,7 @@ static int prepare(struct creation *c, struct err *err)
 {
 	int r;
 
-	r = check(c, err);
+	r = creation_check(c, err);
 	if (r >= 0)
 		r = claim(c, err);
 	if (r >= 0)
@@ -317,8 +301,7 @@ static int prepare(struct creation *c, struct err *err)
 	return r;
 }
 
-/* From the start of the VM to the container in it. */
-static int attempt(struct creation *c, struct err *err)
+int creation_attempt(struct creation *c, struct err *err)
 {
 	int r;
 
@@ -335,7 +318,7 @@ static int attempt(struct creation *c, struct err *err)
 /* The VM did not come up from the template: everything but the claim and the terminal is made anew, and it boots. */
 static int attempt_cold(struct creation *c, const struct err *why, struct err *err)
 {
-	stop(c);
+	creation_stop(c);
 	c->monitor.pid = 0;
 	c->monitor.pidfd = fd_close(c->monitor.pidfd);
 	c->standin.setup = fd_close(c->standin.setup);
@@ -348,28 +331,20 @@ static int attempt_cold(struct creation *c, const struct err *why, struct err *e
 	trees_done(&c->trees);
 	int r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
 
-	return r < 0 ? r : attempt(c, err);
+	return r < 0 ? r : creation_attempt(c, err);
 }
 
 int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid, struct err *err)
 {
-	struct creation c = {
-		.rt = rt,
-		.args = args,
-		.bundle_fd = -EBADF,
-		.root_fd = -EBADF,
-		.dir = -EBADF,
-		.console_slave = -EBADF,
-		.template = { .memory = -EBADF, .devices = -EBADF },
-		.monitor = { .pidfd = -EBADF, .control = -EBADF },
-		.standin = { .pidfd = -EBADF, .setup = -EBADF },
-	};
+	struct creation c = CREATION_INIT;
 	struct err failure = {};
 	int r;
 
+	c.rt = rt;
+	c.args = args;
 	r = prepare(&c, &failure);
 	if (r >= 0)
-		r = attempt(&c, &failure);
+		r = creation_attempt(&c, &failure);
 	if (r == -VM_TEMPLATE_FAILED && c.template.memory >= 0) {
 		struct err why = failure;
 
@@ -381,6 +356,8 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
 		*ret_pid = c.standin.pid;
 	if (r >= 0 && c.template.missing)
 		template_make_in_background(rt, c.root_fd, &c.vm);
+	else if (r >= 0)
+		spare_fill_in_background(rt, &c.vm);
 	if (r < 0)
 		creation_undo(&c);
 	if (r < 0 && err)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libruntime/store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -141,35 +139,21 @@ int store_remove(int root_fd, const char *id, struct err *err)
 	return path_remove_tree(root_fd, id, err);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int store_list(int root_fd, char ***ret, struct err *err)
 {
-	_strv_ char **ids = NULL;
-	struct dirent *e;
-	DIR *dir;
-	int fd, r = 0;
+	_strv_ char **names = NULL, **ids = NULL;
+	struct stat st;
+	int r;
 
-	fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!dir) {
-		r = err_errno(err, errno, "list containers");
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
-	while (r >= 0 && (e = readdir(dir)) != NULL)
-		if ((e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) &&
-		    oci_id_validate(e->d_name, NULL) >= 0)
-			r = strv_add(&ids, e->d_name);
-	closedir(dir);
+	r = path_list(root_fd, &names, err);
+	if (r < 0)
+		return err_wrap(err, "list containers");
+	for (char **n = names; r >= 0 && n && *n; n++)
+		if (oci_id_validate(*n, NULL) >= 0 &&
+		    fstatat(root_fd, *n, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+			r = strv_add(&ids, *n);
 	if (r < 0)
 		return err_errno(err, -r, "list containers");
-	if (ids)
-		qsort(ids, strv_len(ids), sizeof(*ids), by_name);
 	*ret = take_ptr(ids);
 	return 0;
 }

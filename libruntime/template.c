@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "libruntime/store.h"
 
@@ -188,7 +189,7 @@ int rt_template_list(const struct rt *rt, struct rt_template **ret, size_t *ret_
 	*ret_n = 0;
 	if (store < 0)
 		return store == -ENOENT ? 0 : store;
-	r = template_store_list(store, &names, err);
+	r = path_list(store, &names, err);
 	if (r < 0)
 		return r;
 	n = strv_len(names);
@@ -213,7 +214,7 @@ int rt_template_remove(const struct rt *rt, struct err *err)
 
 	if (store < 0)
 		return store == -ENOENT ? 0 : store;
-	r = template_store_list(store, &names, err);
+	r = path_list(store, &names, err);
 	for (size_t i = 0; r >= 0 && names && names[i]; i++) {
 		/* A maker at work finds at its end that its directory is gone. */
 		r = template_store_remove(store, names[i], err);

@@ -2,12 +2,10 @@
 /* Making a template: a monitor with a VM that is booted, saved, and ended. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -21,7 +19,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
-#include "config/paths.h"
+#include "libruntime/background.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/state.h"
 #include "libruntime/store.h"
@@ -30,7 +28,6 @@
 
 #define SAVE_MS 60000 /* beyond the boot: settling, writing */
 #define RETRY_SECONDS 600
-#define NICE 10 /* of a maker in the background */
 
 struct making {
 	const struct rt *rt;
@@ -293,43 +290,11 @@ static bool worth_trying(int root_fd, const struct vm_config *vm, struct err *er
 	return false;
 }
 
-static int lower_priority(void *data)
-{
-	(void)data;
-	(void)setpriority(PRIO_PROCESS, 0, NICE);
-	return 0;
-}
-
 void template_make_in_background(const struct rt *rt, int root_fd, const struct vm_config *vm)
 {
-	_cleanup_(moat_paths_done) struct moat_paths paths = {};
-	_free_ char *root = realpath(rt->root, NULL);
-	_free_ char *config = rt->config ? realpath(rt->config, NULL) : NULL;
-	_strv_ char **argv = NULL;
 	struct err err = {};
 
-	if (!root || (rt->config && !config) || !worth_trying(root_fd, vm, &err) ||
-	    moat_paths(&paths, &err) < 0) {
-		if (err.code)
-			log_info("no template is made: %s", err.msg);
-		return;
-	}
-
-	if (strv_add(&argv, "moat") < 0 || strv_add(&argv, "--root") < 0 ||
-	    strv_add(&argv, root) < 0 ||
-	    (config && (strv_add(&argv, "--config") < 0 || strv_add(&argv, config) < 0)) ||
-	    strv_add(&argv, "template") < 0 || strv_add(&argv, "create") < 0)
-		return;
-	const struct spawn s = {
-		.path = paths.program,
-		.exe_fd = -EBADF,
-		.argv = argv,
-		.new_session = true,
-		.prepare = lower_priority,
-	};
-	pid_t pid;
-
-	/* Whoever reaps our orphans reaps it. */
-	if (spawn(&s, &pid, NULL, &err) < 0)
+	if ((worth_trying(root_fd, vm, &err) && background_run(rt, "template", "create", &err) < 0) ||
+	    err.code)
 		log_info("no template is made: %s", err.msg);
 }

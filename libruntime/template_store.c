@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libruntime/template_store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -233,36 +231,6 @@ int template_store_publish(int store_fd, const char *key, struct err *err)
 int template_store_remove(int store_fd, const char *name, struct err *err)
 {
 	return path_remove_tree(store_fd, name, err);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-int template_store_list(int store_fd, char ***ret, struct err *err)
-{
-	_strv_ char **names = NULL;
-	struct dirent *e;
-	int fd = openat(store_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-
-	if (!dir) {
-		r = err_errno(err, errno, "list templates");
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
-	while (r >= 0 && (e = readdir(dir)))
-		if (e->d_name[0] != '.')
-			r = strv_add(&names, e->d_name);
-	closedir(dir);
-	if (r < 0)
-		return err_errno(err, -r, "list templates");
-	if (names)
-		qsort(names, strv_len(names), sizeof(*names), by_name);
-	*ret = take_ptr(names);
-	return 0;
 }
 
 bool template_store_busy(int store_fd, const char *name)

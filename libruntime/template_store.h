@@ -46,8 +46,6 @@ int template_store_claim(int store_fd, const char *key, struct err *err);
 int template_store_publish(int store_fd, const char *key, struct err *err);
 /* Removes everything with that key, or the entry of that name. Those who read from it are not disturbed. */
 int template_store_remove(int store_fd, const char *name, struct err *err);
-/* Sorted names of all entries, with their suffixes, owned by the caller. */
-int template_store_list(int store_fd, char ***ret, struct err *err);
 /* Whether somebody holds the lock of <key>.new. */
 bool template_store_busy(int store_fd, const char *name);
 

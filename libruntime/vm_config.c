@@ -119,6 +119,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 		   c->runtime.enable_debug;
 	ret->no_template = no_template(c, ops, s->debug);
 	ret->template = !ret->no_template;
+	ret->spares = ret->template ? c->factory.vm_cache_number : 0;
 	/* A template's guest has its channel already. */
 	r = ret->template ? 0 : vm_config_channel(c, ops, VM_VSOCK_DEVICE, &s->vsock, err);
 	if (r < 0)

@@ -17,6 +17,7 @@ struct vm_config {
 	char *monitor, *standin; /* programs */
 	bool template; /* start from one */
 	const char *no_template; /* why not, a constant */
+	uint32_t spares; /* to be kept started; only with template */
 };
 
 void vm_config_done(struct vm_config *v);

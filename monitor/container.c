@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/container.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,14 @@ static struct container *container_new(struct monitor *m, const char *id)
 	return c;
 }
 
+static void process_free(struct process *p)
+{
+	loop_remove(p->kill_timer);
+	json_decref(p->params);
+	free(p->exec);
+	free(p);
+}
+
 static void container_free(struct container *c)
 {
 	struct container **cp;
@@ -81,6 +90,21 @@ static void container_free(struct container *c)
 		}
 	free(c->id);
 	free(c);
+}
+
+int container_forget(struct container *c)
+{
+	struct process *p;
+
+	for (p = c->processes; p; p = p->next)
+		if (p->phase != PROCESS_ENDED || p->standin || p->pending || p->wanted_by)
+			return -EBUSY;
+	while ((p = c->processes)) {
+		c->processes = p->next;
+		process_free(p);
+	}
+	container_free(c);
+	return 0;
 }
 
 struct process *process_get(struct monitor *m, const char *id, const char *exec, struct err *err)
@@ -141,10 +165,7 @@ static void process_release(struct process *p)
 			*pp = p->next;
 			break;
 		}
-	loop_remove(p->kill_timer);
-	json_decref(p->params);
-	free(p->exec);
-	free(p);
+	process_free(p);
 	if (!c->processes && c->status == CONTAINER_CREATING)
 		container_free(c);
 }
@@ -394,7 +415,7 @@ int container_on_exit(struct monitor *m, json_t *event, struct err *err)
 	}
 	if (!*p->exec) {
 		c->status = CONTAINER_STOPPED;
-		if (!any_alive(m))
+		if (!any_alive(m) && !m->setup.keep)
 			vm_end(m);
 	}
 	process_release(p);

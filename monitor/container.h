@@ -56,6 +56,8 @@ struct container {
 };
 
 struct container *container_find(struct monitor *m, const char *id);
+/* A stopped container that the agent has deleted; -EBUSY while somebody still refers to one of its processes. */
+int container_forget(struct container *c);
 const char *container_status_name(enum container_status s);
 /* Finds or makes container and process; NULL on ENOMEM or a limit (err set). */
 struct process *process_get(struct monitor *m, const char *id, const char *exec, struct err *err);

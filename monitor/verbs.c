@@ -27,6 +27,7 @@ struct call {
 	uint32_t id;
 	char *container;
 	enum container_status on_success; /* CONTAINER_CREATING: no change */
+	bool forget; /* the container, on success */
 };
 
 void verbs_client_gone(struct monitor *m, struct client *c)
@@ -50,7 +51,10 @@ static void on_reply(void *data, json_t *result, const struct err *err)
 			*kp = k->next;
 			break;
 		}
-	if (c && !err->code && k->on_success != CONTAINER_CREATING && c->status != CONTAINER_STOPPED)
+	if (c && !err->code && k->forget)
+		(void)container_forget(c);
+	else if (c && !err->code && k->on_success != CONTAINER_CREATING &&
+		 c->status != CONTAINER_STOPPED)
 		c->status = k->on_success;
 	if (k->client && err->code)
 		client_error(k->client, k->id, err);
@@ -285,6 +289,39 @@ static int do_state(struct client *c, uint32_t id, json_t *params, struct err *e
 	return LATER;
 }
 
+/* The VM stays: only this container goes. */
+static int delete_one(struct client *c, uint32_t id, struct container *k, json_t *params,
+		      struct err *err)
+{
+	int r = forward(c, id, "container.delete", k, json_incref(params), CONTAINER_CREATING, err);
+
+	if (r >= 0)
+		c->m->calls->forget = true;
+	return r;
+}
+
+/* From now on this VM is the client's, as if he had created it: see `commit`. */
+static int do_adopt(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	const char *name = js_get_str(params, "id");
+	struct monitor *m = c->m;
+	char *copy;
+
+	(void)id;
+	if (!m->setup.keep || !m->committed || m->phase != VM_READY || m->containers)
+		return err_set(err, EBUSY, "the virtual machine is in use");
+	copy = name && strlen(name) <= ID_MAX ? strdup(name) : NULL;
+	if (!copy)
+		return err_set(err, EPROTO, "bad adopt");
+	free(m->setup.id);
+	m->setup.id = copy;
+	m->setup.keep = false;
+	m->committed = false;
+	c->creator = true;
+	log_info("adopted as %s", copy);
+	return DONE;
+}
+
 static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	struct container *k = need_container(c, params, err);
@@ -297,6 +334,8 @@ static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *
 		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s",
 			       k->id, container_status_name(k->status));
 	m = c->m;
+	if (m->setup.keep && k->status == CONTAINER_STOPPED)
+		return delete_one(c, id, k, params, err);
 	client_result(c, id, NULL);
 	if (js_get_bool(params, "force", false))
 		vm_kill(m);
@@ -319,7 +358,7 @@ static const struct {
 	{ "create", do_create }, { "exec", do_exec },     { "start", do_start },
 	{ "kill", do_kill },     { "pause", do_pause },   { "resume", do_resume },
 	{ "state", do_state },   { "delete", do_delete }, { "processes", do_processes },
-	{ "save", do_save },
+	{ "save", do_save },     { "adopt", do_adopt },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)

@@ -49,6 +49,7 @@ static const struct js_field fields[] = {
 	FLAG(vsock),
 	FLAG(hugepages),
 	FLAG(reclaim),
+	FLAG(keep),
 	FLAG(debug),
 	{},
 };

@@ -41,6 +41,7 @@ struct vm_setup {
 	char *template_sum; /* to restore */
 	bool vsock; /* agent channel over vsock instead of virtio-serial */
 	bool hugepages;
+	bool keep; /* the VM stays when its last container has ended, until a command adopts it */
 	bool reclaim; /* memory that the guest has freed goes back to the host */
 	bool debug;
 };

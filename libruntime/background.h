@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A command of ours that goes on when the one that starts it is done: what makes later ones faster. */
+#ifndef MOAT_LIBRUNTIME_BACKGROUND_H
+#define MOAT_LIBRUNTIME_BACKGROUND_H
+
+#include "libruntime/runtime.h"
+
+/* Starts `moat WORD WORD` with the same --root and --config, without stdio, at low priority. It is never waited for. */
+int background_run(const struct rt *rt, const char *word, const char *second, struct err *err);
+
+#endif

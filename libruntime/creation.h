@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A container on its way into being, for create.c and for spare.c, which rehearses one: docs/ARCHITECTURE.md. */
+#ifndef MOAT_LIBRUNTIME_CREATION_H
+#define MOAT_LIBRUNTIME_CREATION_H
+
+#include <limits.h>
+
+#include "libruntime/monitor_client.h"
+#include "libruntime/runtime.h"
+#include "libruntime/standin_client.h"
+#include "libruntime/state.h"
+#include "libruntime/template.h"
+#include "libruntime/trees.h"
+#include "libruntime/vm_config.h"
+#include "oci/config.h"
+
+struct creation {
+	const struct rt *rt;
+	const struct rt_create *args;
+	char bundle[PATH_MAX];
+	int bundle_fd;
+	struct oci_config *config;
+	struct vm_config vm;
+	struct template_use template;
+	struct trees trees;
+	int root_fd, dir; /* state root; this container's directory, locked */
+	bool claimed;
+	struct state state;
+	struct monitor_proc monitor; /* its pid is set: it is a spare that was taken */
+	struct standin_start start;
+	struct standin_proc standin;
+	int console_slave;
+	bool committed;
+};
+
+#define CREATION_INIT                                                                           \
+	{                                                                                       \
+		.bundle_fd = -EBADF, .root_fd = -EBADF, .dir = -EBADF, .console_slave = -EBADF, \
+		.template = { .memory = -EBADF, .devices = -EBADF },                            \
+		.monitor = { .pidfd = -EBADF, .control = -EBADF },                              \
+		.standin = { .pidfd = -EBADF, .setup = -EBADF },                                \
+	}
+
+/* Bundle and configuration, everything that can be refused without making anything. */
+int creation_check(struct creation *c, struct err *err);
+/* From the start of the VM (unless it is there) to the container in it, whose process waits. */
+int creation_attempt(struct creation *c, struct err *err);
+/* Ends what runs, in reverse order of starting; what was never started is skipped. */
+void creation_stop(struct creation *c);
+void creation_done(struct creation *c);
+
+#endif
