@@ -10,6 +10,7 @@
 #include "agent/child.h"
 #include "agent/container.h"
 #include "agent/device_filter.h"
+#include "agent/hotplug.h"
 #include "agent/mount.h"
 #include "agent/server.h"
 #include "base/cleanup.h"
@@ -77,6 +78,9 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 		return err_set(err, EEXIST, "container with given ID already exists");
 	if (!a->share_dir)
 		return err_set(err, ENXIO, "there is no share");
+	r = hotplug_devices(json_object_get(params, "devices"), config, err);
+	if (r < 0)
+		return r;
 	/* What is not applied was said by the host already. */
 	r = oci_config_from_json(config, NULL, NULL, &cr->config, err);
 	if (r < 0)

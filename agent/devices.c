@@ -75,7 +75,29 @@ static int link_ptmx(int dev, struct err *err)
 	return 0;
 }
 
-int devices_make(int root, struct err *err)
+/* One of linux.devices: its numbers are the guest's by now. */
+static int make_node(int root, const struct oci_device *d, struct err *err)
+{
+	const char *slash = strrchr(d->path, '/'), *name = slash + 1;
+	_free_ char *parent = strndup(d->path, (size_t)(name - d->path));
+	mode_t mode = (d->has_file_mode ? d->file_mode : 0666) & 07777;
+	dev_t number = makedev((unsigned int)d->major, (unsigned int)d->minor);
+	_close_ int dir = -EBADF;
+
+	if (!parent || !*name)
+		return err_set(err, parent ? EINVAL : ENOMEM, "make device %s", d->path);
+	dir = path_mkdirs_in(root, parent, 0755, err);
+	if (dir < 0)
+		return err_wrap(err, "make device %s", d->path);
+	mode |= d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
+	if (mknodat(dir, name, mode, number) < 0)
+		return errno == EEXIST ? 0 : err_errno(err, errno, "make device %s", d->path);
+	if (fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(err, errno, "make device %s", d->path);
+	return 0;
+}
+
+int devices_make(int root, const struct oci_config *config, struct err *err)
 {
 	_close_ int dev = path_mkdirs_in(root, "/dev", 0755, err);
 	mode_t mask;
@@ -84,6 +106,12 @@ int devices_make(int root, struct err *err)
 	if (dev < 0)
 		return dev;
 	mask = umask(0);
+	for (size_t i = 0; i < config->linux_->n_devices && r >= 0; i++)
+		r = make_node(root, &config->linux_->devices[i], err);
+	if (r < 0) {
+		umask(mask);
+		return r;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(devices) && r >= 0; i++) {
 		r = make_device(dev, i);
 		if (r < 0)

@@ -61,7 +61,7 @@ int rootfs_mount(struct rootfs *r, struct err *err)
 	rc = mount_plan_run(r->plan, &r->env, err);
 	if (rc < 0 || r->plan->bind_dev)
 		return rc;
-	return devices_make(r->env.root, err);
+	return devices_make(r->env.root, r->config, err);
 }
 
 int rootfs_console(const struct rootfs *r, int tty, struct err *err)

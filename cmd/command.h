@@ -50,6 +50,9 @@ const struct command *command_find(const char *name);
  */
 int options_parse(const struct option_row *rows, char ***argv, bool *help, struct err *err);
 
+/* --dry-run of create and run */
+int print_dry_run(const struct rt *rt, const struct rt_create *args, struct err *err);
+
 void help_program(void);
 void help_command(const struct command *c);
 

@@ -5,7 +5,7 @@
 
 static struct {
 	const char *bundle, *pid_file, *console_socket;
-	bool no_pivot, no_new_keyring;
+	bool dry_run, no_pivot, no_new_keyring;
 	unsigned int preserve_fds;
 } opt;
 
@@ -15,6 +15,8 @@ static const struct option_row options[] = {
 	{ "console-socket", 0, OPT_STR, &opt.console_socket, "PATH",
 	  "socket that receives the master end of the terminal" },
 	{ "pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to" },
+	{ "dry-run", 0, OPT_FLAG, &opt.dry_run, NULL,
+	  "print the plan (devices, QEMU's command line) as JSON and start nothing" },
 	{ "no-pivot", 0, OPT_FLAG, &opt.no_pivot, NULL,
 	  "accepted: the root of a VM's container has no such limits" },
 	{ "no-new-keyring", 0, OPT_FLAG, &opt.no_new_keyring, NULL,
@@ -35,7 +37,7 @@ static int run(const struct rt *rt, char **args, struct err *err)
 		.console_fd = -EBADF,
 		.preserve_fds = opt.preserve_fds,
 	};
-	int r = rt_create(rt, &a, NULL, err);
+	int r = opt.dry_run ? print_dry_run(rt, &a, err) : rt_create(rt, &a, NULL, err);
 
 	return r < 0 ? err_wrap(err, PROGRAM " create failed") : 0;
 }

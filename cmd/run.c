@@ -9,7 +9,7 @@
 
 static struct {
 	const char *bundle, *pid_file, *console_socket;
-	bool detach, keep, no_pivot, no_new_keyring, no_subreaper;
+	bool detach, dry_run, keep, no_pivot, no_new_keyring, no_subreaper;
 	unsigned int preserve_fds;
 } opt;
 
@@ -19,6 +19,8 @@ static const struct option_row options[] = {
 	{ "console-socket", 0, OPT_STR, &opt.console_socket, "PATH",
 	  "socket that receives the master end of the terminal" },
 	{ "detach", 'd', OPT_FLAG, &opt.detach, NULL, "return when the container runs" },
+	{ "dry-run", 0, OPT_FLAG, &opt.dry_run, NULL,
+	  "print the plan (devices, QEMU's command line) as JSON and start nothing" },
 	{ "keep", 0, OPT_FLAG, &opt.keep, NULL, "do not delete the container after it has ended" },
 	{ "pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to" },
 	{ "no-subreaper", 0, OPT_FLAG, &opt.no_subreaper, NULL,
@@ -78,6 +80,12 @@ static int run(const struct rt *rt, char **args, struct err *err)
 	bool terminal = false;
 	int r;
 
+	if (opt.dry_run) {
+		struct rt_create a = { .id = args[0], .bundle = opt.bundle, .console_fd = -EBADF };
+
+		r = print_dry_run(rt, &a, err);
+		return r < 0 ? err_wrap(err, PROGRAM " run failed") : r;
+	}
 	r = rt_wants_terminal(opt.bundle, &terminal, err);
 	if (r >= 0 && terminal && !opt.detach)
 		r = terminal_open(&t, err);

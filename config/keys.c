@@ -79,14 +79,13 @@ const struct config_key config_keys[] = {
 	QEMU(reclaim_guest_freed_memory, BOOL, "true",
 	     "Give memory that the guest has freed back to the host, in blocks of 2 MiB after about two seconds."),
 	QEMU(enable_vhost_user_store, BOOL, "false",
-	     "Look for vhost-user devices of SPDK and the like below vhost_user_store_path.",
-	     .later = "vhost-user devices are not attached"),
+	     "Take block devices with major 241 (vhost-user-blk) and 242 (vhost-user-scsi) for devices of SPDK and the "
+	     "like, to be found below vhost_user_store_path."),
 	QEMU(vhost_user_store_path, PATH, "\"/var/run/kata-containers/vhost-user\"",
-	     "The directory with block/sockets and block/devices of vhost-user devices.",
-	     .later = "vhost-user devices are not attached"),
+	     "The directory with block/devices/NAME, a block node, and block/sockets/NAME for each vhost-user device."),
 	QEMU(vhost_user_reconnect_timeout_sec, INT, "0",
 	     "Seconds between attempts to reconnect to a vhost-user device. 0: no attempt.",
-	     RANGE(0, 3600), .later = "vhost-user devices are not attached"),
+	     RANGE(0, 3600), .later = "QEMU does not connect again to a vhost-user device"),
 	QEMU(enable_debug, BOOL, "false",
 	     "Log what is sent to QEMU and what the guest's kernel says."),
 

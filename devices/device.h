@@ -15,6 +15,9 @@
 enum device_kind {
 	DEVICE_FS, /* virtio-fs: a vhost-user socket connected to virtiofsd */
 	DEVICE_VSOCK,
+	DEVICE_BLK, /* virtio-blk on a block device or an image file of the host */
+	DEVICE_VHOST_BLK, /* virtio-blk whose queues another process serves (SPDK, qemu-storage-daemon) */
+	DEVICE_VHOST_SCSI, /* the same for a SCSI controller */
 	DEVICE_KINDS, /* their number */
 };
 
@@ -29,15 +32,37 @@ struct device_vsock {
 	uint32_t cid; /* the guest's context id, 3 or more */
 };
 
+struct device_blk {
+	int fd; /* opened for what it is to be used for; taken by the device */
+	bool host_device; /* a block device, not a file */
+	bool readonly;
+};
+
+struct device_vhost {
+	int socket; /* connected to the backend; taken by the device */
+	uint32_t queues; /* 0: the hypervisor's choice */
+	uint32_t queue_size; /* entries, power of two; 0: the hypervisor's choice */
+};
+
 struct device {
 	enum device_kind kind;
 	char id[32]; /* "fs0": set by devices_add(), never given twice */
 	int port; /* index of its root port: set by devices_add() */
+	char port_address[16]; /* the port's PCI address in the guest, "0000:00:04.0": set when attaching begins */
 	union {
 		struct device_fs fs;
 		struct device_vsock vsock;
+		struct device_blk blk;
+		struct device_vhost vhost;
 	};
 };
+
+/* "virtio-blk", for messages. */
+const char *device_kind_name(enum device_kind kind);
+/* True if a process of the host maps the guest's memory for it, which then has to be shared. */
+bool device_shares_memory(const struct device *dev);
+/* The descriptor that the device owns; -EBADF once it is closed. */
+int device_fd(const struct device *dev);
 
 /* Closes the descriptor of a device: the hypervisor has its own now (virtiofsd ends when the last one is closed). */
 void device_close(struct device *dev);

@@ -12,6 +12,7 @@
 /* Entries of a virtqueue: what QEMU accepts. */
 #define QUEUE_MIN 2
 #define QUEUE_MAX 1024
+#define VHOST_QUEUES_MAX 256u
 
 /* Context ids below are reserved (hypervisor, loopback, host); the last one means "any". */
 #define CID_MIN 3u
@@ -29,7 +30,9 @@ struct devices {
 };
 
 struct kind_ops {
-	const char *name; /* and prefix of ids */
+	const char *name; /* prefix of ids */
+	const char *title; /* for messages */
+	bool shares_memory;
 	int (*check)(const struct devices *d, const struct device *dev, struct err *err);
 	/* The descriptor that the device owns. */
 	int *(*fd)(struct device *dev);
@@ -82,9 +85,43 @@ static int *vsock_fd(struct device *dev)
 	return &dev->vsock.vhostfd;
 }
 
+static int blk_check(const struct devices *d, const struct device *dev, struct err *err)
+{
+	return dev->blk.fd < 0 ? err_set(err, EBADF, "virtio-blk device without a descriptor") : 0;
+}
+
+static int *blk_fd(struct device *dev)
+{
+	return &dev->blk.fd;
+}
+
+static int vhost_check(const struct devices *d, const struct device *dev, struct err *err)
+{
+	const struct device_vhost *v = &dev->vhost;
+
+	if (v->socket < 0)
+		return err_set(err, EBADF, "vhost-user device without a socket");
+	if (v->queues > VHOST_QUEUES_MAX)
+		return err_set(err, EINVAL, "%u queues are more than %u", v->queues,
+			       VHOST_QUEUES_MAX);
+	if (v->queue_size && (v->queue_size < QUEUE_MIN || v->queue_size > QUEUE_MAX ||
+			      (v->queue_size & (v->queue_size - 1))))
+		return err_set(err, EINVAL, "queue size %u is not a power of two from %u to %u",
+			       v->queue_size, QUEUE_MIN, QUEUE_MAX);
+	return 0;
+}
+
+static int *vhost_fd(struct device *dev)
+{
+	return &dev->vhost.socket;
+}
+
 static const struct kind_ops kinds[DEVICE_KINDS] = {
-	[DEVICE_FS] = { "fs", fs_check, fs_fd },
-	[DEVICE_VSOCK] = { "vsock", vsock_check, vsock_fd },
+	[DEVICE_FS] = { "fs", "virtio-fs", true, fs_check, fs_fd },
+	[DEVICE_VSOCK] = { "vsock", "vsock", false, vsock_check, vsock_fd },
+	[DEVICE_BLK] = { "blk", "virtio-blk", false, blk_check, blk_fd },
+	[DEVICE_VHOST_BLK] = { "vblk", "vhost-user-blk", true, vhost_check, vhost_fd },
+	[DEVICE_VHOST_SCSI] = { "vscsi", "vhost-user-scsi", true, vhost_check, vhost_fd },
 };
 
 static const struct kind_ops *kind_of(const struct device *dev)
@@ -99,6 +136,25 @@ void device_close(struct device *dev)
 
 	if (fd)
 		*fd = fd_close(*fd);
+}
+
+int device_fd(const struct device *dev)
+{
+	const struct kind_ops *k = kind_of(dev);
+
+	return k ? *k->fd((struct device *)dev) : -EBADF;
+}
+
+const char *device_kind_name(enum device_kind kind)
+{
+	return (unsigned int)kind < DEVICE_KINDS ? kinds[kind].title : "unknown";
+}
+
+bool device_shares_memory(const struct device *dev)
+{
+	const struct kind_ops *k = kind_of(dev);
+
+	return k && k->shares_memory;
 }
 
 int devices_new(unsigned int ports, struct devices **ret, struct err *err)

@@ -3,6 +3,7 @@
 #include "hypervisor/qemu.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,8 +187,9 @@ static int check_device(const struct qemu *q, const struct device *dev, struct e
 	if (dev->port < 0 || (uint32_t)dev->port >= q->cfg.ports)
 		return err_set(err, EINVAL, "device %s has no pcie root port", dev->id);
 	/* The daemon maps guest memory: with private memory it would read its own copy. */
-	if (dev->kind == DEVICE_FS && !q->cfg.shared_memory)
-		return err_set(err, EINVAL, "device %s: virtio-fs needs shared memory", dev->id);
+	if (device_shares_memory(dev) && !q->cfg.shared_memory)
+		return err_set(err, EINVAL, "device %s: %s needs shared memory", dev->id,
+			       device_kind_name(dev->kind));
 	return 0;
 }
 
@@ -197,6 +199,8 @@ static int attach(struct hv *hv, struct device *dev, hv_done_fn done, void *data
 
 	if (r < 0)
 		return r;
+	snprintf(dev->port_address, sizeof(dev->port_address), "0000:00:%02x.0",
+		 QEMU_PORT_SLOT + (unsigned int)dev->port);
 	return qemu_submit(of(hv), qemu_attach_steps(dev), dev, device_close, done, data, err);
 }
 

@@ -38,12 +38,7 @@ static json_t *id_args(const struct device *dev)
 	return json_pack("{s:s}", "id", dev->id);
 }
 
-static int fs_fd(const struct device *dev)
-{
-	return dev->fs.socket;
-}
-
-static json_t *fs_chardev_args(const struct device *dev)
+static json_t *chardev_args(const struct device *dev)
 {
 	char chr[40];
 
@@ -53,7 +48,7 @@ static json_t *fs_chardev_args(const struct device *dev)
 			 0);
 }
 
-static json_t *fs_chardev_id(const struct device *dev)
+static json_t *chardev_id(const struct device *dev)
 {
 	char chr[40];
 
@@ -72,11 +67,6 @@ static json_t *fs_args(const struct device *dev)
 			 (json_int_t)dev->fs.queue_size);
 }
 
-static int vsock_fd(const struct device *dev)
-{
-	return dev->vsock.vhostfd;
-}
-
 static json_t *vsock_args(const struct device *dev)
 {
 	char port[16];
@@ -86,10 +76,77 @@ static json_t *vsock_args(const struct device *dev)
 			 "bus", port, "guest-cid", (json_int_t)dev->vsock.cid, "vhostfd", dev->id);
 }
 
-#define GETFD(fd_fn)                                                                       \
-	{                                                                                  \
-		.command = "getfd", .timeout_ms = CALL_MS, .args = fd_args, .fd = (fd_fn), \
-		.undo = "closefd", .undo_args = fd_args                                    \
+/* ---- virtio-blk: the descriptor travels in a set of its own, from which the block layer takes it ---- */
+
+/* One set a port: as unique as the device while it is there. */
+static int fdset(const struct device *dev)
+{
+	return dev->port + 1;
+}
+
+static json_t *fdset_add_args(const struct device *dev)
+{
+	return json_pack("{s:i, s:s}", "fdset-id", fdset(dev), "opaque", dev->id);
+}
+
+static json_t *fdset_id(const struct device *dev)
+{
+	return json_pack("{s:i}", "fdset-id", fdset(dev));
+}
+
+static json_t *node_args(const struct device *dev)
+{
+	char file[32];
+
+	snprintf(file, sizeof(file), "/dev/fdset/%d", fdset(dev));
+	/* Never probed for a format: the guest could write the header of one. */
+	return json_pack("{s:s, s:s, s:b, s:{s:b}, s:{s:s, s:s, s:b, s:s}}", "driver", "raw",
+			 "node-name", dev->id, "read-only", (int)dev->blk.readonly, "cache",
+			 "no-flush", 0, "file", "driver",
+			 dev->blk.host_device ? "host_device" : "file", "filename", file,
+			 "read-only", (int)dev->blk.readonly, "locking", "off");
+}
+
+static json_t *node_name(const struct device *dev)
+{
+	return json_pack("{s:s}", "node-name", dev->id);
+}
+
+static json_t *blk_args(const struct device *dev)
+{
+	char port[16];
+
+	port_name(dev, port);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "driver", "virtio-blk-pci", "id", dev->id,
+			 "bus", port, "drive", dev->id, "serial", dev->id);
+}
+
+/* ---- vhost-user disks and controllers ---- */
+
+static json_t *vhost_args(const struct device *dev)
+{
+	bool blk = dev->kind == DEVICE_VHOST_BLK;
+	char chr[40], port[16];
+	json_t *o;
+
+	chardev_name(dev, chr);
+	port_name(dev, port);
+	o = json_pack("{s:s, s:s, s:s, s:s}", "driver",
+		      blk ? "vhost-user-blk-pci" : "vhost-user-scsi-pci", "id", dev->id, "bus",
+		      port, "chardev", chr);
+	if (o && dev->vhost.queues)
+		json_object_set_new(o, blk ? "num-queues" : "num_queues",
+				    json_integer(dev->vhost.queues));
+	if (o && dev->vhost.queue_size)
+		json_object_set_new(o, blk ? "queue-size" : "virtqueue_size",
+				    json_integer(dev->vhost.queue_size));
+	return o;
+}
+
+#define GETFD                                                                                \
+	{                                                                                    \
+		.command = "getfd", .timeout_ms = CALL_MS, .args = fd_args, .fd = device_fd, \
+		.undo = "closefd", .undo_args = fd_args                                      \
 	}
 #define DEVICE_ADD(args_fn)                                                      \
 	{                                                                        \
@@ -102,30 +159,67 @@ static json_t *vsock_args(const struct device *dev)
 	}
 
 static const struct qemu_step fs_attach[] = {
-	GETFD(fs_fd),
+	GETFD,
 	{ .command = "chardev-add",
 	  .timeout_ms = CALL_MS,
-	  .args = fs_chardev_args,
+	  .args = chardev_args,
 	  .undo = "chardev-remove",
-	  .undo_args = fs_chardev_id },
+	  .undo_args = chardev_id },
 	DEVICE_ADD(fs_args),
 	{ 0 },
 };
 
-static const struct qemu_step fs_detach[] = {
+static const struct qemu_step chardev_detach[] = {
 	DEVICE_DEL,
-	{ .command = "chardev-remove", .timeout_ms = CALL_MS, .args = fs_chardev_id },
+	{ .command = "chardev-remove", .timeout_ms = CALL_MS, .args = chardev_id },
 	{ 0 },
 };
 
-static const struct qemu_step vsock_attach[] = { GETFD(vsock_fd), DEVICE_ADD(vsock_args), { 0 } };
+static const struct qemu_step vsock_attach[] = { GETFD, DEVICE_ADD(vsock_args), { 0 } };
 static const struct qemu_step vsock_detach[] = { DEVICE_DEL, { 0 } };
+
+static const struct qemu_step blk_attach[] = {
+	{ .command = "add-fd",
+	  .timeout_ms = CALL_MS,
+	  .args = fdset_add_args,
+	  .fd = device_fd,
+	  .undo = "remove-fd",
+	  .undo_args = fdset_id },
+	{ .command = "blockdev-add",
+	  .timeout_ms = CALL_MS,
+	  .args = node_args,
+	  .undo = "blockdev-del",
+	  .undo_args = node_name },
+	DEVICE_ADD(blk_args),
+	{ 0 },
+};
+
+static const struct qemu_step blk_detach[] = {
+	DEVICE_DEL,
+	{ .command = "blockdev-del", .timeout_ms = CALL_MS, .args = node_name },
+	{ .command = "remove-fd", .timeout_ms = CALL_MS, .args = fdset_id, .gone_is_fine = true },
+	{ 0 },
+};
+
+static const struct qemu_step vhost_attach[] = {
+	GETFD,
+	{ .command = "chardev-add",
+	  .timeout_ms = CALL_MS,
+	  .args = chardev_args,
+	  .undo = "chardev-remove",
+	  .undo_args = chardev_id },
+	DEVICE_ADD(vhost_args),
+	{ 0 },
+};
 
 static const struct {
 	const struct qemu_step *attach, *detach;
 } kinds[DEVICE_KINDS] = {
-	[DEVICE_FS] = { fs_attach, fs_detach },
+	[DEVICE_FS] = { fs_attach, chardev_detach },
 	[DEVICE_VSOCK] = { vsock_attach, vsock_detach },
+	[DEVICE_BLK] = { blk_attach, blk_detach },
+	[DEVICE_VHOST_BLK] = { vhost_attach, chardev_detach },
+	[DEVICE_VHOST_SCSI] = { vhost_attach, chardev_detach },
 };
 
 const struct qemu_step *qemu_attach_steps(const struct device *dev)

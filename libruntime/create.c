@@ -61,6 +61,7 @@ void creation_done(struct creation *c)
 	fd_close(c->bundle_fd);
 	template_use_done(&c->template);
 	trees_done(&c->trees);
+	dev_plan_done(&c->devices);
 	vm_config_done(&c->vm);
 	state_done(&c->state);
 	oci_config_free(c->config);
@@ -84,6 +85,67 @@ static int open_bundle(struct creation *c, struct err *err)
 	return oci_config_load(c->bundle_fd, warn, NULL, &c->config, err);
 }
 
+/* Linux.devices become hardware of the VM, each on a root port, beside the shared file system. */
+static int plan_devices(struct creation *c, struct err *err)
+{
+	struct vm_setup *s = &c->vm.setup;
+	size_t n;
+	int r;
+
+	r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
+	if (r < 0)
+		return r;
+	n = dev_plan_hardware(&c->devices);
+	if (n == 0)
+		return 0;
+	if (strcmp(s->hypervisor, "fake") == 0)
+		return err_set(err, ENOTSUP, "linux.devices: the fake hypervisor has no devices");
+	/* A VM with more ports than configured has no template. */
+	if (n + 1 > s->ports) {
+		s->ports = (uint32_t)n + 1;
+		c->vm.template = false;
+	}
+	/* A spare could not be given descriptors. */
+	c->vm.spares = 0;
+	s->devices = calloc(n, sizeof(*s->devices));
+	return s->devices ? 0 : err_errno(err, ENOMEM, "linux.devices");
+}
+
+/* Opens them, late: what is opened here is in use. */
+static int open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
+{
+	struct vm_setup *s = &c->vm.setup;
+	int r;
+
+	r = dev_plan_open(&c->devices, c->config, err);
+	s->n_devices = 0;
+	for (size_t i = 0; r >= 0 && i < c->devices.n; i++) {
+		const struct dev_item *d = &c->devices.v[i];
+		struct vm_device *v = &s->devices[s->n_devices];
+
+		if (d->outcome == DEV_GUEST)
+			continue;
+		if (s->n_devices == MONITOR_DEVICES_MAX)
+			return err_set(err, ENOSPC, "linux.devices: more than %d devices",
+				       MONITOR_DEVICES_MAX);
+		free(v->kind);
+		*v = (struct vm_device){ .kind = strdup(dev_outcome_kind(d->outcome)),
+					 .fd = MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices,
+					 .readonly = d->readonly };
+		fds[s->n_devices++] = d->fd;
+		if (!v->kind)
+			return err_errno(err, ENOMEM, "linux.devices");
+	}
+	return r;
+}
+
+/* The monitor has its own by now; a vhost-user target must notice when that ends. */
+static void close_devices(struct creation *c)
+{
+	for (size_t i = 0; i < c->devices.n; i++)
+		c->devices.v[i].fd = fd_close(c->devices.v[i].fd);
+}
+
 int creation_check(struct creation *c, struct err *err)
 {
 	const struct rt_create *a = c->args;
@@ -104,7 +166,9 @@ int creation_check(struct creation *c, struct err *err)
 	if (a->preserve_fds)
 		return err_set(err, ENOTSUP, "--preserve-fds is not supported yet");
 	r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
-	return r < 0 ? r : vm_config_load(c->rt, a->id, &c->vm, err);
+	if (r >= 0)
+		r = vm_config_load(c->rt, a->id, &c->vm, err);
+	return r < 0 ? r : plan_devices(c, err);
 }
 
 /* The intent: from here on `delete --force` knows what may exist. */
@@ -166,7 +230,7 @@ static int note_monitor(struct creation *c, struct err *err)
 
 static int start_monitor(struct creation *c, struct err *err)
 {
-	int r;
+	int fds[MONITOR_DEVICES_MAX], r;
 
 	r = cgroup_make(c->state.cgroups, err);
 	if (r < 0)
@@ -174,9 +238,12 @@ static int start_monitor(struct creation *c, struct err *err)
 	if (c->claimed &&
 	    spare_take(c->root_fd, &c->vm, c->args->id, c->dir, c->state.cgroups, &c->monitor))
 		return note_monitor(c, err);
-	r = monitor_spawn(c->vm.monitor, c->dir,
-			  (const int[]){ c->template.memory, c->template.devices }, &c->monitor,
-			  err);
+	r = open_devices(c, fds, err);
+	if (r >= 0)
+		r = monitor_spawn(c->vm.monitor, c->dir,
+				  (const int[]){ c->template.memory, c->template.devices }, fds,
+				  c->vm.setup.n_devices, &c->monitor, err);
+	close_devices(c);
 	if (r >= 0)
 		r = note_monitor(c, err);
 	return r < 0 ? r : monitor_setup(&c->monitor, &c->vm.setup, err);
@@ -231,6 +298,21 @@ static int start_standin(struct creation *c, struct err *err)
 	return r < 0 ? r : standin_setup(&c->start, &c->standin, err);
 }
 
+/* Which entry of linux.devices is which device of the VM. */
+static json_t *device_params(const struct creation *c)
+{
+	json_t *arr = json_array();
+	json_int_t n = 0;
+
+	for (size_t i = 0; arr && i < c->devices.n; i++)
+		if (c->devices.v[i].outcome != DEV_GUEST)
+			json_array_append_new(arr, json_pack("{s:I, s:I, s:b}", "index",
+							     (json_int_t)c->devices.v[i].index,
+							     "device", n++, "readonly",
+							     (int)c->devices.v[i].readonly));
+	return arr;
+}
+
 static json_t *create_params(struct creation *c)
 {
 	json_t *mounts = json_array();
@@ -244,8 +326,8 @@ static json_t *create_params(struct creation *c)
 						(json_int_t)c->trees.v[i].index, "source", source));
 	}
 	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
-	return json_pack("{s:s, s:O, s:s, s:o}", "id", c->args->id, "config", c->config->tree,
-			 "root", source, "mounts", mounts);
+	return json_pack("{s:s, s:O, s:s, s:o, s:o}", "id", c->args->id, "config", c->config->tree,
+			 "root", source, "mounts", mounts, "devices", device_params(c));
 }
 
 static int create_in_guest(struct creation *c, struct err *err)

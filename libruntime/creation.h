@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "devices/plan.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/runtime.h"
 #include "libruntime/standin_client.h"
@@ -22,6 +23,7 @@ struct creation {
 	struct oci_config *config;
 	struct vm_config vm;
 	struct template_use template;
+	struct dev_plan devices;
 	struct trees trees;
 	int root_fd, dir; /* state root; this container's directory, locked */
 	bool claimed;

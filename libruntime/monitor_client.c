@@ -15,8 +15,8 @@
 #define SETUP_MS 30000 /* jail and namespaces of the monitor */
 #define UID_BASE 0x70000000u /* ARCHITECTURE.md "Identities" */
 
-int monitor_spawn(const char *program, int state_fd, const int template[2],
-		  struct monitor_proc *ret, struct err *err)
+int monitor_spawn(const char *program, int state_fd, const int template[2], const int *devices,
+		  size_t n_devices, struct monitor_proc *ret, struct err *err)
 {
 	_close_ int listen_fd = -EBADF, mine = -EBADF, theirs = -EBADF;
 	static char name[] = "moat-monitor";
@@ -32,17 +32,24 @@ int monitor_spawn(const char *program, int state_fd, const int template[2],
 	mine = pair[0];
 	theirs = pair[1];
 
-	const struct spawn_fd fds[] = { { theirs, 3 },
-					{ listen_fd, 4 },
-					{ state_fd, 5 },
-					{ template[0], 6 },
-					{ template[1], 7 } };
+	struct spawn_fd fds[5 + MONITOR_DEVICES_MAX] = { { theirs, 3 },
+							 { listen_fd, 4 },
+							 { state_fd, 5 } };
+	size_t n_fds = 3;
+
+	if (n_devices > MONITOR_DEVICES_MAX)
+		return err_set(err, ENOSPC, "%zu devices are more than %d", n_devices,
+			       MONITOR_DEVICES_MAX);
+	for (int i = 0; i < 2 && template[i] >= 0; i++)
+		fds[n_fds++] = (struct spawn_fd){ template[i], 6 + i };
+	for (size_t i = 0; i < n_devices; i++)
+		fds[n_fds++] = (struct spawn_fd){ devices[i], MONITOR_FIRST_DEVICE + (int)i };
 	const struct spawn sp = {
 		.path = program,
 		.exe_fd = -EBADF,
 		.argv = argv,
 		.fds = fds,
-		.n_fds = ARRAY_SIZE(fds) - (template[0] < 0 ? 2 : 0),
+		.n_fds = n_fds,
 		.clone_flags = CLONE_NEWPID,
 		.new_session = true,
 	};

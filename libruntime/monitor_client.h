@@ -13,6 +13,9 @@
 #define MONITOR_SOCKET "monitor.sock"
 #define MONITOR_SHARE "/share" /* in its mount namespace */
 
+#define MONITOR_FIRST_DEVICE 8
+#define MONITOR_DEVICES_MAX 24
+
 /* Deadlines in milliseconds. */
 #define MONITOR_STATE_MS 1000
 #define MONITOR_REQUEST_MS 15000
@@ -25,10 +28,11 @@ struct monitor_proc {
 
 /*
  * Binds monitor.sock in the state directory and starts the monitor; *ret is the caller's. template: memory and
- * devices of the template that the VM is saved to or started from, -EBADF: none.
+ * devices of the template that the VM is saved to or started from, -EBADF: none. devices: descriptors of
+ * vm_setup.devices, which have the numbers from MONITOR_FIRST_DEVICE on there.
  */
-int monitor_spawn(const char *program, int state_fd, const int template[2],
-		  struct monitor_proc *ret, struct err *err);
+int monitor_spawn(const char *program, int state_fd, const int template[2], const int *devices,
+		  size_t n_devices, struct monitor_proc *ret, struct err *err);
 /* Chooses the identity of the VM (docs/ARCHITECTURE.md "Identities") and lets the monitor begin. */
 int monitor_setup(const struct monitor_proc *proc, struct vm_setup *setup, struct err *err);
 

@@ -148,7 +148,7 @@ static int boot_and_save(struct making *m, struct err *err)
 	s->template = strdup(VM_TEMPLATE_SAVE);
 	if (!s->template)
 		return err_errno(err, ENOMEM, "template");
-	r = monitor_spawn(m->vm.monitor, m->dir, (const int[]){ m->memory, m->devices },
+	r = monitor_spawn(m->vm.monitor, m->dir, (const int[]){ m->memory, m->devices }, NULL, 0,
 			  &m->monitor, err);
 	if (r >= 0)
 		r = monitor_setup(&m->monitor, s, err);

@@ -17,6 +17,7 @@ void vm_config_done(struct vm_config *v)
 	vm_setup_done(&v->setup);
 	free(v->monitor);
 	free(v->standin);
+	free(v->store);
 	*v = (struct vm_config){};
 }
 
@@ -124,6 +125,12 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	r = ret->template ? 0 : vm_config_channel(c, ops, VM_VSOCK_DEVICE, &s->vsock, err);
 	if (r < 0)
 		return r;
+	ret->store = strdup(c->qemu.vhost_user_store_path);
+	if (!ret->store)
+		return err_errno(err, ENOMEM, "configuration");
+	ret->devices = (struct dev_options){ .vhost_user_store = c->qemu.enable_vhost_user_store,
+					     .vhost_user_store_path = ret->store,
+					     .root = "" };
 	s->id = strdup(id);
 	s->hypervisor = strdup(ops->name);
 	s->path = strdup(c->qemu.path);

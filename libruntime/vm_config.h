@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "config/paths.h"
+#include "devices/plan.h"
 #include "hypervisor/hv.h"
 #include "libruntime/runtime.h"
 #include "wire/vm_setup.h"
@@ -15,6 +16,8 @@
 struct vm_config {
 	struct vm_setup setup; /* without uid */
 	char *monitor, *standin; /* programs */
+	struct dev_options devices; /* borrows from this struct */
+	char *store; /* of vhost-user devices */
 	bool template; /* start from one */
 	const char *no_template; /* why not, a constant */
 	uint32_t spares; /* to be kept started; only with template */

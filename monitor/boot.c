@@ -2,6 +2,7 @@
 #include "monitor/boot.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "devices/device.h"
+#include "hypervisor/cmdline.h"
+#include "hypervisor/hv_setup.h"
 #include "monitor/agent.h"
-#include "monitor/cmdline.h"
 #include "monitor/container.h"
 #include "monitor/drop.h"
 #include "monitor/jail.h"
@@ -245,8 +247,11 @@ static void on_paused_before_start(void *data, const struct err *err)
 
 static int add_boot_device(struct monitor *m, const struct device *dev, struct err *err)
 {
-	int r = devices_add(m->devices, dev, &m->boot_devices[m->n_boot_devices], err);
+	int r;
 
+	if (m->n_boot_devices == BOOT_DEVICES_MAX)
+		return err_set(err, ENOSPC, "more than %d devices", BOOT_DEVICES_MAX);
+	r = devices_add(m->devices, dev, &m->boot_devices[m->n_boot_devices], err);
 	if (r >= 0)
 		m->n_boot_devices++;
 	return r;
@@ -297,6 +302,40 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 	return 0;
 }
 
+static int add_setup_device(struct monitor *m, const struct vm_device *v, struct err *err)
+{
+	struct device dev = { 0 };
+
+	if (v->fd < MONITOR_FD_FIRST || v->fd > INT_MAX)
+		return err_set(err, EPROTO, "device with descriptor %u", v->fd);
+	if (strcmp(v->kind, VM_DEVICE_BLOCK) == 0) {
+		dev.kind = DEVICE_BLK;
+		dev.blk = (struct device_blk){ .fd = (int)v->fd,
+					       .host_device = true,
+					       .readonly = v->readonly };
+	} else if (strcmp(v->kind, VM_DEVICE_VHOST_BLK) == 0 ||
+		   strcmp(v->kind, VM_DEVICE_VHOST_SCSI) == 0) {
+		dev.kind = strcmp(v->kind, VM_DEVICE_VHOST_BLK) == 0 ? DEVICE_VHOST_BLK :
+								       DEVICE_VHOST_SCSI;
+		dev.vhost = (struct device_vhost){ .socket = (int)v->fd,
+						   .queues = v->queues,
+						   .queue_size = v->queue_size };
+	} else {
+		return err_set(err, EPROTO, "device of the kind '%s'", v->kind);
+	}
+	return add_boot_device(m, &dev, err);
+}
+
+static int add_setup_devices(struct monitor *m, struct err *err)
+{
+	int r = 0;
+
+	m->setup_devices = m->boot_devices + m->n_boot_devices;
+	for (size_t i = 0; i < m->setup.n_devices && r >= 0; i++)
+		r = add_setup_device(m, &m->setup.devices[i], err);
+	return r;
+}
+
 static int start_hypervisor(struct monitor *m, struct err *err)
 {
 	const struct vm_setup *s = &m->setup;
@@ -313,30 +352,12 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 	if (r < 0)
 		return r;
 
-	struct hv_config cfg = {
-		.id = s->id,
-		.path = s->path,
-		.machine = s->machine,
-		.accel = s->accel,
-		.cpu = s->cpu,
-		.kernel = JAIL_KERNEL,
-		.initrd = restore ? NULL : JAIL_INITRD,
-		.cmdline = cmdline,
-		.firmware = s->firmware,
-		.memory = s->memory,
-		.vcpus = s->vcpus,
-		.shared_memory = true,
-		.hugepages = s->hugepages,
-		.reclaim = s->reclaim,
-		.vsock_cid = s->vsock ? vsock_cid(m) : 0,
-		.ports = s->ports,
-		.memory_fd = m->memory_fd,
-		.restore_fd = restore ? MONITOR_FD_DEVICES : 0,
-		.debug = s->debug,
-		.uid = s->uid ? s->uid + 1 : 0,
-		.gid = s->uid ? s->uid + 1 : 0,
-	};
+	struct hv_config cfg;
 
+	hv_config_from_setup(s, JAIL_KERNEL, restore ? NULL : JAIL_INITRD, cmdline, &cfg);
+	cfg.vsock_cid = s->vsock ? vsock_cid(m) : 0;
+	cfg.memory_fd = m->memory_fd;
+	cfg.restore_fd = restore ? MONITOR_FD_DEVICES : 0;
 	r = m->hv_ops->create(&cfg, m->loop, vm_on_hv_event, m, &m->hv, err);
 	if (r >= 0)
 		r = m->hv_ops->start(m->hv, on_paused_before_start, m, err);
@@ -370,6 +391,8 @@ void vm_boot(struct monitor *m)
 	/* While QEMU loads the kernel; the device is attached once it is there. */
 	if (r >= 0)
 		r = start_virtiofsd(m, &err);
+	if (r >= 0)
+		r = add_setup_devices(m, &err);
 	/* While both start, too. */
 	if (r >= 0)
 		r = template_fill(m, &err);

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "devices/device.h"
 #include "monitor/agent.h"
 #include "monitor/client.h"
 #include "monitor/vm.h"
@@ -218,6 +219,21 @@ static void on_started(void *data, json_t *result, const struct err *err)
 		process_release(p);
 }
 
+/* The command counts the devices of the setup; the guest finds one by its place. */
+static void name_devices(const struct monitor *m, json_t *params)
+{
+	json_t *d;
+	size_t i;
+
+	json_array_foreach(json_object_get(params, "devices"), i, d) {
+		int64_t n = js_get_int(d, "device", -1);
+
+		if (n >= 0 && (uint64_t)n < m->setup.n_devices && m->setup_devices)
+			json_object_set_new(d, "port",
+					    json_string(m->setup_devices[n]->port_address));
+	}
+}
+
 void process_try_start(struct process *p)
 {
 	struct monitor *m = p->container->m;
@@ -237,6 +253,7 @@ void process_try_start(struct process *p)
 		return;
 	params = take_ptr(p->params);
 	json_object_set_new(params, "stream", json_integer(p->stream));
+	name_devices(m, params);
 	p->phase = PROCESS_STARTING;
 	p->pending++;
 	if (agent_call(m->agent, method, params, START_TIMEOUT_MS, on_started, p, &err) < 0) {

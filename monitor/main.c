@@ -12,7 +12,7 @@
 #include "monitor/client.h"
 #include "monitor/journal.h"
 #include "monitor/monitor.h"
-#include "monitor/tsc.h"
+#include "hypervisor/tsc.h"
 
 void monitor_exit(struct monitor *m)
 {

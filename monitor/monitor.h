@@ -8,7 +8,6 @@
  *   jail.c      the mount namespace in which monitor, QEMU and virtiofsd live
  *   virtiofsd.c the file server
  *   boot.c      from the VM's description to an agent that answers
- *   cmdline.c   the guest kernel's command line, with tsc.c
  *   drop.c      the rights given up when everything has been started
  *   vm.c        the end of the VM
  *   template.c  saving a VM, and starting one from what was saved, with memory_copy.c
@@ -40,9 +39,11 @@ enum {
 	MONITOR_FD_STATE = 5, /* the state directory */
 	MONITOR_FD_MEMORY = 6, /* the files of a template, if there is one */
 	MONITOR_FD_DEVICES = 7,
+	MONITOR_FD_FIRST = 8, /* those of vm_setup.devices */
 };
 
 #define MONITOR_SHARE_TAG "moat"
+#define BOOT_DEVICES_MAX 32
 #define MONITOR_SHARE_DIR "/share" /* in the jail */
 
 enum vm_phase {
@@ -74,8 +75,9 @@ struct monitor {
 	const struct hv_ops *hv_ops;
 	struct hv *hv;
 	struct devices *devices;
-	struct device *boot_devices[2]; /* file system, vsock */
+	struct device *boot_devices[BOOT_DEVICES_MAX]; /* file system, vsock, then those of the setup in their order */
 	unsigned int n_boot_devices, n_attached;
+	struct device **setup_devices; /* the latter: a part of it */
 	struct vsock_listener *vsock;
 	struct err lost; /* how the agent's channel ended, until the hypervisor says more */
 	struct loop_source *boot_timer, *end_timer, *lost_timer;

@@ -35,7 +35,6 @@ static const struct unapplied {
 	{ "linux.namespaces[].type", NULL, "user" },
 	{ "linux.namespaces[].type", NULL, "time" },
 	{ "linux.timeOffsets", NULL, NULL },
-	{ "linux.devices", NULL, NULL },
 	/* Rows of one path stand together, so that it is named once. */
 	{ "linux.resources", "cpu", NULL },
 	{ "linux.resources", "memory", NULL },

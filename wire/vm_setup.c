@@ -20,6 +20,21 @@
 		.key = #name, .type = JS_BOOL, .offset = offsetof(struct vm_setup, name) \
 	}
 
+#define DEVICE(name, type_, fl)                                                            \
+	{                                                                                  \
+		.key = #name, .type = (type_), .offset = offsetof(struct vm_device, name), \
+		.flags = (fl)                                                              \
+	}
+
+static const struct js_field device_fields[] = {
+	DEVICE(kind, JS_STR, JS_REQUIRED | JS_NONEMPTY),
+	DEVICE(fd, JS_U32, JS_REQUIRED),
+	DEVICE(readonly, JS_BOOL, 0),
+	DEVICE(queues, JS_U32, 0),
+	DEVICE(queue_size, JS_U32, 0),
+	{},
+};
+
 static const struct js_field fields[] = {
 	STR(id, JS_REQUIRED | JS_NONEMPTY),
 	STR(hypervisor, JS_REQUIRED | JS_NONEMPTY),
@@ -46,6 +61,12 @@ static const struct js_field fields[] = {
 	U32(console_log_limit),
 	U32(boot_timeout),
 	U32(uid),
+	{ .key = "devices",
+	  .type = JS_ARR,
+	  .offset = offsetof(struct vm_setup, devices),
+	  .offset2 = offsetof(struct vm_setup, n_devices),
+	  .sub = device_fields,
+	  .size = sizeof(struct vm_device) },
 	FLAG(vsock),
 	FLAG(hugepages),
 	FLAG(reclaim),
@@ -55,8 +76,11 @@ static const struct js_field fields[] = {
 };
 
 /* The writer is driven by the same rows, so that no member can be forgotten on one side. */
-static json_t *member_to_json(const struct js_field *f, const void *p)
+static json_t *to_json(const struct js_field *f, const void *base);
+
+static json_t *member_to_json(const struct js_field *f, const void *base)
 {
+	const char *p = (const char *)base + f->offset;
 	json_t *arr;
 	char **v;
 
@@ -72,22 +96,33 @@ static json_t *member_to_json(const struct js_field *f, const void *p)
 		for (v = *(char **const *)p; arr && v && *v; v++)
 			json_array_append_new(arr, json_string(*v));
 		return arr;
+	case JS_ARR:
+		arr = json_array();
+		for (size_t i = 0; arr && i < *(const size_t *)((const char *)base + f->offset2);
+		     i++)
+			json_array_append_new(arr, to_json(f->sub,
+							   *(const char *const *)p + i * f->size));
+		return arr;
 	default:
 		return NULL;
 	}
 }
 
-json_t *vm_setup_to_json(const struct vm_setup *s)
+static json_t *to_json(const struct js_field *f, const void *base)
 {
 	json_t *obj = json_object(), *v;
-	const struct js_field *f;
 
-	for (f = fields; obj && f->key; f++) {
-		v = member_to_json(f, (const char *)s + f->offset);
+	for (; obj && f->key; f++) {
+		v = member_to_json(f, base);
 		if (v)
 			json_object_set_new(obj, f->key, v);
 	}
 	return obj;
+}
+
+json_t *vm_setup_to_json(const struct vm_setup *s)
+{
+	return to_json(fields, s);
 }
 
 int vm_setup_from_json(const json_t *tree, struct vm_setup *ret, struct err *err)

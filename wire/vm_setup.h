@@ -19,6 +19,17 @@
 /* Code of the error with which every request fails that waits for a VM which did not come up from its template. */
 #define VM_TEMPLATE_FAILED ENOTRECOVERABLE
 
+/* A device of the VM besides those that every VM has; its descriptor comes with the start of the monitor. */
+struct vm_device {
+	char *kind; /* VM_DEVICE_... */
+	uint32_t fd; /* its number in the monitor */
+	bool readonly; /* block */
+	uint32_t queues, queue_size; /* vhost-user; 0: the hypervisor's choice */
+};
+#define VM_DEVICE_BLOCK "block" /* a block device of the host */
+#define VM_DEVICE_VHOST_BLK "vhost-user-blk" /* a connected socket */
+#define VM_DEVICE_VHOST_SCSI "vhost-user-scsi"
+
 struct vm_setup {
 	char *id; /* sandbox id */
 	char *hypervisor; /* backend name: "qemu", "fake" */
@@ -39,6 +50,8 @@ struct vm_setup {
 	/* NULL: boot; else two descriptors come with it, see monitor/template.h, and memory is not from hugepages. */
 	char *template; /* VM_TEMPLATE_... */
 	char *template_sum; /* to restore */
+	struct vm_device *devices;
+	size_t n_devices;
 	bool vsock; /* agent channel over vsock instead of virtio-serial */
 	bool hugepages;
 	bool keep; /* the VM stays when its last container has ended, until a command adopts it */

@@ -4,8 +4,8 @@
  * its calibration against the emulated PIT fails on a busy host and the guest then hangs in
  * calibrate_delay; the kernel parameter tsc_early_khz spares it (kernel-parameters.txt).
  */
-#ifndef MOAT_MONITOR_TSC_H
-#define MOAT_MONITOR_TSC_H
+#ifndef MOAT_HYPERVISOR_TSC_H
+#define MOAT_HYPERVISOR_TSC_H
 
 #include <stdint.h>
 

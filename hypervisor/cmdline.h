@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guest kernel's command line. */
-#ifndef MOAT_MONITOR_CMDLINE_H
-#define MOAT_MONITOR_CMDLINE_H
+#ifndef MOAT_HYPERVISOR_CMDLINE_H
+#define MOAT_HYPERVISOR_CMDLINE_H
 
 #include "base/err.h"
 #include "wire/vm_setup.h"

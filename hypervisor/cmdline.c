@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/cmdline.h"
+#include "hypervisor/cmdline.h"
 
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "hypervisor/machine.h"
-#include "monitor/tsc.h"
+#include "hypervisor/tsc.h"
 
 /*
  * reboot=t panic=-1: a panic or reboot becomes a triple fault, which QEMU's -no-reboot turns into its end.

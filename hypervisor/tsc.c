@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "monitor/tsc.h"
+#include "hypervisor/tsc.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The disks that the host has put on root ports of this VM for a container's linux.devices: found by the place in the PCI
+ * tree, never by the order in which they appear.
+ */
+#ifndef MOAT_AGENT_HOTPLUG_H
+#define MOAT_AGENT_HOTPLUG_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+
+/*
+ * devices: the member of container.create (wire/PROTOCOL.md). Waits until each is there and puts the guest's numbers into
+ * config: in linux.devices, and in the rules of linux.resources.devices, with one more that allows the device.
+ */
+int hotplug_devices(const json_t *devices, json_t *config, struct err *err);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking hold of what a plan names: everything is checked on the descriptor that the VM then gets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/sock.h"
+#include "devices/plan.h"
+
+static int open_block(struct dev_item *item, const struct oci_device *d, struct err *err)
+{
+	_close_ int fd = -EBADF;
+	struct stat st;
+	int readonly = 0;
+
+	/* O_EXCL: what is mounted on the host, or another VM's to write, is in use (open(2)). */
+	fd = open(item->source,
+		  (item->readonly ? O_RDONLY : O_RDWR | O_EXCL) | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == EBUSY)
+		return err_set(
+			err, EBUSY,
+			"'%s' is in use on this host; it can be given read-only (access \"r\" in "
+			"linux.resources.devices)",
+			item->source);
+	if (fd < 0 && (errno == EROFS || errno == EACCES) && !item->readonly) {
+		item->readonly = true;
+		fd = open(item->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	}
+	if (fd < 0)
+		return err_errno(err, errno, "open '%s'", item->source);
+	if (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode) ||
+	    st.st_rdev != makedev((unsigned int)d->major, (unsigned int)d->minor))
+		return err_set(err, ENODEV, "'%s' is not block device %lld:%lld", item->source,
+			       (long long)d->major, (long long)d->minor);
+	/* The kernel refuses writes to it later, not opening it for them (block/ioctl.c). */
+	if (ioctl(fd, BLKROGET, &readonly) < 0)
+		return err_errno(err, errno, "'%s'", item->source);
+	if (readonly && !item->readonly) {
+		item->readonly = true;
+		close(fd);
+		fd = open(item->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			return err_errno(err, errno, "open '%s'", item->source);
+	}
+	item->fd = take_fd(fd);
+	return 0;
+}
+
+/* Connected here, where there are the rights to: the VM process gets no path. */
+static int connect_socket(struct dev_item *item, struct err *err)
+{
+	int fd = sock_connect_at(AT_FDCWD, item->source, err);
+
+	if (fd < 0)
+		return err_wrap(err, "vhost-user target");
+	item->fd = fd;
+	return 0;
+}
+
+int dev_plan_open(struct dev_plan *p, const struct oci_config *c, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->n && r >= 0; i++) {
+		struct dev_item *item = &p->v[i];
+		const struct oci_device *d = &c->linux_->devices[item->index];
+
+		if (item->outcome == DEV_BLOCK)
+			r = open_block(item, d, err);
+		else if (item->outcome != DEV_GUEST)
+			r = connect_socket(item, err);
+		if (r < 0)
+			err_wrap(err, "linux.devices[%zu] '%s'", item->index, d->path);
+	}
+	return r;
+}

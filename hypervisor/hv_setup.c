@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hypervisor/hv_setup.h"
+
+void hv_config_from_setup(const struct vm_setup *s, const char *kernel, const char *initrd,
+			  const char *cmdline, struct hv_config *ret)
+{
+	*ret = (struct hv_config){
+		.id = s->id,
+		.path = s->path,
+		.machine = s->machine,
+		.accel = s->accel,
+		.cpu = s->cpu,
+		.kernel = kernel,
+		.initrd = initrd,
+		.cmdline = cmdline,
+		.firmware = s->firmware,
+		.memory = s->memory,
+		.vcpus = s->vcpus,
+		.shared_memory = true,
+		.hugepages = s->hugepages,
+		.reclaim = s->reclaim,
+		.ports = s->ports,
+		.debug = s->debug,
+		.uid = s->uid ? s->uid + 1 : 0,
+		.gid = s->uid ? s->uid + 1 : 0,
+	};
+}

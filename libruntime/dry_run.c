@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create --dry-run: what would be started, without starting or opening anything. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/loop.h"
+#include "hypervisor/cmdline.h"
+#include "hypervisor/hv_setup.h"
+#include "hypervisor/tsc.h"
+#include "libruntime/creation.h"
+
+static void on_event(void *data, enum hv_event ev, const char *text)
+{
+	(void)data;
+	(void)ev;
+	(void)text;
+}
+
+/* The hypervisor as it would be started for a boot. */
+static int describe_vm(const struct vm_setup *s, json_t **ret, struct err *err)
+{
+	const struct hv_ops *ops = hv_find(s->hypervisor);
+	_free_ char *cmdline = NULL;
+	struct loop *loop = NULL;
+	struct hv_config cfg;
+	struct hv *hv = NULL;
+	int r;
+
+	tsc_begin();
+	r = cmdline_build(s, &cmdline, err);
+	if (r < 0)
+		return r;
+	hv_config_from_setup(s, s->kernel, s->initrd, cmdline, &cfg);
+	r = loop_new(&loop, err);
+	if (r >= 0)
+		r = ops->create(&cfg, loop, on_event, NULL, &hv, err);
+	if (r >= 0) {
+		*ret = ops->describe(hv);
+		r = *ret ? 0 : err_errno(err, ENOMEM, "dry run");
+	}
+	if (hv)
+		ops->destroy(hv);
+	if (loop)
+		loop_free(loop);
+	return r;
+}
+
+int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, struct err *err)
+{
+	struct creation c = CREATION_INIT;
+	json_t *vm = NULL;
+	int r;
+
+	c.rt = rt;
+	c.args = args;
+	r = creation_check(&c, err);
+	if (r >= 0)
+		r = describe_vm(&c.vm.setup, &vm, err);
+	if (r >= 0) {
+		*ret = json_pack("{s:s, s:s, s:b, s:s, s:o, s:o}", "id", args->id, "rootfs",
+				 c.trees.rootfs, "template", (int)c.vm.template, "hypervisor",
+				 c.vm.setup.hypervisor, "vm", vm, "devices",
+				 dev_plan_describe(&c.devices, c.config));
+		r = *ret ? 0 : err_errno(err, ENOMEM, "dry run");
+	}
+	creation_done(&c);
+	return r;
+}
