@@ -27,7 +27,7 @@ apt_group()
 	demo) echo busybox-static jq ;;
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
-		echo cpio jq busybox-static procps util-linux iproute2 runc 'crun?' man-db mandoc
+		echo cpio jq busybox-static procps util-linux mount e2fsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
 		;;
 	*) die "no group $1" ;;
 	esac

@@ -168,7 +168,6 @@ START_TEST(warns_of_what_is_not_applied)
 		{ "podman-run.json",
 		  "linux.resources is not applied yet\nlinux.seccomp is not applied yet\n" },
 		{ "ctr-run.json", "linux.resources is not applied yet\n" },
-		{ "spdk-vhost-user.json", "linux.devices is not applied yet\n" },
 		{ "full.json", "process.apparmorProfile is not applied yet\n"
 			       "process.selinuxLabel is not applied yet\n"
 			       "process.scheduler is not applied yet\n"
@@ -186,7 +185,6 @@ START_TEST(warns_of_what_is_not_applied)
 			       "linux.namespaces[].type \"user\" is not applied yet\n"
 			       "linux.namespaces[].type \"time\" is not applied yet\n"
 			       "linux.timeOffsets is not applied yet\n"
-			       "linux.devices is not applied yet\n"
 			       "linux.resources is not applied yet\n"
 			       "linux.seccomp is not applied yet\n"
 			       "linux.mountLabel is not applied yet\n"

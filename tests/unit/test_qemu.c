@@ -108,6 +108,10 @@ static void mock_reply(const char *command, const char *id)
 	else if (strcmp(command, "device_del") == 0 && !is("early")) {
 		mock_event("DEVICE_DELETED", "\"path\": \"/machine/peripheral/fs0/virtio-backend\"");
 		mock_event("DEVICE_DELETED", "\"device\": \"fs9\"");
+		/* Those of other devices than the one that is being removed are nobody's business. */
+		mock_event("DEVICE_DELETED", "\"device\": \"blk0\"");
+		mock_event("DEVICE_DELETED", "\"device\": \"vblk0\"");
+		mock_event("DEVICE_DELETED", "\"device\": \"vscsi0\"");
 		mock_event("DEVICE_DELETED",
 			   "\"device\": \"fs0\", \"path\": \"/machine/peripheral/fs0\"");
 	}
@@ -428,6 +432,68 @@ START_TEST(vsock)
 		"{\"execute\":\"device_add\",\"id\":3,\"arguments\":{\"driver\":\"vhost-vsock-pci\","
 		"\"id\":\"vsock0\",\"bus\":\"rp0\",\"guest-cid\":7,\"vhostfd\":\"vsock0\"}}\n");
 	teardown();
+}
+END_TEST
+
+static void attach_and_detach(const struct device *want, const char *attached, const char *detached)
+{
+	struct device *dev = NULL, copy = *want;
+	struct err err = { 0 };
+
+	started("ok");
+	told();
+	*(copy.kind == DEVICE_BLK ? &copy.blk.fd : &copy.vhost.socket) = open("/dev/null",
+									      O_RDWR | O_CLOEXEC);
+	unit_ok(devices_add(devices, &copy, &dev, &err), &err);
+	attach(dev);
+	until("attach");
+	saw("attach: ok\n");
+	ck_assert_str_eq(told(), attached);
+	ck_assert_str_eq(dev->port_address, "0000:00:04.0");
+	ck_assert_int_lt(device_fd(dev), 0);
+	detach(dev);
+	until("detach");
+	saw("detach: ok\n");
+	ck_assert_str_eq(told(), detached);
+	teardown();
+}
+
+START_TEST(disks)
+{
+	struct device blk = { .kind = DEVICE_BLK, .blk = { .host_device = true, .readonly = true } };
+	struct device vblk = { .kind = DEVICE_VHOST_BLK,
+			       .vhost = { .queues = 2, .queue_size = 256 } };
+	struct device vscsi = { .kind = DEVICE_VHOST_SCSI };
+
+	attach_and_detach(
+		&blk,
+		"{\"execute\":\"add-fd\",\"id\":2,\"arguments\":{\"fdset-id\":1,\"opaque\":\"blk0\"}}\n"
+		"{\"execute\":\"blockdev-add\",\"id\":3,\"arguments\":{\"driver\":\"raw\",\"node-name\":\"blk0\","
+		"\"read-only\":true,\"cache\":{\"no-flush\":false},\"file\":{\"driver\":\"host_device\","
+		"\"filename\":\"/dev/fdset/1\",\"read-only\":true,\"locking\":\"off\"}}}\n"
+		"{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"driver\":\"virtio-blk-pci\",\"id\":\"blk0\","
+		"\"bus\":\"rp0\",\"drive\":\"blk0\",\"serial\":\"blk0\"}}\n",
+		"{\"execute\":\"device_del\",\"id\":5,\"arguments\":{\"id\":\"blk0\"}}\n"
+		"{\"execute\":\"blockdev-del\",\"id\":6,\"arguments\":{\"node-name\":\"blk0\"}}\n"
+		"{\"execute\":\"remove-fd\",\"id\":7,\"arguments\":{\"fdset-id\":1}}\n");
+	attach_and_detach(
+		&vblk,
+		"{\"execute\":\"getfd\",\"id\":2,\"arguments\":{\"fdname\":\"vblk0\"}}\n"
+		"{\"execute\":\"chardev-add\",\"id\":3,\"arguments\":{\"id\":\"vblk0-chr\",\"backend\":{\"type\":\"socket\","
+		"\"data\":{\"addr\":{\"type\":\"fd\",\"data\":{\"str\":\"vblk0\"}},\"server\":false}}}}\n"
+		"{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"driver\":\"vhost-user-blk-pci\",\"id\":\"vblk0\","
+		"\"bus\":\"rp0\",\"chardev\":\"vblk0-chr\",\"num-queues\":2,\"queue-size\":256}}\n",
+		"{\"execute\":\"device_del\",\"id\":5,\"arguments\":{\"id\":\"vblk0\"}}\n"
+		"{\"execute\":\"chardev-remove\",\"id\":6,\"arguments\":{\"id\":\"vblk0-chr\"}}\n");
+	attach_and_detach(
+		&vscsi,
+		"{\"execute\":\"getfd\",\"id\":2,\"arguments\":{\"fdname\":\"vscsi0\"}}\n"
+		"{\"execute\":\"chardev-add\",\"id\":3,\"arguments\":{\"id\":\"vscsi0-chr\",\"backend\":{\"type\":\"socket\","
+		"\"data\":{\"addr\":{\"type\":\"fd\",\"data\":{\"str\":\"vscsi0\"}},\"server\":false}}}}\n"
+		"{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"driver\":\"vhost-user-scsi-pci\",\"id\":\"vscsi0\","
+		"\"bus\":\"rp0\",\"chardev\":\"vscsi0-chr\"}}\n",
+		"{\"execute\":\"device_del\",\"id\":5,\"arguments\":{\"id\":\"vscsi0\"}}\n"
+		"{\"execute\":\"chardev-remove\",\"id\":6,\"arguments\":{\"id\":\"vscsi0-chr\"}}\n");
 }
 END_TEST
 
@@ -822,12 +888,18 @@ int main(int argc, char **argv)
 
 	Suite *suite = suite_create("qemu");
 	TCase *tcase = tcase_create("qemu");
-	const TTest *const tests[] = {
-		attach_detach,           vsock,          bad_requests,
-		no_such_program,         quitting,       quitting_when_deaf,
-		destroyed_while_working, confinement,    confinement_with_uid,
-		confinement_fails,       share_is_hidden
-	};
+	const TTest *const tests[] = { attach_detach,
+				       vsock,
+				       disks,
+				       bad_requests,
+				       no_such_program,
+				       quitting,
+				       quitting_when_deaf,
+				       destroyed_while_working,
+				       confinement,
+				       confinement_with_uid,
+				       confinement_fails,
+				       share_is_hidden };
 
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_test(tcase, tests[i]);
