@@ -43,12 +43,12 @@ FOLDER_moat := cmd
 FOLDER_moat-monitor := monitor
 FOLDER_moat-standin := standin
 FOLDER_moat-agent := agent
-LIBS_moat := -ljansson -lyajl -lseccomp -lcap -lxxhash
+LIBS_moat := -ljansson -lyajl -lseccomp -lcap -lxxhash -lnl-route-3 -lnl-3
 LIBS_moat-monitor := -ljansson -lyajl -lseccomp -lcap -lxxhash
 LIBS_moat-standin := -ljansson -l:libyajl_s.a -lcap
 LIBS_moat-agent := -ljansson -l:libyajl_s.a -lcap
 STATIC_PROGRAMS := moat-standin moat-agent
-TEST_LIBS := -ljansson -lyajl -lseccomp -lcap -lxxhash
+TEST_LIBS := -ljansson -lyajl -lseccomp -lcap -lxxhash -lnl-route-3 -lnl-3
 
 include $(wildcard $(MODULES:=/module.mk))
 
@@ -68,7 +68,7 @@ ifeq ($(WERROR),1)
 WARN += -Werror
 endif
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -I. -I$(B) $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -I. -I$(B) -isystem /usr/include/libnl3 $(CPPFLAGS)
 # Field tables write pointers of every type through void **.
 CFLAGS_ALL := -std=gnu11 -fno-strict-aliasing $(WARN)
 LDFLAGS_ALL := -Wl,--as-needed

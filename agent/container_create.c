@@ -12,6 +12,7 @@
 #include "agent/device_filter.h"
 #include "agent/hotplug.h"
 #include "agent/mount.h"
+#include "agent/network.h"
 #include "agent/server.h"
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -81,6 +82,9 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 	r = hotplug_devices(json_object_get(params, "devices"), config, err);
 	if (r < 0)
 		return r;
+	r = network_configure(json_object_get(params, "network"), err);
+	if (r < 0)
+		return err_wrap(err, "network of the guest");
 	/* What is not applied was said by the host already. */
 	r = oci_config_from_json(config, NULL, NULL, &cr->config, err);
 	if (r < 0)

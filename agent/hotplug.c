@@ -18,9 +18,10 @@
 #define TIMEOUT_MS 20000
 #define MAX_DEPTH 7 /* port/device/virtio0/host0/target0:0:0/0:0:0:0/block */
 
-struct disk {
-	const char *port;
-	char numbers[32]; /* "254:0\n" */
+/* What is looked for behind a port: the attribute `file` of the first child of a directory `class`. */
+struct search {
+	const char *port, *class, *file;
+	char text[32];
 };
 
 static int open_dir(int dirfd, const char *name)
@@ -30,22 +31,22 @@ static int open_dir(int dirfd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-static int read_numbers(int block, const char *disk, char ret[32])
+static int read_attribute(int dirfd, const char *child, struct search *s)
 {
 	_free_ char *text = NULL;
 	char path[300];
 	size_t len = 0;
 	int r;
 
-	snprintf(path, sizeof(path), "%s/dev", disk);
-	r = io_read_file(block, path, 31, &text, &len, NULL);
+	snprintf(path, sizeof(path), "%s/%s", child, s->file);
+	r = io_read_file(dirfd, path, sizeof(s->text) - 1, &text, &len, NULL);
 	if (r >= 0)
-		memcpy(ret, text, len + 1);
+		memcpy(s->text, text, len + 1);
 	return r;
 }
 
-/* The first disk below: the only child of a directory "block". Takes fd. -ENOENT: none yet. */
-static int search(int fd, int depth, bool block, char ret[32])
+/* Takes fd. inside: it is a directory of the class. -ENOENT: nothing yet. */
+static int search(int fd, int depth, bool inside, struct search *s)
 {
 	DIR *dir = fdopendir(fd);
 	int r = -ENOENT;
@@ -57,13 +58,13 @@ static int search(int fd, int depth, bool block, char ret[32])
 	for (struct dirent *d; r == -ENOENT && (d = readdir(dir));) {
 		if (d->d_name[0] == '.' || d->d_type != DT_DIR)
 			continue;
-		if (block) {
-			r = read_numbers(dirfd(dir), d->d_name, ret);
+		if (inside) {
+			r = read_attribute(dirfd(dir), d->d_name, s);
 		} else if (depth < MAX_DEPTH) {
 			int child = open_dir(dirfd(dir), d->d_name);
 
 			if (child >= 0)
-				r = search(child, depth + 1, !strcmp(d->d_name, "block"), ret);
+				r = search(child, depth + 1, !strcmp(d->d_name, s->class), s);
 		}
 	}
 	closedir(dir);
@@ -72,30 +73,53 @@ static int search(int fd, int depth, bool block, char ret[32])
 
 static int look(void *data, struct err *err)
 {
-	struct disk *disk = data;
+	struct search *s = data;
 	char path[64];
 	int fd;
 
 	/* The port's entry is a symbolic link of the kernel's. */
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/.", disk->port);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/.", s->port);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -ENOENT : search(fd, 0, false, disk->numbers);
+	return fd < 0 ? -ENOENT : search(fd, 0, false, s);
+}
+
+static int wait_for(struct search *s, struct err *err)
+{
+	char event[16];
+	int r;
+
+	if (strlen(s->port) != strlen("0000:00:04.0") ||
+	    strspn(s->port, "0123456789abcdef:.") != strlen(s->port))
+		return err_set(err, EINVAL, "\"%s\" is no PCI address", s->port);
+	snprintf(event, sizeof(event), "/%s/", s->class);
+	r = uevent_until(event, look, s, TIMEOUT_MS, err);
+	if (r == -ETIMEDOUT)
+		return err_set(err, ENODEV,
+			       "the guest has found no %s device behind port %s after %d ms",
+			       s->class, s->port, TIMEOUT_MS);
+	return r;
+}
+
+int hotplug_wait_net(const char *port, int *ret_index, struct err *err)
+{
+	struct search s = { .port = port, .class = "net", .file = "ifindex" };
+	int r;
+
+	modules_load("net");
+	r = wait_for(&s, err);
+	if (r >= 0 && sscanf(s.text, "%d", ret_index) != 1)
+		return err_set(err, EIO, "interface behind port %s: no index", port);
+	return r;
 }
 
 static int wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err)
 {
-	struct disk disk = { .port = port };
+	struct search s = { .port = port, .class = "block", .file = "dev" };
 	int r;
 
-	if (strlen(port) != strlen("0000:00:04.0") ||
-	    strspn(port, "0123456789abcdef:.") != strlen(port))
-		return err_set(err, EINVAL, "devices: \"%s\" is no PCI address", port);
 	modules_load("blk");
-	r = uevent_until("/block/", look, &disk, TIMEOUT_MS, err);
-	if (r == -ETIMEDOUT)
-		return err_set(err, ENODEV, "the guest has found no disk behind port %s after %d ms",
-			       port, TIMEOUT_MS);
-	if (r >= 0 && sscanf(disk.numbers, "%d:%d", ret_major, ret_minor) != 2)
+	r = wait_for(&s, err);
+	if (r >= 0 && sscanf(s.text, "%d:%d", ret_major, ret_minor) != 2)
 		return err_set(err, EIO, "disk behind port %s: no numbers", port);
 	return r;
 }

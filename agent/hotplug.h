@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The disks that the host has put on root ports of this VM for a container's linux.devices: found by the place in the PCI
- * tree, never by the order in which they appear.
+ * What the host has put on root ports of this VM, disks for a container's linux.devices and network interfaces: found by the
+ * place in the PCI tree, never by the order in which they appear.
  */
 #ifndef MOAT_AGENT_HOTPLUG_H
 #define MOAT_AGENT_HOTPLUG_H
@@ -15,5 +15,7 @@
  * config: in linux.devices, and in the rules of linux.resources.devices, with one more that allows the device.
  */
 int hotplug_devices(const json_t *devices, json_t *config, struct err *err);
+/* Waits until there is a network interface behind the port. */
+int hotplug_wait_net(const char *port, int *ret_index, struct err *err);
 
 #endif

@@ -60,6 +60,7 @@ struct config_factory {
 
 struct config_runtime {
 	char *hypervisor; /* "qemu", "fake" */
+	char *internetworking_model; /* "tcfilter", "none" */
 	uint32_t monitor_log_limit; /* KiB */
 	uint32_t console_log_limit; /* KiB */
 	bool enable_debug;

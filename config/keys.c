@@ -108,6 +108,10 @@ const struct config_key config_keys[] = {
 
 	RUNTIME(hypervisor, STR, "\"qemu\"",
 		"What runs the VMs. \"fake\" starts none and is for tests.", WORDS("qemu", "fake")),
+	RUNTIME(internetworking_model, STR, "\"tcfilter\"",
+		"How a VM is connected to the network namespace that its caller has prepared: \"tcfilter\" puts a tap beside each "
+		"interface and redirects packets both ways; \"none\" leaves the guest with its loopback.",
+		WORDS("tcfilter", "none")),
 	RUNTIME(monitor_log_limit, INT, "256",
 		"The most that is kept of what a VM's monitor, QEMU and virtiofsd say, in KiB.",
 		RANGE(4, 65536)),

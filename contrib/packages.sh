@@ -19,7 +19,7 @@ apt_group()
 {
 	case $1 in
 	build)
-		echo gcc make libc6-dev pkg-config libjansson-dev libyajl-dev libcap-dev libseccomp-dev libxxhash-dev
+		echo gcc make libc6-dev pkg-config libjansson-dev libyajl-dev libcap-dev libseccomp-dev libxxhash-dev libnl-route-3-dev
 		echo binutils kmod xz-utils zstd lz4 bzip2 ca-certificates
 		;;
 	kernel) echo flex bison bc libelf-dev xz-utils ;;
@@ -39,7 +39,7 @@ dnf_group()
 	case $1 in
 	build)
 		echo gcc make glibc-static pkgconf-pkg-config jansson-devel yajl-devel libcap-devel libcap-static
-		echo libseccomp-devel xxhash-devel binutils kmod xz zstd lz4 bzip2 cpio rpm 'dnf-plugins-core?'
+		echo libseccomp-devel xxhash-devel libnl3-devel binutils kmod xz zstd lz4 bzip2 cpio rpm 'dnf-plugins-core?'
 		;;
 	kernel) echo flex bison bc elfutils-libelf-devel xz ;;
 	run) echo qemu-kvm-core virtiofsd ;;

@@ -18,6 +18,7 @@ enum device_kind {
 	DEVICE_BLK, /* virtio-blk on a block device or an image file of the host */
 	DEVICE_VHOST_BLK, /* virtio-blk whose queues another process serves (SPDK, qemu-storage-daemon) */
 	DEVICE_VHOST_SCSI, /* the same for a SCSI controller */
+	DEVICE_NET, /* virtio-net on a tap */
 	DEVICE_KINDS, /* their number */
 };
 
@@ -44,6 +45,11 @@ struct device_vhost {
 	uint32_t queue_size; /* entries, power of two; 0: the hypervisor's choice */
 };
 
+struct device_net {
+	int tap; /* with IFF_VNET_HDR; taken by the device */
+	char mac[18]; /* "52:54:00:12:34:56" */
+};
+
 struct device {
 	enum device_kind kind;
 	char id[32]; /* "fs0": set by devices_add(), never given twice */
@@ -54,6 +60,7 @@ struct device {
 		struct device_vsock vsock;
 		struct device_blk blk;
 		struct device_vhost vhost;
+		struct device_net net;
 	};
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,11 +117,36 @@ static int *vhost_fd(struct device *dev)
 	return &dev->vhost.socket;
 }
 
+/* Six pairs of hexadecimal digits, not a group's address. */
+static bool is_mac(const char *s)
+{
+	for (int i = 0; i < 17; i++)
+		if (i % 3 == 2 ? s[i] != ':' : !isxdigit((unsigned char)s[i]))
+			return false;
+	return s[17] == '\0' && strchr("02468aceACE", s[1]);
+}
+
+static int net_check(const struct devices *d, const struct device *dev, struct err *err)
+{
+	if (dev->net.tap < 0)
+		return err_set(err, EBADF, "virtio-net device without a tap");
+	if (!is_mac(dev->net.mac))
+		return err_set(err, EINVAL, "'%.17s' is no MAC address of an interface",
+			       dev->net.mac);
+	return 0;
+}
+
+static int *net_fd(struct device *dev)
+{
+	return &dev->net.tap;
+}
+
 static const struct kind_ops kinds[DEVICE_KINDS] = {
 	[DEVICE_FS] = { "fs", "virtio-fs", true, fs_check, fs_fd },
 	[DEVICE_VSOCK] = { "vsock", "vsock", false, vsock_check, vsock_fd },
 	[DEVICE_BLK] = { "blk", "virtio-blk", false, blk_check, blk_fd },
 	[DEVICE_VHOST_BLK] = { "vblk", "vhost-user-blk", true, vhost_check, vhost_fd },
+	[DEVICE_NET] = { "net", "virtio-net", false, net_check, net_fd },
 	[DEVICE_VHOST_SCSI] = { "vscsi", "vhost-user-scsi", true, vhost_check, vhost_fd },
 };
 

@@ -143,6 +143,24 @@ static json_t *vhost_args(const struct device *dev)
 	return o;
 }
 
+/* ---- network ---- */
+
+static json_t *netdev_args(const struct device *dev)
+{
+	return json_pack("{s:s, s:s, s:s, s:b}", "type", "tap", "id", dev->id, "fd", dev->id,
+			 "vhost", 0);
+}
+
+/* No option ROM: nothing is booted from the network. */
+static json_t *net_args(const struct device *dev)
+{
+	char port[16];
+
+	port_name(dev, port);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "driver", "virtio-net-pci", "id", dev->id,
+			 "bus", port, "netdev", dev->id, "mac", dev->net.mac, "romfile", "");
+}
+
 #define GETFD                                                                                \
 	{                                                                                    \
 		.command = "getfd", .timeout_ms = CALL_MS, .args = fd_args, .fd = device_fd, \
@@ -212,11 +230,29 @@ static const struct qemu_step vhost_attach[] = {
 	{ 0 },
 };
 
+static const struct qemu_step net_attach[] = {
+	GETFD,
+	{ .command = "netdev_add",
+	  .timeout_ms = CALL_MS,
+	  .args = netdev_args,
+	  .undo = "netdev_del",
+	  .undo_args = id_args },
+	DEVICE_ADD(net_args),
+	{ 0 },
+};
+
+static const struct qemu_step net_detach[] = {
+	DEVICE_DEL,
+	{ .command = "netdev_del", .timeout_ms = CALL_MS, .args = id_args },
+	{ 0 },
+};
+
 static const struct {
 	const struct qemu_step *attach, *detach;
 } kinds[DEVICE_KINDS] = {
 	[DEVICE_FS] = { fs_attach, chardev_detach },
 	[DEVICE_VSOCK] = { vsock_attach, vsock_detach },
+	[DEVICE_NET] = { net_attach, net_detach },
 	[DEVICE_BLK] = { blk_attach, blk_detach },
 	[DEVICE_VHOST_BLK] = { vhost_attach, chardev_detach },
 	[DEVICE_VHOST_SCSI] = { vhost_attach, chardev_detach },

@@ -39,6 +39,9 @@ void creation_stop(struct creation *c)
 		waitpid(c->monitor.pid, NULL, 0);
 	}
 	cgroup_kill(c->state.cgroups, 2000);
+	network_detach(&c->network);
+	for (size_t i = 0; i < c->network.n; i++)
+		c->network.v[i].redirected = false;
 }
 
 static void creation_undo(struct creation *c)
@@ -61,6 +64,7 @@ void creation_done(struct creation *c)
 	fd_close(c->bundle_fd);
 	template_use_done(&c->template);
 	trees_done(&c->trees);
+	network_done(&c->network);
 	dev_plan_done(&c->devices);
 	vm_config_done(&c->vm);
 	state_done(&c->state);
@@ -85,21 +89,26 @@ static int open_bundle(struct creation *c, struct err *err)
 	return oci_config_load(c->bundle_fd, warn, NULL, &c->config, err);
 }
 
-/* Linux.devices become hardware of the VM, each on a root port, beside the shared file system. */
+/* linux.devices and the caller's network become hardware of the VM, each on a root port, beside the shared file system. */
 static int plan_devices(struct creation *c, struct err *err)
 {
 	struct vm_setup *s = &c->vm.setup;
+	bool fake = strcmp(s->hypervisor, "fake") == 0;
 	size_t n;
 	int r;
 
 	r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
+	if (r >= 0 && !fake && c->vm.network)
+		r = network_scan(c->config, &c->network, err);
 	if (r < 0)
 		return r;
-	n = dev_plan_hardware(&c->devices);
+	n = dev_plan_hardware(&c->devices) + c->network.n;
 	if (n == 0)
 		return 0;
-	if (strcmp(s->hypervisor, "fake") == 0)
+	if (fake)
 		return err_set(err, ENOTSUP, "linux.devices: the fake hypervisor has no devices");
+	if (n > MONITOR_DEVICES_MAX)
+		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
 	/* A VM with more ports than configured has no template. */
 	if (n + 1 > s->ports) {
 		s->ports = (uint32_t)n + 1;
@@ -111,39 +120,69 @@ static int plan_devices(struct creation *c, struct err *err)
 	return s->devices ? 0 : err_errno(err, ENOMEM, "linux.devices");
 }
 
+static struct vm_device *add_device(struct creation *c, int fds[MONITOR_DEVICES_MAX], int fd,
+				    const char *kind)
+{
+	struct vm_setup *s = &c->vm.setup;
+	struct vm_device *v = &s->devices[s->n_devices];
+
+	free(v->kind);
+	free(v->mac);
+	*v = (struct vm_device){ .kind = strdup(kind),
+				 .fd = MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices };
+	fds[s->n_devices++] = fd;
+	return v->kind ? v : NULL;
+}
+
 /* Opens them, late: what is opened here is in use. */
 static int open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
 {
-	struct vm_setup *s = &c->vm.setup;
+	struct vm_device *v = NULL;
 	int r;
 
+	c->vm.setup.n_devices = 0;
 	r = dev_plan_open(&c->devices, c->config, err);
-	s->n_devices = 0;
 	for (size_t i = 0; r >= 0 && i < c->devices.n; i++) {
 		const struct dev_item *d = &c->devices.v[i];
-		struct vm_device *v = &s->devices[s->n_devices];
 
 		if (d->outcome == DEV_GUEST)
 			continue;
-		if (s->n_devices == MONITOR_DEVICES_MAX)
-			return err_set(err, ENOSPC, "linux.devices: more than %d devices",
-				       MONITOR_DEVICES_MAX);
-		free(v->kind);
-		*v = (struct vm_device){ .kind = strdup(dev_outcome_kind(d->outcome)),
-					 .fd = MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices,
-					 .readonly = d->readonly };
-		fds[s->n_devices++] = d->fd;
-		if (!v->kind)
+		v = add_device(c, fds, d->fd, dev_outcome_kind(d->outcome));
+		if (!v)
 			return err_errno(err, ENOMEM, "linux.devices");
+		v->readonly = d->readonly;
+	}
+	if (r >= 0)
+		r = network_attach(&c->network, err);
+	for (size_t i = 0; r >= 0 && i < c->network.n; i++) {
+		v = add_device(c, fds, c->network.v[i].tap, VM_DEVICE_NET);
+		if (v)
+			v->mac = strdup(c->network.v[i].mac);
+		if (!v || !v->mac)
+			return err_errno(err, ENOMEM, "network");
 	}
 	return r;
 }
 
-/* The monitor has its own by now; a vhost-user target must notice when that ends. */
+/* The monitor has its own by now; a vhost-user target must notice when that ends, and a tap ends with its last descriptor. */
 static void close_devices(struct creation *c)
 {
 	for (size_t i = 0; i < c->devices.n; i++)
 		c->devices.v[i].fd = fd_close(c->devices.v[i].fd);
+	for (size_t i = 0; i < c->network.n; i++)
+		c->network.v[i].tap = fd_close(c->network.v[i].tap);
+}
+
+/* Recorded before it is touched: `delete` undoes it by name. */
+static int note_network(struct creation *c, struct err *err)
+{
+	if (c->network.n == 0)
+		return 0;
+	c->state.netns = strdup(c->network.netns);
+	for (size_t i = 0; c->state.netns && i < c->network.n; i++)
+		if (strv_add(&c->state.interfaces, c->network.v[i].name) < 0)
+			return err_errno(err, ENOMEM, "state");
+	return c->state.netns ? 0 : err_errno(err, ENOMEM, "state");
 }
 
 int creation_check(struct creation *c, struct err *err)
@@ -199,6 +238,9 @@ static int claim(struct creation *c, struct err *err)
 	c->state.created = state_timestamp();
 	c->state.terminal = c->config->process->terminal;
 	c->state.annotations = json_incref(c->config->annotations);
+	r = note_network(c, err);
+	if (r < 0)
+		return r;
 	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle ||
 	    !c->state.rootfs || !c->state.created)
 		return err_errno(err, ENOMEM, "state");
@@ -326,8 +368,10 @@ static json_t *create_params(struct creation *c)
 						(json_int_t)c->trees.v[i].index, "source", source));
 	}
 	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
-	return json_pack("{s:s, s:O, s:s, s:o, s:o}", "id", c->args->id, "config", c->config->tree,
-			 "root", source, "mounts", mounts, "devices", device_params(c));
+	return json_pack("{s:s, s:O, s:s, s:o, s:o, s:o}", "id", c->args->id, "config",
+			 c->config->tree, "root", source, "mounts", mounts, "devices",
+			 device_params(c), "network",
+			 network_describe(&c->network, dev_plan_hardware(&c->devices)));
 }
 
 static int create_in_guest(struct creation *c, struct err *err)

@@ -7,6 +7,7 @@
 
 #include "devices/plan.h"
 #include "libruntime/monitor_client.h"
+#include "libruntime/network.h"
 #include "libruntime/runtime.h"
 #include "libruntime/standin_client.h"
 #include "libruntime/state.h"
@@ -24,6 +25,7 @@ struct creation {
 	struct vm_config vm;
 	struct template_use template;
 	struct dev_plan devices;
+	struct network network;
 	struct trees trees;
 	int root_fd, dir; /* state root; this container's directory, locked */
 	bool claimed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * delete: what was recorded is taken down, in this order: the VM (its monitor), the stand-ins, the
- * cgroups with whatever is left in them, the directory. Every step works without the one before.
+ * delete: what was recorded is taken down, in this order: the VM (its monitor), the stand-ins, what was done to the caller's
+ * network, the cgroups with whatever is left in them, the directory. Every step works without the one before.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "libruntime/cgroup.h"
 #include "libruntime/container.h"
 #include "libruntime/monitor_client.h"
+#include "libruntime/network.h"
 #include "libruntime/store.h"
 #include "oci/validate.h"
 
@@ -52,6 +53,8 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 	end_process(s, &s->monitor, timeout);
 	end_process(s, &s->standin, force ? 0 : STANDIN_MS);
 	cgroup_kill(s->cgroups, KILL_MS);
+	/* The taps went with the VM. */
+	network_release(s->netns, s->interfaces);
 	r = cgroup_remove(s->cgroups, err);
 	if (r < 0)
 		return r;

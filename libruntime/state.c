@@ -59,6 +59,8 @@ static const struct js_field fields[] = {
 	  .type = JS_OBJ,
 	  .offset = offsetof(struct state, standin),
 	  .sub = process_fields },
+	{ .key = "netns", .type = JS_STR, .offset = offsetof(struct state, netns) },
+	{ .key = "interfaces", .type = JS_STRV, .offset = offsetof(struct state, interfaces) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
 	{ .key = "annotations",
 	  .type = JS_MAP,
@@ -118,6 +120,14 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 			 "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created, "monitor",
 			 process_json(&s->monitor), "standin", process_json(&s->standin),
 			 "terminal", (int)s->terminal);
+	if (tree && s->netns) {
+		json_t *names = json_array();
+
+		for (char **n = s->interfaces; n && *n; n++)
+			json_array_append_new(names, json_string(*n));
+		json_object_set_new(tree, "netns", json_string(s->netns));
+		json_object_set_new(tree, "interfaces", names);
+	}
 	if (tree && s->annotations)
 		json_object_set(tree, "annotations", s->annotations);
 	text = tree ? js_dump(tree) : NULL;

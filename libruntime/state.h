@@ -32,6 +32,8 @@ struct state {
 	char *created; /* RFC 3339 */
 	struct state_process monitor, standin;
 	bool terminal; /* init has one */
+	char *netns; /* in which interfaces were given to the VM; NULL: none */
+	char **interfaces; /* their names */
 	char **cgroups; /* absolute directories in the order of their making */
 	json_t *annotations; /* object of strings or NULL */
 };

@@ -125,6 +125,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	r = ret->template ? 0 : vm_config_channel(c, ops, VM_VSOCK_DEVICE, &s->vsock, err);
 	if (r < 0)
 		return r;
+	ret->network = strcmp(c->runtime.internetworking_model, "none") != 0;
 	ret->store = strdup(c->qemu.vhost_user_store_path);
 	if (!ret->store)
 		return err_errno(err, ENOMEM, "configuration");

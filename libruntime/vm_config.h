@@ -16,6 +16,7 @@
 struct vm_config {
 	struct vm_setup setup; /* without uid */
 	char *monitor, *standin; /* programs */
+	bool network; /* connect the VM to the caller's */
 	struct dev_options devices; /* borrows from this struct */
 	char *store; /* of vhost-user devices */
 	bool template; /* start from one */

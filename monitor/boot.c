@@ -320,6 +320,10 @@ static int add_setup_device(struct monitor *m, const struct vm_device *v, struct
 		dev.vhost = (struct device_vhost){ .socket = (int)v->fd,
 						   .queues = v->queues,
 						   .queue_size = v->queue_size };
+	} else if (strcmp(v->kind, VM_DEVICE_NET) == 0) {
+		dev.kind = DEVICE_NET;
+		dev.net.tap = (int)v->fd;
+		snprintf(dev.net.mac, sizeof(dev.net.mac), "%s", v->mac ? v->mac : "");
 	} else {
 		return err_set(err, EPROTO, "device of the kind '%s'", v->kind);
 	}

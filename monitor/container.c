@@ -220,12 +220,12 @@ static void on_started(void *data, json_t *result, const struct err *err)
 }
 
 /* The command counts the devices of the setup; the guest finds one by its place. */
-static void name_devices(const struct monitor *m, json_t *params)
+static void name_devices(const struct monitor *m, json_t *list)
 {
 	json_t *d;
 	size_t i;
 
-	json_array_foreach(json_object_get(params, "devices"), i, d) {
+	json_array_foreach(list, i, d) {
 		int64_t n = js_get_int(d, "device", -1);
 
 		if (n >= 0 && (uint64_t)n < m->setup.n_devices && m->setup_devices)
@@ -253,7 +253,8 @@ void process_try_start(struct process *p)
 		return;
 	params = take_ptr(p->params);
 	json_object_set_new(params, "stream", json_integer(p->stream));
-	name_devices(m, params);
+	name_devices(m, json_object_get(params, "devices"));
+	name_devices(m, json_object_get(json_object_get(params, "network"), "interfaces"));
 	p->phase = PROCESS_STARTING;
 	p->pending++;
 	if (agent_call(m->agent, method, params, START_TIMEOUT_MS, on_started, p, &err) < 0) {

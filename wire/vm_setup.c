@@ -30,6 +30,7 @@ static const struct js_field device_fields[] = {
 	DEVICE(kind, JS_STR, JS_REQUIRED | JS_NONEMPTY),
 	DEVICE(fd, JS_U32, JS_REQUIRED),
 	DEVICE(readonly, JS_BOOL, 0),
+	DEVICE(mac, JS_STR, 0),
 	DEVICE(queues, JS_U32, 0),
 	DEVICE(queue_size, JS_U32, 0),
 	{},

@@ -24,11 +24,13 @@ struct vm_device {
 	char *kind; /* VM_DEVICE_... */
 	uint32_t fd; /* its number in the monitor */
 	bool readonly; /* block */
+	char *mac; /* net */
 	uint32_t queues, queue_size; /* vhost-user; 0: the hypervisor's choice */
 };
 #define VM_DEVICE_BLOCK "block" /* a block device of the host */
 #define VM_DEVICE_VHOST_BLK "vhost-user-blk" /* a connected socket */
 #define VM_DEVICE_VHOST_SCSI "vhost-user-scsi"
+#define VM_DEVICE_NET "net" /* a tap */
 
 struct vm_setup {
 	char *id; /* sandbox id */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/netlink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/num.h"
+
+/* One request: header, the structure of its kind, attributes. */
+struct request {
+	struct nlmsghdr h;
+	char body[512];
+};
+
+struct prefix {
+	int family;
+	uint8_t bytes[16];
+	size_t len; /* of bytes */
+	uint32_t bits;
+};
+
+int netlink_open(struct netlink *nl, struct err *err)
+{
+	*nl = (struct netlink){ .fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE) };
+	return nl->fd < 0 ? err_errno(err, errno, "netlink") : 0;
+}
+
+void netlink_close(struct netlink *nl)
+{
+	nl->fd = fd_close(nl->fd);
+}
+
+static void begin(struct request *r, uint16_t type, uint16_t flags, const void *body, size_t len)
+{
+	memset(r, 0, sizeof(*r));
+	r->h.nlmsg_type = type;
+	r->h.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
+	r->h.nlmsg_len = (uint32_t)NLMSG_LENGTH(len);
+	memcpy(r->body, body, len);
+}
+
+/* Everything that is put fits: a handful of addresses and a name. */
+static void put(struct request *r, uint16_t type, const void *data, size_t len)
+{
+	size_t at = NLMSG_ALIGN(r->h.nlmsg_len);
+	struct rtattr *a = (struct rtattr *)(void *)((char *)r + at);
+
+	if (at + RTA_SPACE(len) > sizeof(*r))
+		return;
+	a->rta_type = type;
+	a->rta_len = (uint16_t)RTA_LENGTH(len);
+	memcpy(RTA_DATA(a), data, len);
+	r->h.nlmsg_len = (uint32_t)(at + RTA_LENGTH(len));
+}
+
+/* 0, or the kernel's -errno. */
+static int talk(struct netlink *nl, struct request *r)
+{
+	char buf[4096] __attribute__((aligned(8)));
+	const struct nlmsghdr *h = (const struct nlmsghdr *)(void *)buf;
+	ssize_t n;
+
+	r->h.nlmsg_seq = ++nl->seq;
+	if (send(nl->fd, r, r->h.nlmsg_len, 0) < 0)
+		return -errno;
+	do
+		n = recv(nl->fd, buf, sizeof(buf), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)) || h->nlmsg_type != NLMSG_ERROR ||
+	    h->nlmsg_seq != r->h.nlmsg_seq)
+		return n < 0 ? -errno : -EPROTO;
+	return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+}
+
+static int parse_prefix(const char *text, struct prefix *ret)
+{
+	char host[INET6_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	struct prefix p = { 0 };
+
+	if (len >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	p.family = strchr(host, ':') ? AF_INET6 : AF_INET;
+	p.len = p.family == AF_INET ? 4 : 16;
+	p.bits = (uint32_t)p.len * 8;
+	if (inet_pton(p.family, host, p.bytes) != 1)
+		return -EINVAL;
+	if (slash && num_u32(slash + 1, 0, p.bits, &p.bits) < 0)
+		return -EINVAL;
+	*ret = p;
+	return 0;
+}
+
+static int bad(struct err *err, const char *what, const char *text)
+{
+	return err_set(err, EINVAL, "network: %s \"%s\" is none", what, text ? text : "");
+}
+
+int netlink_set_link(struct netlink *nl, int index, const char *name, uint32_t mtu, struct err *err)
+{
+	struct ifinfomsg i = { .ifi_index = index };
+	struct request r;
+	int rc;
+
+	if (name && (!*name || strlen(name) >= IFNAMSIZ))
+		return bad(err, "interface name", name);
+	begin(&r, RTM_NEWLINK, 0, &i, sizeof(i));
+	if (name)
+		put(&r, IFLA_IFNAME, name, strlen(name) + 1);
+	if (mtu)
+		put(&r, IFLA_MTU, &mtu, sizeof(mtu));
+	rc = talk(nl, &r);
+	return rc < 0 ? err_errno(err, -rc, "set up interface %s", name ? name : "") : 0;
+}
+
+int netlink_set_up(struct netlink *nl, int index, struct err *err)
+{
+	struct ifinfomsg i = { .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	struct request r;
+	int rc;
+
+	begin(&r, RTM_NEWLINK, 0, &i, sizeof(i));
+	rc = talk(nl, &r);
+	return rc < 0 ? err_errno(err, -rc, "set interface %d up", index) : 0;
+}
+
+int netlink_add_address(struct netlink *nl, int index, const char *address, struct err *err)
+{
+	struct prefix p;
+	struct request r;
+	int rc;
+
+	if (!address || parse_prefix(address, &p) < 0)
+		return bad(err, "address", address);
+	/* The caller has seen to it that nobody else has it. */
+	struct ifaddrmsg a = { .ifa_family = (uint8_t)p.family,
+			       .ifa_prefixlen = (uint8_t)p.bits,
+			       .ifa_flags = p.family == AF_INET6 ? IFA_F_NODAD : 0,
+			       .ifa_index = (uint32_t)index };
+
+	begin(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &a, sizeof(a));
+	put(&r, IFA_LOCAL, p.bytes, p.len);
+	put(&r, IFA_ADDRESS, p.bytes, p.len);
+	if (p.family == AF_INET && p.bits < 31) {
+		uint32_t broadcast;
+
+		memcpy(&broadcast, p.bytes, 4);
+		broadcast |= htonl(0xffffffffu >> p.bits);
+		put(&r, IFA_BROADCAST, &broadcast, 4);
+	}
+	rc = talk(nl, &r);
+	return rc < 0 ? err_errno(err, -rc, "address %s", address) : 0;
+}
+
+int netlink_add_neighbour(struct netlink *nl, int index, const char *to, const char *mac,
+			  struct err *err)
+{
+	struct prefix p;
+	struct request r;
+	uint8_t m[6];
+	int rc;
+
+	if (!to || parse_prefix(to, &p) < 0)
+		return bad(err, "neighbour", to);
+	if (!mac || sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &m[0], &m[1], &m[2], &m[3],
+			   &m[4], &m[5]) != 6)
+		return bad(err, "MAC address", mac);
+	struct ndmsg n = { .ndm_family = (uint8_t)p.family,
+			   .ndm_ifindex = index,
+			   .ndm_state = NUD_PERMANENT };
+
+	begin(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &n, sizeof(n));
+	put(&r, NDA_DST, p.bytes, p.len);
+	put(&r, NDA_LLADDR, m, sizeof(m));
+	rc = talk(nl, &r);
+	return rc < 0 ? err_errno(err, -rc, "neighbour %s", to) : 0;
+}
+
+int netlink_add_route(struct netlink *nl, const struct netlink_route *route, struct err *err)
+{
+	struct prefix to = { 0 }, via, source;
+	struct request r;
+	int rc;
+
+	if (strcmp(route->to, "default") != 0 && parse_prefix(route->to, &to) < 0)
+		return bad(err, "route", route->to);
+	if (route->via && parse_prefix(route->via, &via) < 0)
+		return bad(err, "gateway", route->via);
+	if (route->source && parse_prefix(route->source, &source) < 0)
+		return bad(err, "source address", route->source);
+	struct rtmsg m = { .rtm_family = (uint8_t)route->family,
+			   .rtm_dst_len = (uint8_t)to.bits,
+			   .rtm_table = RT_TABLE_MAIN,
+			   .rtm_protocol = RTPROT_BOOT,
+			   .rtm_scope = route->via || route->family == AF_INET6 ? RT_SCOPE_UNIVERSE :
+										  RT_SCOPE_LINK,
+			   .rtm_type = RTN_UNICAST,
+			   .rtm_flags = route->onlink ? RTNH_F_ONLINK : 0 };
+
+	begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &m, sizeof(m));
+	if (to.bits)
+		put(&r, RTA_DST, to.bytes, to.len);
+	if (route->via)
+		put(&r, RTA_GATEWAY, via.bytes, via.len);
+	if (route->source)
+		put(&r, RTA_PREFSRC, source.bytes, source.len);
+	if (route->metric)
+		put(&r, RTA_PRIORITY, &route->metric, sizeof(route->metric));
+	put(&r, RTA_OIF, &route->index, sizeof(route->index));
+	rc = talk(nl, &r);
+	return rc < 0 ? err_errno(err, -rc, "route to %s", route->to) : 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The few rtnetlink(7) requests that a guest's network needs: one message at a time, acknowledged before the
+ * next. (libnl has no static archive that would fit into the agent.)
+ */
+#ifndef MOAT_AGENT_NETLINK_H
+#define MOAT_AGENT_NETLINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct netlink {
+	int fd;
+	uint32_t seq;
+};
+
+int netlink_open(struct netlink *nl, struct err *err);
+void netlink_close(struct netlink *nl);
+
+/* name (NULL: keep), mtu (0: keep), and up. */
+int netlink_set_link(struct netlink *nl, int index, const char *name, uint32_t mtu, struct err *err);
+int netlink_set_up(struct netlink *nl, int index, struct err *err);
+/* "10.0.0.2/16", of either family. One that is there already is fine. */
+int netlink_add_address(struct netlink *nl, int index, const char *address, struct err *err);
+int netlink_add_neighbour(struct netlink *nl, int index, const char *to, const char *mac,
+			  struct err *err);
+
+struct netlink_route {
+	int index;
+	int family; /* AF_INET, AF_INET6 */
+	const char *to; /* "10.0.0.0/8" or "default" */
+	const char *via, *source; /* NULL: none */
+	uint32_t metric; /* 0: the kernel's choice */
+	int onlink;
+};
+int netlink_add_route(struct netlink *nl, const struct netlink_route *route, struct err *err);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/network.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/hotplug.h"
+#include "agent/netlink.h"
+#include "base/cleanup.h"
+#include "base/json.h"
+
+static int addresses(struct netlink *nl, int index, const json_t *list, struct err *err)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) {
+		int r = netlink_add_address(nl, index, json_string_value(v), err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int neighbours(struct netlink *nl, int index, const json_t *list, struct err *err)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) {
+		int r = netlink_add_neighbour(nl, index, js_get_str(v, "to"), js_get_str(v, "mac"),
+					      err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int interface(struct netlink *nl, const json_t *o, struct err *err)
+{
+	const char *port = js_get_str(o, "port"), *name = js_get_str(o, "name");
+	char have[IFNAMSIZ] = "";
+	int index = 0, r;
+
+	if (!port || !name)
+		return err_set(err, EINVAL, "network: an interface has a port and a name");
+	r = hotplug_wait_net(port, &index, err);
+	if (r < 0)
+		return r;
+	if_indextoname((unsigned int)index, have);
+	r = netlink_set_link(nl, index, strcmp(have, name) != 0 ? name : NULL,
+			     (uint32_t)js_get_int(o, "mtu", 0), err);
+	if (r >= 0)
+		r = netlink_set_up(nl, index, err);
+	if (r >= 0)
+		r = addresses(nl, index, json_object_get(o, "addresses"), err);
+	return r < 0 ? r : neighbours(nl, index, json_object_get(o, "neighbours"), err);
+}
+
+/* Those that lead to a gateway need the others first. */
+static int routes(struct netlink *nl, const json_t *list, bool gateways, struct err *err)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) {
+		const char *dev = js_get_str(v, "dev");
+		struct netlink_route route = {
+			.index = dev ? (int)if_nametoindex(dev) : 0,
+			.family = js_get_int(v, "family", 4) == 6 ? AF_INET6 : AF_INET,
+			.to = js_get_str(v, "to"),
+			.via = js_get_str(v, "via"),
+			.source = js_get_str(v, "source"),
+			.metric = (uint32_t)js_get_int(v, "metric", 0),
+			.onlink = js_get_bool(v, "onlink", false),
+		};
+		int r;
+
+		if (!route.to || !route.index)
+			return err_set(err, EINVAL,
+				       "network: a route has a destination and an interface");
+		if (!!route.via != gateways)
+			continue;
+		r = netlink_add_route(nl, &route, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int network_configure(const json_t *network, struct err *err)
+{
+	const json_t *list = json_object_get(network, "interfaces"), *v;
+	struct netlink nl;
+	size_t i;
+	int r;
+
+	if (json_array_size(list) == 0)
+		return 0;
+	r = netlink_open(&nl, err);
+	if (r < 0)
+		return r;
+	json_array_foreach(list, i, v) {
+		r = interface(&nl, v, err);
+		if (r < 0)
+			break;
+	}
+	if (r >= 0)
+		r = routes(&nl, json_object_get(network, "routes"), false, err);
+	if (r >= 0)
+		r = routes(&nl, json_object_get(network, "routes"), true, err);
+	netlink_close(&nl);
+	return r;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at the caller's network; what is done to it is in network_tc.c. */
+#include "libruntime/network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if_arp.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/neighbour.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "libruntime/netns.h"
+
+#define RECORDS_MAX 4096 /* addresses, routes or neighbours: more are refused rather than cut */
+
+static int nl_failed(int code, const char *what, struct err *err)
+{
+	return err_set(err, EIO, "%s: %s", what, nl_geterror(code));
+}
+
+/* Calls fn with each object of a cache of this kind until one fails. */
+static int each(struct nl_cache *cache,
+		int (*fn)(struct network *n, struct nl_object *o, struct err *err),
+		struct network *n, struct err *err)
+{
+	int r = 0;
+
+	if (nl_cache_nitems(cache) > RECORDS_MAX)
+		return err_set(err, E2BIG,
+			       "the network namespace has more than %d entries of a kind",
+			       RECORDS_MAX);
+	for (struct nl_object *o = nl_cache_get_first(cache); o && r >= 0; o = nl_cache_get_next(o))
+		r = fn(n, o, err);
+	return r;
+}
+
+static struct network_interface *by_index(struct network *n, int index)
+{
+	for (size_t i = 0; i < n->n; i++)
+		if (n->v[i].index == index)
+			return &n->v[i];
+	return NULL;
+}
+
+/* "10.0.0.2/16"; libnl leaves a full prefix out. */
+static void address_text(struct nl_addr *a, bool prefix, char *ret, size_t size)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(nl_addr_get_family(a), nl_addr_get_binary_addr(a), host, sizeof(host));
+	if (prefix)
+		snprintf(ret, size, "%s/%u", host, nl_addr_get_prefixlen(a));
+	else
+		snprintf(ret, size, "%s", host);
+}
+
+static int add_link(struct network *n, struct nl_object *o, struct err *err)
+{
+	struct rtnl_link *l = (struct rtnl_link *)o;
+	struct nl_addr *mac = rtnl_link_get_addr(l);
+	struct network_interface *i;
+
+	if ((rtnl_link_get_flags(l) & IFF_LOOPBACK) || rtnl_link_get_arptype(l) != ARPHRD_ETHER ||
+	    !mac || nl_addr_get_len(mac) != 6)
+		return 0;
+	if (n->n == NETWORK_MAX)
+		return err_set(err, E2BIG, "more than %d network interfaces", NETWORK_MAX);
+	i = &n->v[n->n++];
+	*i = (struct network_interface){ .index = rtnl_link_get_ifindex(l),
+					 .mtu = rtnl_link_get_mtu(l),
+					 .addresses = json_array(),
+					 .neighbours = json_array(),
+					 .tap = -EBADF };
+	snprintf(i->name, sizeof(i->name), "%s", rtnl_link_get_name(l));
+	nl_addr2str(mac, i->mac, sizeof(i->mac));
+	return i->addresses && i->neighbours ? 0 : err_errno(err, ENOMEM, "network");
+}
+
+static int add_address(struct network *n, struct nl_object *o, struct err *err)
+{
+	struct rtnl_addr *a = (struct rtnl_addr *)o;
+	struct network_interface *i = by_index(n, rtnl_addr_get_ifindex(a));
+	struct nl_addr *local = rtnl_addr_get_local(a);
+	char text[64];
+
+	/* The guest makes its own link-local address, from the same MAC. */
+	if (!i || !local ||
+	    (rtnl_addr_get_family(a) == AF_INET6 && rtnl_addr_get_scope(a) == RT_SCOPE_LINK))
+		return 0;
+	if (rtnl_addr_get_family(a) != AF_INET && rtnl_addr_get_family(a) != AF_INET6)
+		return 0;
+	address_text(local, false, text, sizeof(text) - 8);
+	snprintf(strchr(text, '\0'), 8, "/%d", rtnl_addr_get_prefixlen(a));
+	return json_array_append_new(i->addresses, json_string(text)) < 0 ?
+		       err_errno(err, ENOMEM, "network") :
+		       0;
+}
+
+static void set_address(json_t *o, const char *key, struct nl_addr *a)
+{
+	char text[64];
+
+	if (!a || nl_addr_iszero(a))
+		return;
+	address_text(a, false, text, sizeof(text));
+	json_object_set_new(o, key, json_string(text));
+}
+
+static int add_route(struct network *n, struct nl_object *o, struct err *err)
+{
+	struct rtnl_route *r = (struct rtnl_route *)o;
+	struct nl_addr *to = rtnl_route_get_dst(r);
+	struct rtnl_nexthop *hop = rtnl_route_nexthop_n(r, 0);
+	struct network_interface *i = hop ? by_index(n, rtnl_route_nh_get_ifindex(hop)) : NULL;
+	int family = rtnl_route_get_family(r);
+	char text[64] = "default";
+	json_t *out;
+
+	/* What the kernel made of the addresses it makes again in the guest. */
+	if (!i || rtnl_route_get_table(r) != RT_TABLE_MAIN ||
+	    rtnl_route_get_type(r) != RTN_UNICAST || rtnl_route_get_protocol(r) == RTPROT_KERNEL ||
+	    rtnl_route_get_nnexthops(r) != 1 || (family != AF_INET && family != AF_INET6))
+		return 0;
+	if (to && nl_addr_get_len(to) > 0 && nl_addr_get_prefixlen(to) > 0)
+		address_text(to, true, text, sizeof(text));
+	out = json_pack("{s:s, s:s, s:i, s:b}", "to", text, "dev", i->name, "family",
+			family == AF_INET ? 4 : 6, "onlink",
+			(int)!!(rtnl_route_nh_get_flags(hop) & RTNH_F_ONLINK));
+	if (!out)
+		return err_errno(err, ENOMEM, "network");
+	set_address(out, "via", rtnl_route_nh_get_gateway(hop));
+	set_address(out, "source", rtnl_route_get_pref_src(r));
+	if (rtnl_route_get_priority(r))
+		json_object_set_new(out, "metric", json_integer(rtnl_route_get_priority(r)));
+	json_array_append_new(n->routes, out);
+	return 0;
+}
+
+static int add_neighbour(struct network *n, struct nl_object *o, struct err *err)
+{
+	struct rtnl_neigh *g = (struct rtnl_neigh *)o;
+	struct network_interface *i = by_index(n, rtnl_neigh_get_ifindex(g));
+	struct nl_addr *to = rtnl_neigh_get_dst(g), *mac = rtnl_neigh_get_lladdr(g);
+	char text[64], mac_text[32];
+
+	(void)err;
+	if (!i || !to || !mac || nl_addr_get_len(mac) != 6 ||
+	    !(rtnl_neigh_get_state(g) & NUD_PERMANENT))
+		return 0;
+	address_text(to, false, text, sizeof(text));
+	nl_addr2str(mac, mac_text, sizeof(mac_text));
+	json_array_append_new(i->neighbours, json_pack("{s:s, s:s}", "to", text, "mac", mac_text));
+	return 0;
+}
+
+static int read_all(struct nl_sock *sk, struct network *n, struct err *err)
+{
+	struct nl_cache *links = NULL, *addrs = NULL, *routes = NULL, *neighbours = NULL;
+	int r;
+
+	if ((r = rtnl_link_alloc_cache(sk, AF_UNSPEC, &links)) < 0 ||
+	    (r = rtnl_addr_alloc_cache(sk, &addrs)) < 0 ||
+	    (r = rtnl_route_alloc_cache(sk, AF_UNSPEC, 0, &routes)) < 0 ||
+	    (r = rtnl_neigh_alloc_cache(sk, &neighbours)) < 0)
+		r = nl_failed(r, "read the network", err);
+	if (r >= 0)
+		r = each(links, add_link, n, err);
+	if (r >= 0)
+		r = each(addrs, add_address, n, err);
+	if (r >= 0)
+		r = each(routes, add_route, n, err);
+	if (r >= 0)
+		r = each(neighbours, add_neighbour, n, err);
+	if (links)
+		nl_cache_free(links);
+	if (addrs)
+		nl_cache_free(addrs);
+	if (routes)
+		nl_cache_free(routes);
+	if (neighbours)
+		nl_cache_free(neighbours);
+	return r;
+}
+
+/* One that nobody gave an address takes no part in the network. */
+static void drop_unused(struct network *n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n->n; i++) {
+		if (json_array_size(n->v[i].addresses) > 0) {
+			n->v[kept++] = n->v[i];
+			continue;
+		}
+		json_decref(n->v[i].addresses);
+		json_decref(n->v[i].neighbours);
+	}
+	n->n = kept;
+}
+
+int network_scan(const struct oci_config *c, struct network *ret, struct err *err)
+{
+	const struct oci_namespace *ns = oci_namespace_find(c, "network");
+	struct netns in = { .home = -EBADF };
+	struct network n = { 0 };
+	struct nl_sock *sk;
+	int r;
+
+	*ret = n;
+	if (!ns || !ns->path || !*ns->path)
+		return 0;
+	r = netns_enter(ns->path, &in, err);
+	if (r < 0)
+		return r;
+	n.netns = strdup(ns->path);
+	n.routes = json_array();
+	sk = nl_socket_alloc();
+	r = n.netns && n.routes && sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
+	r = r < 0 ? nl_failed(r, "read the network", err) : read_all(sk, &n, err);
+	nl_socket_free(sk);
+	netns_leave(&in);
+	if (r < 0) {
+		network_done(&n);
+		return err_wrap(err, "network namespace '%s'", ns->path);
+	}
+	drop_unused(&n);
+	*ret = n;
+	return 0;
+}
+
+json_t *network_describe(const struct network *n, size_t first)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < n->n; i++)
+		json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:O, s:O}", "device",
+						      (json_int_t)(first + i), "name", n->v[i].name,
+						      "mtu", (json_int_t)n->v[i].mtu, "addresses",
+						      n->v[i].addresses, "neighbours",
+						      n->v[i].neighbours));
+	return json_pack("{s:o, s:O?}", "interfaces", list, "routes", n->routes);
+}
+
+void network_done(struct network *n)
+{
+	for (size_t i = 0; i < n->n; i++) {
+		json_decref(n->v[i].addresses);
+		json_decref(n->v[i].neighbours);
+		fd_close(n->v[i].tap);
+	}
+	json_decref(n->routes);
+	free(n->netns);
+	*n = (struct network){ 0 };
+}
