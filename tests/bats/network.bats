@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The network that a caller has prepared: a namespace with veth pairs, as CNI plugins leave it.
+# bats file_tags=moat
+
+load helpers
+
+setup()
+{
+	begin
+	make_bundle
+	NS=moat-test-$$-$BATS_TEST_NUMBER
+	HOST=mt$BATS_TEST_NUMBER
+	ip netns add "$NS"
+	ip -n "$NS" link set lo up
+	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0] |
+		.process.capabilities |= map_values(. + ["CAP_NET_RAW", "CAP_NET_ADMIN"])' --args "/run/netns/$NS"
+}
+
+teardown()
+{
+	local bad=0
+	finish || bad=1
+	ip netns del "$NS" 2>/dev/null || true
+	return $bad
+}
+
+# veth N: eth(N-1) in the namespace, 10.99.N.2/24 and fd99:N::2/64, the host's end has .1
+veth()
+{
+	local n=$1
+	ip link add "$HOST-$n" type veth peer name "eth$((n - 1))" netns "$NS"
+	ip addr add "10.99.$n.1/24" dev "$HOST-$n"
+	ip -6 addr add "fd99:$n::1/64" dev "$HOST-$n" nodad
+	ip link set "$HOST-$n" up
+	ip -n "$NS" addr add "10.99.$n.2/24" dev "eth$((n - 1))"
+	ip -n "$NS" -6 addr add "fd99:$n::2/64" dev "eth$((n - 1))" nodad
+	ip -n "$NS" link set "eth$((n - 1))" up
+}
+
+# network_state: what must be as before
+network_state()
+{
+	ip -n "$NS" -o link | sed 's/ qlen.*//'
+	ip -n "$NS" -o addr | sed 's| tentative||'
+	ip -n "$NS" route
+	ip netns exec "$NS" tc qdisc
+}
+
+@test "network: MAC, MTU, addresses and routes are the caller's, and packets go both ways" {
+	veth 1
+	ip -n "$NS" link set eth0 mtu 1400
+	ip -n "$NS" route add default via 10.99.1.1
+	ip -n "$NS" -6 route add default via fd99:1::1
+	ip -n "$NS" route add 10.77.0.0/16 via 10.99.1.1 metric 50
+	local before mac
+	before=$(network_state)
+	mac=$(ip -n "$NS" -j link show eth0 | jq -r '.[0].address')
+	script 'cat /sys/class/net/eth0/address /sys/class/net/eth0/mtu; ip route; ip -6 route; ip addr show eth0
+		ping -c 2 -W 5 10.99.1.1 >/dev/null && echo v4; ping -c 2 -W 5 fd99:1::1 >/dev/null && echo v6
+		echo hello | nc -l -p 99'
+	background cli run --bundle "$B" "$CT" >"$T/out" 2>"$T/err"
+	within 60 grep -q '^v6' "$T/out"
+	within 20 eval 'echo hi | timeout 5 nc 10.99.1.2 99 >"$T/answer" && [ -s "$T/answer" ]'
+	reaped "$PID"
+	cat "$T/out" "$T/err"
+	is "$status $(cat "$T/answer")" "0 hello"
+	has "$(cat "$T/out")" "$mac" 1400 "default via 10.99.1.1 dev eth0" "10.77.0.0/16 via 10.99.1.1 dev eth0  metric 50" \
+		"default via fd99:1::1" "inet 10.99.1.2/24" "inet6 fd99:1::2/64" v4
+	is "$(network_state)" "$before"
+}
+
+@test "network: two interfaces" {
+	veth 1
+	veth 2
+	script 'ping -c 1 -W 5 10.99.2.1 >/dev/null && ping -c 1 -W 5 10.99.1.1 >/dev/null && ls /sys/class/net | tr "\n" " "'
+	ok run --bundle "$B" "$CT"
+	is "$output" "eth0 eth1 lo "
+}
+
+@test "network: one without a name by the kernel's pattern, and a neighbour" {
+	veth 1
+	ip -n "$NS" link set eth0 down
+	ip -n "$NS" link set eth0 name net1.pod
+	ip -n "$NS" link set net1.pod up
+	ip -n "$NS" neigh add 10.99.1.77 lladdr 02:00:00:00:00:77 dev net1.pod nud permanent
+	script 'ls /sys/class/net | tr "\n" " "; cat /proc/net/arp'
+	ok run --bundle "$B" "$CT"
+	has "$output" "lo net1.pod" "10.99.1.77" "02:00:00:00:00:77"
+}
+
+@test "network: nothing is left after kill, delete --force and failures" {
+	veth 1
+	local before
+	before=$(network_state)
+	args sleep 1000
+	ok run --detach --bundle "$B" "$CT"
+	has "$(network_state)" "qdisc ingress" moat-tap
+	ok delete --force "$CT"
+	is "$(network_state)" "$before"
+
+	ok run --detach --bundle "$B" "$CT"
+	kill -KILL "$(jq .monitor.pid "$ROOT/$CT/state.json")"
+	ok delete --force "$CT"
+	is "$(network_state)" "$before"
+
+	args /no/such/program
+	ko 1 run --bundle "$B" "$CT"
+	is "$(network_state)" "$before"
+}
+
+@test "network: the namespace goes before the container" {
+	veth 1
+	args sleep 1000
+	ok run --detach --bundle "$B" "$CT"
+	ip netns del "$NS"
+	ok exec "$CT" true
+	ok delete --force "$CT"
+}
+
+@test "network: an empty namespace, and none that a VM can have" {
+	script 'ls /sys/class/net'
+	ok run --bundle "$B" "$CT"
+	is "$output" lo
+	edit '(.linux.namespaces[] | select(.type == "network")).path = "/proc/self/ns/net"'
+	ko 1 run --bundle "$B" "$CT"
+	has "$stderr" "'/proc/self/ns/net' is the network namespace of the host"
+	edit '(.linux.namespaces[] | select(.type == "network")).path = "/run/netns/no-such"'
+	ko 1 run --bundle "$B" "$CT"
+	has "$stderr" "/run/netns/no-such"
+	[ ! -e "$ROOT/$CT" ]
+}
+
+@test "network: internetworking_model none" {
+	veth 1
+	local before
+	before=$(network_state)
+	settings '[runtime]' 'internetworking_model = "none"'
+	script 'ls /sys/class/net'
+	ok run --bundle "$B" "$CT"
+	is "$output" lo
+	is "$(network_state)" "$before"
+}
