@@ -126,7 +126,9 @@ make_bundles()
 	bundle plain '.process.args = ["sleep", "1000000"] |
 		.linux.namespaces |= map(if .type == "pid" then .path = "/proc/1/ns/pid" else . end)'
 	printf '[runtime]\nhypervisor = "fake"\n' >"$work/fake.toml"
-	printf '[hypervisor.qemu]\nmachine_type = "%s"\nkernel = "%s"\n' "${BENCH_MACHINE:-q35}" "$kernel" >"$work/moat.toml"
+	# Boots are compared; and a template that is made in the background would disturb what is measured meanwhile.
+	printf '[factory]\nenable_template = false\n[hypervisor.qemu]\nmachine_type = "%s"\nkernel = "%s"\n' \
+		"${BENCH_MACHINE:-q35}" "$kernel" >"$work/moat.toml"
 }
 
 # start RUNTIME ID [BUNDLE]: in the background. crun does not start anything on a host with both cgroup versions,
