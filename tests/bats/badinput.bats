@@ -14,7 +14,7 @@ refused()
 	is "$output" ""
 	one_error "$@"
 	[ ! -e "$T/pid" ]
-	[ -z "$(ls -A "$ROOT" 2>/dev/null)" ]
+	[ -z "$(entries "$ROOT")" ]
 }
 
 # one_error PART...: a single line on standard error, the same as an error in the log
@@ -65,7 +65,7 @@ refused_text()
 		ko 1 create --bundle "$B" "$id"
 		message "$RUNTIME create failed: invalid container ID format"
 	done
-	[ -z "$(ls -A "$ROOT" 2>/dev/null)" ]
+	[ -z "$(entries "$ROOT")" ]
 }
 
 @test "bad input: a rootfs that is not there" {
@@ -343,7 +343,7 @@ refused_text()
 	ko 1 create --bundle "$B" "$id"
 	is "$(grep -c level=error <<<"$stderr")" 1
 	has "$stderr" "moat create failed: "
-	[ -z "$(ls -A "$ROOT" 2>/dev/null)" ]
+	[ -z "$(entries "$ROOT")" ]
 	local verb
 	for verb in state start kill delete "delete --force" pause resume; do
 		# shellcheck disable=SC2086
@@ -366,7 +366,7 @@ refused_text()
 	has "$stderr" --pid-file
 	ko 1 run --detach --bundle "$B" --pid-file "$T/no/where" "$CT"
 	has "$stderr" --pid-file "$T/no/where"
-	[ -z "$(ls -A "$ROOT" 2>/dev/null)" ]
+	[ -z "$(entries "$ROOT")" ]
 	ok run --detach --bundle "$B" "$CT"
 	ko 255 exec --detach --pid-file "$T/no/where" "$CT" sleep 1008
 	has "$stderr" --pid-file "$T/no/where"

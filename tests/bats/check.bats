@@ -93,6 +93,7 @@ field()
 }
 
 @test "check: the state directory" {
+	rm -rf "$ROOT"
 	ok check -f json
 	has "$(field state-root detail)" "$ROOT is not there yet"
 	[ ! -e "$ROOT" ]

@@ -190,7 +190,7 @@ empty_cgroup()
 		ok delete --force "$CT"
 		is "$output$stderr" ""
 		within 20 nothing_new "$T/host.before" || { echo "after a kill at system call $n of $total"; return 1; }
-		[ -z "$(ls -A "$ROOT" 2>/dev/null)" ]
+		[ -z "$(entries "$ROOT")" ]
 	done
 	ok create --bundle "$B" "$CT"
 }

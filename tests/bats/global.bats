@@ -145,6 +145,7 @@ load helpers
 	local id
 	id=$(printf '%064d' 7 | tr 0 c)
 	ROOT=$T/run/containerd/runc/k8s.io-and-much-longer-than-that-so-that-no-socket-address-has-room-for-it/x
+	give_templates "$ROOT"
 	args sleep 1000
 	ok run --detach --bundle "$B" "$id"
 	ok exec "$id" cat /etc/container
@@ -153,6 +154,7 @@ load helpers
 	within 60 has_status stopped "$id"
 	ok delete "$id"
 	ROOT=$ROOT/$(printf '%0200d/%0200d/%0200d' 1 2 3)
+	give_templates "$ROOT"
 	ok run --bundle "$B" --detach "$id"
 	ok delete --force "$id"
 }
@@ -161,6 +163,7 @@ load helpers
 	cd "$T"
 	args sleep 1000
 	ROOT=some/root
+	give_templates "$ROOT"
 	ok run --detach --bundle "$B" "$CT"
 	cd /
 	ROOT=$T/some/root
@@ -171,9 +174,10 @@ load helpers
 # bats test_tags=moat
 @test "global: /run/moat is the default" {
 	# In a mount namespace whose /run is empty
-	try unshare --mount --propagation private sh -ec 'mount -t tmpfs tmpfs /run; "$1" run --bundle "$2" "$3"
-			"$1" create --bundle "$2" "$3"; ls /run/moat; stat -c %a /run/moat; "$1" delete --force "$3"; ls -A /run/moat' \
-		sh "$BIN" "$B" "$CT"
+	settings
+	try unshare --mount --propagation private sh -ec 'mount -t tmpfs tmpfs /run; "$1" --config "$4" run --bundle "$2" "$3"
+			"$1" --config "$4" create --bundle "$2" "$3"; ls /run/moat; stat -c %a /run/moat; "$1" delete --force "$3"; ls -A /run/moat' \
+		sh "$BIN" "$B" "$CT" "$T/configuration.toml"
 	[ "$status" = 0 ]
 	is "$output" "$CT
 700"
@@ -215,7 +219,7 @@ load helpers
 @test "global: an empty environment" {
 	args sleep 1000
 	# As podman: neither PATH nor HOME
-	try env -i XDG_RUNTIME_DIR= "$BIN" --root "$ROOT" run --detach --bundle "$B" "$CT"
+	try env -i XDG_RUNTIME_DIR= "$BIN" "${OPTIONS[@]}" --root "$ROOT" run --detach --bundle "$B" "$CT"
 	[ "$status" = 0 ]
 	try env -i "$BIN" --root "$ROOT" exec "$CT" sh -c 'echo $PATH'
 	[ "$status" = 0 ]
@@ -231,7 +235,7 @@ load helpers
 	(
 		trap '' PIPE HUP
 		umask 0
-		cd "$B" && LD_LIBRARY_PATH=: SECRET=x LISTEN_FDS=3 NOTIFY_SOCKET=/x try "$BIN" --root "$ROOT" run "$CT" 5</etc/passwd 6>"$T/other"
+		cd "$B" && LD_LIBRARY_PATH=: SECRET=x LISTEN_FDS=3 NOTIFY_SOCKET=/x try "$BIN" "${OPTIONS[@]}" --root "$ROOT" run "$CT" 5</etc/passwd 6>"$T/other"
 		printf '%s\n' "$output" "$stderr" >"$T/result"
 	)
 	is "$(cat "$T/result")" "HOME=/root
@@ -269,6 +273,7 @@ SigIgn:	0000000000000000
 @test "global: not root" {
 	requires setpriv
 	chmod 755 "$T" "$B"
+	rm -rf "$ROOT"
 	try setpriv --reuid 65534 --regid 65534 --clear-groups "$BIN" --root "$T/root" create --bundle "$B" "$CT"
 	[ "$status" = 1 ]
 	is "$(grep -c level=error <<<"$stderr")" 1

@@ -54,6 +54,7 @@ begin()
 	STARTED=()
 	TEST_PID=$BASHPID
 	set_options
+	give_templates "$ROOT"
 	host_things >"$T/host.before"
 }
 
@@ -69,19 +70,47 @@ finish()
 	return $bad
 }
 
-# delete_all ROOT: every container in it, and ROOT must be empty then
+# delete_all ROOT: every container in it, and then ROOT must be empty, or have the templates that it was given
 delete_all()
 {
-	local dir
-	for dir in "$1"/*; do
-		[ -e "$dir" ] || continue
-		timeout 60 "$BIN" --root "$1" delete --force "${dir##*/}" 3>&- </dev/null || echo "delete --force ${dir##*/}: failed"
-	done
-	[ ! -d "$1" ] || [ -z "$(ls -A "$1")" ] || {
-		echo "left in the state directory:"
-		ls -lAR "$1"
-		return 1
-	}
+	local id
+	while read -r id; do
+		timeout 60 "$BIN" --root "$1" delete --force "$id" 3>&- </dev/null || echo "delete --force $id: failed"
+	done < <(entries "$1")
+	[ -z "$(entries "$1")" ] && same_templates "$1" && return 0
+	echo "left in the state directory:"
+	ls -lAR "$1"
+	return 1
+}
+
+# entries ROOT: what is in a state directory, but for templates
+entries()
+{
+	[ ! -d "$1" ] || find "$1" -mindepth 1 -maxdepth 1 ! -name @templates -printf '%f\n'
+}
+
+# give_templates ROOT: what the suite has made, so that VMs start from it. The files are shared: never write into one.
+give_templates()
+{
+	[ -n "$TEMPLATES" ] || return 0
+	mkdir -p "$1"
+	chmod 700 "$1"
+	cp -al "$TEMPLATES" "$1/@templates"
+}
+
+# same_templates ROOT: no VM has found anything wrong with them, and nobody has made another. A file that tests
+# templates says TEMPLATES= in its setup().
+same_templates()
+{
+	local given
+	[ -d "$1/@templates" ] || return 0
+	given=$([ -z "$TEMPLATES" ] || files_of "$TEMPLATES")
+	is "$(files_of "$1/@templates")" "$given"
+}
+
+files_of()
+{
+	find "$1" -mindepth 1 ! -type d -printf '%i %P\n' -o -printf '%P\n' | sort
 }
 
 # make_bundle [DIR]: a bundle that runs `true`; sets B. Its files are shared with other bundles: never write into one.
@@ -121,11 +150,15 @@ bind()
 		options: (["bind"] + $ARGS.positional[2:])}]' --args -- "$@"
 }
 
-# settings LINE...: a configuration file with more in [hypervisor.qemu], for this test
+# settings LINE...: a configuration file with more in [hypervisor.qemu], for this test. Without templates: the
+# suite's is for another VM, and its own would be made in the background when the test is long over.
 settings()
 {
-	cp "$CONFIG" "$T/configuration.toml"
-	printf '%s\n' "$@" >>"$T/configuration.toml"
+	{
+		printf '[factory]\nenable_template = false\n'
+		cat "$CONFIG"
+		[ $# = 0 ] || printf '%s\n' "$@"
+	} >"$T/configuration.toml"
 	OPTIONS=(--config "$T/configuration.toml")
 }
 
@@ -135,6 +168,7 @@ shared_container()
 	export SHARED=$SUITE-shared SHARED_ROOT=$BATS_FILE_TMPDIR/root
 	T=$BATS_FILE_TMPDIR ROOT=$SHARED_ROOT
 	set_options
+	give_templates "$ROOT"
 	make_bundle
 	script "$1"
 	[ $# -lt 2 ] || edit "$2"

@@ -361,7 +361,7 @@ ok"
 		| .linux.rootfsPropagation = "shared" | .root.readonly = false'
 	script 'ls /flat/below; cat /deep/below/file; touch /deep/x 2>&1; true'
 	try unshare --mount --propagation private sh -ec 'mount -t tmpfs tmpfs "$1"; echo deep >"$1/file"; shift; exec "$@"' sh \
-		"$T/top/below" "$BIN" --root "$ROOT" run --bundle "$B" "$CT"
+		"$T/top/below" "$BIN" "${OPTIONS[@]}" --root "$ROOT" run --bundle "$B" "$CT"
 	[ "$status" = 0 ]
 	is "$output" $'deep\ntouch: /deep/x: Read-only file system'
 }

@@ -10,11 +10,12 @@ setup_suite()
 {
 	[ "$(id -u)" = 0 ] || { echo "the tests need root"; return 1; }
 	make -s -C "$TOP" BUILD="$BUILD" VARIANT=release bats-tools >/dev/null || return 1
-	export SUITE=bats$$ BASE=$BATS_SUITE_TMPDIR/base CONFIG=$BATS_SUITE_TMPDIR/configuration.toml SUITE_CGROUP=
+	export SUITE=bats$$ BASE=$BATS_SUITE_TMPDIR/base CONFIG=$BATS_SUITE_TMPDIR/configuration.toml TEMPLATES='' SUITE_CGROUP=
 	enter_cgroup
 	echo "[hypervisor.qemu]" >"$CONFIG"
 	[ -z "${MOAT_TEST_MACHINE:-}" ] || echo "machine_type = \"$MOAT_TEST_MACHINE\"" >>"$CONFIG"
 	make_base || return 1
+	make_templates || return 1
 	host_things >"$BATS_SUITE_TMPDIR/host.before"
 }
 
@@ -59,4 +60,12 @@ make_base()
 	"$BIN" spec --bundle "$BASE" || return 1
 	jq '.process.terminal = false | .process.args = ["true"]' "$BASE/config.json" >"$BASE/new" &&
 		mv "$BASE/new" "$BASE/config.json"
+}
+
+# One template for all tests. Only this machine type has any.
+make_templates()
+{
+	[ "$RUNTIME" = moat ] && [ "${MOAT_TEST_MACHINE:-q35}" = q35 ] || return 0
+	"$BIN" --config "$CONFIG" --root "$BATS_SUITE_TMPDIR/templates" template create || return 1
+	TEMPLATES=$BATS_SUITE_TMPDIR/templates/@templates
 }

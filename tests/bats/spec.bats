@@ -71,7 +71,7 @@ load helpers
 	try "$BIN" spec --bundle "$B"
 	[ "$status" = 0 ]
 	cp "$B/config.json" "$T/before"
-	in_terminal "$BIN" --root "$ROOT" run --bundle "$B" "$CT" <<<'echo $((40 + 2)) $PWD; tty; exit 7'
+	in_terminal "$BIN" "${OPTIONS[@]}" --root "$ROOT" run --bundle "$B" "$CT" <<<'echo $((40 + 2)) $PWD; tty; exit 7'
 	[ "$status" = 7 ]
 	has "$output" $'\n42 /\r\n' /dev/pts/0
 	cmp "$T/before" "$B/config.json"

@@ -133,7 +133,7 @@ after()
 @test "tty: run in the caller's terminal, whose settings come back" {
 	own
 	script 'until [ "$(stty size)" = "33 101" ]; do sleep 0.1; done; tty; exit 3'
-	in_terminal_size sh -c 'stty -a >"$1"; shift; "$@"; code=$?; stty -a >>/dev/stdout; exit $code' sh "$T/before" "$BIN" --root "$ROOT" run --bundle "$B" "$CT" <<<""
+	in_terminal_size sh -c 'stty -a >"$1"; shift; "$@"; code=$?; stty -a >>/dev/stdout; exit $code' sh "$T/before" "$BIN" "${OPTIONS[@]}" --root "$ROOT" run --bundle "$B" "$CT" <<<""
 	[ "$status" = 3 ]
 	has "$output" $'/dev/pts/0\r\n' "$(grep icanon "$T/before" | grep -o ' icanon.*')"
 }
@@ -143,7 +143,7 @@ after()
 	script 'trap "echo got; exit 8" TERM; echo ready; while :; do sleep 0.1; done'
 	mkfifo "$T/never"
 	exec 7<>"$T/never"
-	command script -qefc "echo \$\$ >${T@Q}/shell; exec ${BIN@Q} --root ${ROOT@Q} run --bundle ${B@Q} $CT" /dev/null <&7 >"$T/stdout" 2>&1 3>&- 7>&- &
+	command script -qefc "echo \$\$ >${T@Q}/shell; exec ${BIN@Q} ${OPTIONS[*]@Q} --root ${ROOT@Q} run --bundle ${B@Q} $CT" /dev/null <&7 >"$T/stdout" 2>&1 3>&- 7>&- &
 	PID=$!
 	STARTED+=("$PID")
 	within 60 grep -q ready "$T/stdout" || { cat "$T/stdout"; return 1; }
@@ -263,5 +263,5 @@ after()
 	edit '.process.terminal = false'
 	ko 1 create --bundle "$B" --console-socket "$T/nowhere.sock" "$CT"
 	message "$RUNTIME create failed: cannot use console socket if runc will not detach or allocate tty"
-	[ -z "$(ls -A "$ROOT" 2>/dev/null)" ]
+	[ -z "$(entries "$ROOT")" ]
 }
