@@ -54,13 +54,15 @@ int uevent_until(const char *what, int (*look)(void *data, struct err *err), voi
 		return err_errno(err, errno, "listen for kernel events");
 	/* Whatever comes from now on is heard, so this look and the events leave no gap. */
 	while ((r = look(data, err)) == -ENOENT) {
-		int64_t left = deadline - now_ms();
 		struct pollfd p = { .fd = events, .events = POLLIN };
+		int64_t left;
 
-		if (left <= 0)
+		if (now_ms() >= deadline)
 			return -ETIMEDOUT;
 		do {
-			if (poll(&p, 1, (int)left) <= 0)
+			/* Of what others report there may be no end. */
+			left = deadline - now_ms();
+			if (left <= 0 || poll(&p, 1, (int)left) <= 0)
 				break;
 		} while (!read_events(events, what));
 	}
