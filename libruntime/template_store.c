@@ -40,18 +40,49 @@ void template_meta_done(struct template_meta *m)
 	*m = (struct template_meta){};
 }
 
+/* Nobody but us may have put anything there. */
+static int check_owner(int fd, const char *name, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, errno, "%s", name);
+	if (st.st_uid != geteuid() || (st.st_mode & 077))
+		return err_set(err, EPERM, "%s must belong to the caller and be closed to others",
+			       name);
+	return 0;
+}
+
+static int check_file(int fd, const char *name, struct err *err)
+{
+	struct stat st;
+	int r = check_owner(fd, name, err);
+
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(err, EINVAL, "%s is not a regular file", name);
+	return 0;
+}
+
 int template_meta_load(int dirfd, struct template_meta *ret, struct err *err)
 {
 	struct js_ctx ctx = { .strict = true, .err = err };
 	struct template_meta m = {};
 	_json_ json_t *tree = NULL;
 	_free_ char *text = NULL;
+	_close_ int fd = openat(dirfd, META, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	size_t len;
 	int r;
 
-	r = io_read_file(dirfd, META, META_MAX_BYTES, &text, &len, err);
+	r = fd < 0 ? err_errno(err, errno, META) : check_file(fd, META, err);
 	if (r >= 0)
+		r = io_read_file(dirfd, META, META_MAX_BYTES, &text, &len, err);
+	if (r >= 0) {
 		r = js_parse(text, len, NULL, &tree, err);
+		if (r < 0)
+			err_wrap(err, META);
+	}
 	if (r >= 0)
 		r = js_decode(tree, fields, &m, META, &ctx);
 	if (r >= 0 && m.version != META_VERSION)
@@ -92,19 +123,6 @@ bool template_meta_current(const struct template_meta *m)
 	       same_file(m->path, m->path_id);
 }
 
-/* Nobody but us may have put anything there. */
-static int check_owner(int fd, const char *name, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, errno, "%s", name);
-	if (st.st_uid != geteuid() || (st.st_mode & 077))
-		return err_set(err, EPERM, "%s must belong to the caller and be closed to others",
-			       name);
-	return 0;
-}
-
 int template_store_open(int root_fd, bool create, struct err *err)
 {
 	_close_ int fd = -EBADF;
@@ -135,12 +153,10 @@ static int open_file(int dirfd, const char *name, uint64_t size, struct err *err
 
 	if (fd < 0)
 		return err_errno(err, errno, "%s", name);
-	r = check_owner(fd, name, err);
+	r = check_file(fd, name, err);
 	if (r < 0)
 		return r;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return err_set(err, EINVAL, "%s is not a regular file", name);
-	if ((uint64_t)st.st_size != size)
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != size)
 		return err_set(err, EINVAL, "%s has %lld bytes instead of %llu", name,
 			       (long long)st.st_size, (unsigned long long)size);
 	return take_fd(fd);
@@ -155,13 +171,17 @@ int template_store_get(int store_fd, const char *key, struct template_meta *ret,
 
 	if (dir == -ENOENT)
 		return -ENOENT;
-	r = dir < 0 ? err_errno(err, -dir, "open") : template_meta_load(dir, &m, err);
+	r = dir < 0 ? err_errno(err, -dir, "open") : check_owner(dir, "its directory", err);
+	if (r >= 0)
+		r = template_meta_load(dir, &m, err);
 	if (r >= 0)
 		r = memory = open_file(dir, "memory", (uint64_t)m.memory << 20, err);
 	if (r >= 0)
 		r = devices = open_file(dir, "devices", m.devices, err);
 	if (r < 0) {
 		err_wrap(err, "the template %.8s is damaged", key);
+		if (err)
+			err->code = EUCLEAN;
 		return -EUCLEAN;
 	}
 	*ret = m;
