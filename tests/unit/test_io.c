@@ -73,6 +73,55 @@ START_TEST(short_read_is_enodata)
 }
 END_TEST
 
+START_TEST(at_a_place)
+{
+	enum { SIZE = 300000 };
+	struct err err = { 0 };
+	char *dir = unit_mkdtemp(), *data = malloc(SIZE), *got = malloc(SIZE);
+	_free_ char *path = path_join(dir, "f");
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct rlimit lim = { 4096, RLIM_INFINITY };
+	int p[2];
+
+	for (int i = 0; i < SIZE; i++)
+		data[i] = (char)(i * 31);
+	alarm_storm();
+	ck_assert_int_eq(lseek(fd, 7, SEEK_SET), 7);
+	ck_assert_int_eq(io_write_at(fd, data, SIZE, 1000), 0);
+	ck_assert_int_eq(io_read_at(fd, got, SIZE, 1000), 0);
+	ck_assert_mem_eq(data, got, SIZE);
+	/* What was skipped is a hole; the position stays. */
+	ck_assert_int_eq(io_read_at(fd, got, 1001, 0), 0);
+	ck_assert_int_eq(got[0] | got[999], 0);
+	ck_assert_int_eq(got[1000], data[0]);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 7);
+	/* The end in the middle, at once, and beyond */
+	ck_assert_int_eq(io_read_at(fd, got, SIZE, 1001), -ENODATA);
+	ck_assert_int_eq(io_read_at(fd, got, 1, SIZE + 1000), -ENODATA);
+	ck_assert_int_eq(io_read_at(fd, got, 1, (off_t)1 << 40), -ENODATA);
+	ck_assert_int_eq(io_read_at(fd, got, 0, (off_t)1 << 40), 0);
+	ck_assert_int_eq(io_write_at(fd, data, 0, 0), 0);
+	ck_assert_int_eq(io_read_at(fd, got, 1, -1), -EINVAL);
+	ck_assert_int_eq(io_write_at(-1, data, 1, 0), -EBADF);
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	ck_assert_int_eq(io_write_at(p[1], data, 1, 0), -ESPIPE);
+	ck_assert_int_eq(io_read_at(p[0], got, 1, 0), -ESPIPE);
+	_close_ int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(io_write_at(full, data, 1, 0), -ENOSPC);
+	/* Room for a part of it */
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &lim), 0);
+	ck_assert_int_eq(io_write_at(fd, data, 4096, 1), -EFBIG);
+	free(data);
+	free(got);
+	close(p[0]);
+	close(p[1]);
+	close(fd);
+	unit_ok(path_remove_tree(AT_FDCWD, dir, &err), &err);
+	free(dir);
+}
+END_TEST
+
 /* Check would report the death by SIGPIPE. */
 START_TEST(no_sigpipe_on_sockets)
 {
@@ -310,6 +359,6 @@ START_TEST(write_string)
 }
 END_TEST
 
-UNIT_MAIN("io", whole_transfers_despite_signals, short_read_is_enodata, no_sigpipe_on_sockets,
-	  read_file, read_big_file, read_oddities, map, write_file, write_file_fails_cleanly,
-	  write_string)
+UNIT_MAIN("io", whole_transfers_despite_signals, short_read_is_enodata, at_a_place,
+	  no_sigpipe_on_sockets, read_file, read_big_file, read_oddities, map, write_file,
+	  write_file_fails_cleanly, write_string)

@@ -23,6 +23,8 @@ static const struct vm_setup sample = {
 	.virtiofs_cache = STR("auto"),
 	.virtiofsd_args = args,
 	.hostname = STR("h"),
+	.template = STR(VM_TEMPLATE_RESTORE),
+	.template_sum = STR("00ff"),
 	.memory = 256,
 	.vcpus = 2,
 	.ports = 8,
@@ -44,11 +46,31 @@ START_TEST(round_trip)
 	ck_assert_str_eq(s.virtiofsd_args[1], "b,c");
 	ck_assert_ptr_null(s.virtiofsd_args[2]);
 	ck_assert_ptr_null(s.cpu);
+	ck_assert_str_eq(s.template, "restore");
+	ck_assert_str_eq(s.template_sum, "00ff");
 	ck_assert_uint_eq(s.uid, 0x70000002);
 	ck_assert_uint_eq(s.memory, 256);
 	ck_assert(s.vsock && s.debug && !s.hugepages);
 	_json_ json_t *again = vm_setup_to_json(&s);
 	ck_assert(json_equal(tree, again));
+	vm_setup_done(&s);
+}
+END_TEST
+
+/* A VM that boots */
+START_TEST(without_a_template)
+{
+	struct vm_setup plain = sample, s;
+	struct err err = {};
+
+	plain.template = plain.template_sum = NULL;
+	_json_ json_t *tree = vm_setup_to_json(&plain);
+	unit_ok(vm_setup_from_json(tree, &s, &err), &err);
+	ck_assert_ptr_null(s.template);
+	ck_assert_ptr_null(s.template_sum);
+	vm_setup_done(&s);
+	json_object_set_new(tree, "template", json_integer(1));
+	unit_fails(vm_setup_from_json(tree, &s, &err), EINVAL, &err, "template");
 	vm_setup_done(&s);
 }
 END_TEST
@@ -73,4 +95,4 @@ START_TEST(refusals)
 }
 END_TEST
 
-UNIT_MAIN("vm_setup", round_trip, refusals)
+UNIT_MAIN("vm_setup", round_trip, without_a_template, refusals)
