@@ -197,7 +197,7 @@ static int publish(struct making *m, struct err *err)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(leftovers); i++)
 		(void)unlinkat(m->dir, leftovers[i], 0);
-	r = template_store_publish(m->store, m->key, err);
+	r = template_store_publish(m->store, m->dir, m->key, err);
 	if (r < 0)
 		return r;
 	failed_name(m->key, failed);
@@ -211,10 +211,9 @@ static void give_up(struct making *m, const struct err *why)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "%s" TEMPLATE_NEW, m->key);
-	(void)template_store_remove(m->store, name, NULL);
+	template_store_give_up(m->store, m->dir, m->key);
 	failed_name(m->key, name);
-	if (why->code != EEXIST)
+	if (why->code != EEXIST && why->code != ECANCELED)
 		(void)io_write_file(m->store, name, why->msg, strlen(why->msg), 0600, false, NULL);
 }
 

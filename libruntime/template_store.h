@@ -42,8 +42,10 @@ int template_store_get(int store_fd, const char *key, struct template_meta *ret,
 		       int *ret_devices, struct err *err);
 /* Claims a key: an empty, locked <key>.new. -EBUSY: somebody else is making it. Returns its descriptor. */
 int template_store_claim(int store_fd, const char *key, struct err *err);
-/* Gives what was claimed its name. -EEXIST: somebody was faster. */
-int template_store_publish(int store_fd, const char *key, struct err *err);
+/* Gives what was claimed its name. -EEXIST: somebody was faster; -ECANCELED: somebody has removed it meanwhile. */
+int template_store_publish(int store_fd, int claimed, const char *key, struct err *err);
+/* Removes what was claimed, and not what somebody else may have claimed since. */
+void template_store_give_up(int store_fd, int claimed, const char *key);
 /* Removes everything with that key, or the entry of that name. Those who read from it are not disturbed. */
 int template_store_remove(int store_fd, const char *name, struct err *err);
 /* Whether somebody holds the lock of <key>.new. */

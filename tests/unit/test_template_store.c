@@ -90,7 +90,7 @@ static int make(void)
 
 	unit_ok(fd, &err);
 	fill(fd);
-	unit_ok(template_store_publish(store, KEY, &err), &err);
+	unit_ok(template_store_publish(store, fd, KEY, &err), &err);
 	return fd;
 }
 
@@ -180,7 +180,7 @@ START_TEST(from_claim_to_removal)
 	ck_assert(template_store_busy(store, NEW));
 	fill(fd);
 	ck_assert_int_eq(get(&err), -ENOENT);
-	unit_ok(template_store_publish(store, KEY, &err), &err);
+	unit_ok(template_store_publish(store, fd, KEY, &err), &err);
 	close(fd);
 	list_is(KEY " ");
 	ck_assert(!template_store_busy(store, NEW));
@@ -279,17 +279,41 @@ START_TEST(publishing)
 	int first, second;
 
 	set_up();
-	unit_fails(template_store_publish(store, KEY, &err), ENOENT, &err, "publish");
 	first = make();
 	/* Somebody was faster: his stays. */
 	second = template_store_claim(store, KEY, &err);
 	unit_ok(second, &err);
 	fill(second);
-	unit_fails(template_store_publish(store, KEY, &err), EEXIST, &err, "exists already");
+	unit_fails(template_store_publish(store, second, KEY, &err), EEXIST, &err, "exists already");
 	list_is(KEY " " NEW " ");
-	/* Removed while it was being made */
+	template_store_give_up(store, second, KEY);
+	list_is(KEY " ");
+	unit_ok(get(&err), &err);
+	close(first);
+	close(second);
+	tear_down();
+}
+END_TEST
+
+/* and somebody else is at it now: neither published nor removed in his stead */
+START_TEST(removed_while_it_was_made)
+{
+	struct err err = {};
+	int first, second;
+
+	set_up();
+	first = template_store_claim(store, KEY, &err);
+	unit_ok(first, &err);
+	fill(first);
 	unit_ok(template_store_remove(store, NEW, &err), &err);
-	unit_fails(template_store_publish(store, KEY, &err), ENOENT, &err, "publish");
+	unit_fails(template_store_publish(store, first, KEY, &err), ECANCELED, &err, "was removed");
+	second = template_store_claim(store, KEY, &err);
+	unit_ok(second, &err);
+	unit_fails(template_store_publish(store, first, KEY, &err), ECANCELED, &err, "was removed");
+	template_store_give_up(store, first, KEY);
+	list_is(NEW " ");
+	fill(second);
+	unit_ok(template_store_publish(store, second, KEY, &err), &err);
 	unit_ok(get(&err), &err);
 	close(first);
 	close(second);
@@ -455,5 +479,5 @@ START_TEST(entries_that_are_none)
 END_TEST
 
 UNIT_MAIN("template_store", the_directory, from_claim_to_removal, one_maker,
-	  a_maker_that_was_killed, publishing, damage_to_files, damage_to_the_description,
-	  descriptions_that_lie, entries_that_are_none)
+	  a_maker_that_was_killed, publishing, removed_while_it_was_made, damage_to_files,
+	  damage_to_the_description, descriptions_that_lie, entries_that_are_none)
