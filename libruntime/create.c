@@ -444,12 +444,16 @@ int creation_attempt(struct creation *c, struct err *err)
 /* The VM did not come up from the template: everything but the claim and the terminal is made anew, and it boots. */
 static int attempt_cold(struct creation *c, const struct err *why, struct err *err)
 {
+	/* The next monitor makes them and wants no others. */
+	static const char *const files[] = { MONITOR_SOCKET, "monitor.log", "console.log" };
+
 	creation_stop(c);
 	c->monitor.pid = 0;
 	c->monitor.pidfd = fd_close(c->monitor.pidfd);
 	c->standin.setup = fd_close(c->standin.setup);
 	c->standin.pidfd = fd_close(c->standin.pidfd);
-	(void)unlinkat(c->dir, MONITOR_SOCKET, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		(void)unlinkat(c->dir, files[i], 0);
 	template_use_done(&c->template);
 	template_reject(c->root_fd, &c->vm, why);
 	c->template.missing = true;
