@@ -212,6 +212,8 @@ static void give_up(struct making *m, const struct err *why)
 	char name[64];
 
 	template_store_give_up(m->store, m->dir, m->key);
+	/* It is open still, and there may be room for nothing else. */
+	(void)!ftruncate(m->memory, 0);
 	failed_name(m->key, name);
 	if (why->code != EEXIST && why->code != ECANCELED)
 		(void)io_write_file(m->store, name, why->msg, strlen(why->msg), 0600, false, NULL);
