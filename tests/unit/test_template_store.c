@@ -118,7 +118,7 @@ static void list_is(const char *want)
 	_strv_ char **names = NULL;
 	struct err err = {};
 
-	unit_ok(template_store_list(store, &names, &err), &err);
+	unit_ok(path_list(store, &names, &err), &err);
 	for (size_t i = 0; names && names[i]; i++)
 		buf_printf(&b, "%s ", names[i]);
 	ck_assert_str_eq(b.data ? b.data : "", want);
