@@ -192,7 +192,9 @@ static int publish(struct making *m, struct err *err)
 	if (fstat(m->devices, &st) < 0)
 		return err_errno(err, errno, "template");
 	m->meta.devices = (uint64_t)st.st_size;
-	r = template_meta_save(m->dir, &m->meta, err);
+	r = template_store_claimed(m->store, m->dir, m->key, err);
+	if (r >= 0)
+		r = template_meta_save(m->dir, &m->meta, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(leftovers); i++)

@@ -236,13 +236,24 @@ int template_store_claim(int store_fd, const char *key, struct err *err)
 	return err_set(err, EBUSY, "the template is being made by another command");
 }
 
-int template_store_publish(int store_fd, int claimed, const char *key, struct err *err)
+int template_store_claimed(int store_fd, int claimed, const char *key, struct err *err)
 {
 	char name[64];
 
 	name_of(name, key, TEMPLATE_NEW);
 	if (!still_there(store_fd, name, claimed))
 		return err_set(err, ECANCELED, "the template was removed while it was being made");
+	return 0;
+}
+
+int template_store_publish(int store_fd, int claimed, const char *key, struct err *err)
+{
+	char name[64];
+	int r = template_store_claimed(store_fd, claimed, key, err);
+
+	if (r < 0)
+		return r;
+	name_of(name, key, TEMPLATE_NEW);
 	if (renameat(store_fd, name, store_fd, key) < 0)
 		return errno == ENOTEMPTY || errno == EEXIST ?
 			       err_set(err, EEXIST, "the template exists already") :
@@ -255,7 +266,7 @@ void template_store_give_up(int store_fd, int claimed, const char *key)
 	char name[64];
 
 	name_of(name, key, TEMPLATE_NEW);
-	if (still_there(store_fd, name, claimed))
+	if (template_store_claimed(store_fd, claimed, key, NULL) >= 0)
 		(void)template_store_remove(store_fd, name, NULL);
 }
 

@@ -42,6 +42,8 @@ int template_store_get(int store_fd, const char *key, struct template_meta *ret,
 		       int *ret_devices, struct err *err);
 /* Claims a key: an empty, locked <key>.new. -EBUSY: somebody else is making it. Returns its descriptor. */
 int template_store_claim(int store_fd, const char *key, struct err *err);
+/* -ECANCELED: somebody has removed what was claimed. */
+int template_store_claimed(int store_fd, int claimed, const char *key, struct err *err);
 /* Gives what was claimed its name. -EEXIST: somebody was faster; -ECANCELED: somebody has removed it meanwhile. */
 int template_store_publish(int store_fd, int claimed, const char *key, struct err *err);
 /* Removes what was claimed, and not what somebody else may have claimed since. */
