@@ -252,8 +252,7 @@ int container_stream_param(const struct agent *a, const json_t *params, uint32_t
 	return 0;
 }
 
-/* NULL with *err set; what the caller returns then only has to be negative. */
-static struct container *find_param(const struct agent *a, const json_t *params, struct err *err)
+struct container *container_param(const struct agent *a, const json_t *params, struct err *err)
 {
 	const char *id = server_name(params, "id", false, err);
 	struct container *c = id ? container_find(a, id) : NULL;
@@ -267,7 +266,7 @@ static struct container *find_param(const struct agent *a, const json_t *params,
 
 CONTAINER_REQUEST(container_start)
 {
-	struct container *c = find_param(a, params, err);
+	struct container *c = container_param(a, params, err);
 	int r;
 
 	if (!c)
@@ -287,7 +286,7 @@ CONTAINER_REQUEST(container_start)
 
 CONTAINER_REQUEST(container_delete)
 {
-	struct container *c = find_param(a, params, err);
+	struct container *c = container_param(a, params, err);
 
 	if (!c)
 		return -ENOENT;
@@ -301,7 +300,7 @@ CONTAINER_REQUEST(container_delete)
 static int freeze(struct agent *a, const struct pending *asked, const json_t *params, bool on,
 		  struct err *err)
 {
-	struct container *c = find_param(a, params, err);
+	struct container *c = container_param(a, params, err);
 	int r;
 
 	if (!c)
@@ -331,32 +330,4 @@ CONTAINER_REQUEST(container_pause)
 CONTAINER_REQUEST(container_resume)
 {
 	return freeze(a, asked, params, false, err);
-}
-
-static int add_pid(pid_t pid, void *data)
-{
-	return json_array_append_new(data, json_integer(pid)) < 0 ? -ENOMEM : 0;
-}
-
-CONTAINER_REQUEST(container_processes)
-{
-	struct container *c = find_param(a, params, err);
-	int r;
-
-	if (!c)
-		return -ENOENT;
-	_json_ json_t *pids = json_array();
-	r = 0;
-	if (!pids)
-		return err_errno(err, ENOMEM, "processes");
-	if (c->cgroup >= 0)
-		r = cgroup_each_pid(c->cgroup, add_pid, pids);
-	else
-		for (const struct process *p = c->processes; p; p = p->next)
-			if (p->state != PROCESS_EXITED)
-				add_pid(p->pid, pids);
-	if (r < 0)
-		return err_errno(err, -r, "processes");
-	*ret_result = json_pack("{s:O}", "pids", pids);
-	return 0;
 }

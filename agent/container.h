@@ -50,6 +50,8 @@ void container_kill_all(struct agent *a);
 /* A child of the agent was reaped: one of ours, or an orphan. */
 void container_child_reaped(struct agent *a, pid_t pid, int code, int status);
 
+/* The container that the parameter "id" of a request names; NULL with err set. */
+struct container *container_param(const struct agent *a, const json_t *params, struct err *err);
 /* The parameter "stream" of a request: a multiple of 4 that is not in use. */
 int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret,
 			   struct err *err);

@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -82,5 +83,34 @@ void rt_status_done(struct rt_status *s);
 int rt_state(const struct rt *rt, const char *id, struct rt_status *ret, struct err *err);
 /* Sorted by id; the caller frees each element and the array. A missing root directory is an empty list. */
 int rt_list(const struct rt *rt, struct rt_status **ret, size_t *ret_n, struct err *err);
+
+/* ---- ps ---- */
+
+/* Processes of the host that stand for the container's: the stand-ins of init and of each exec, by number. */
+struct rt_pids {
+	pid_t *pids;
+	size_t n;
+};
+/* The caller frees ret->pids. Of a stopped container there are none. */
+int rt_pids(const struct rt *rt, const char *id, struct rt_pids *ret, struct err *err);
+
+/* One in the guest, with the guest's numbers. Texts have no control characters; nothing of it can be trusted. */
+struct rt_process {
+	int pid, ppid, session, nice, threads;
+	uint32_t uid, tty; /* effective uid; device number, 0: none */
+	char state; /* as in proc(5) */
+	char name[64];
+	char *command; /* arguments as words; "": none */
+	uint64_t used, start; /* clock ticks: CPU time; moment after the guest's boot */
+	uint64_t vsize, rss; /* bytes; pages */
+};
+struct rt_processes {
+	struct rt_process *v;
+	size_t n;
+	uint64_t left_out; /* more than could be told */
+	uint64_t uptime, ticks; /* the guest's, in ticks; ticks a second */
+};
+int rt_processes(const struct rt *rt, const char *id, struct rt_processes *ret, struct err *err);
+void rt_processes_done(struct rt_processes *p);
 
 #endif
