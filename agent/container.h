@@ -73,6 +73,7 @@ CONTAINER_REQUEST(container_start);
 CONTAINER_REQUEST(container_delete);
 CONTAINER_REQUEST(container_pause);
 CONTAINER_REQUEST(container_resume);
+CONTAINER_REQUEST(container_update);
 CONTAINER_REQUEST(container_processes);
 CONTAINER_REQUEST(container_exec);
 CONTAINER_REQUEST(container_kill);

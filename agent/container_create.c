@@ -13,6 +13,7 @@
 #include "agent/hotplug.h"
 #include "agent/mount.h"
 #include "agent/network.h"
+#include "agent/resources.h"
 #include "agent/server.h"
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -137,6 +138,17 @@ static int limit_devices(const struct container *c, const struct oci_config *con
 	return 0;
 }
 
+static int limit_resources(const struct container *c, const struct oci_config *config,
+			   struct err *err)
+{
+	int r;
+
+	if (c->cgroup < 0)
+		return 0; /* tests only */
+	r = resources_apply(c->cgroup, config->linux_->limits, "linux.resources", err);
+	return r < 0 ? err_wrap(err, "unable to apply cgroup configuration") : 0;
+}
+
 CONTAINER_REQUEST(container_create)
 {
 	_cleanup_(creation_done) struct creation cr = { 0 };
@@ -152,6 +164,8 @@ CONTAINER_REQUEST(container_create)
 	r = container_make_cgroup(c, err);
 	if (r >= 0)
 		r = limit_devices(c, cr.config, err);
+	if (r >= 0)
+		r = limit_resources(c, cr.config, err);
 	if (r >= 0)
 		r = spawn_init(c, &cr, err);
 	if (r < 0) {

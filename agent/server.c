@@ -30,6 +30,7 @@ static const struct {
 	{ "container.pause", container_pause },
 	{ "container.resume", container_resume },
 	{ "container.processes", container_processes },
+	{ "container.update", container_update },
 	{ "process.exec", container_exec },
 	{ "process.kill", container_kill },
 	{ "process.resize", container_resize },

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "oci/resources.h"
 
 struct oci_user {
 	uint32_t uid, gid;
@@ -110,7 +111,8 @@ struct oci_linux {
 	struct oci_id_map *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
 	json_t *sysctl; /* object of strings, or NULL */
-	json_t *resources; /* object, or NULL: typed in its own section later */
+	json_t *resources; /* object, or NULL: for its devices */
+	struct oci_resources *limits; /* the rest of it: oci/resources.h; NULL: not given */
 	char *cgroups_path;
 	struct oci_namespace *namespaces;
 	size_t n_namespaces;

@@ -29,6 +29,7 @@ extern const struct js_field oci_mount_fields[];
 extern const struct js_field oci_id_map_fields[];
 extern const struct js_field oci_hooks_fields[];
 extern const struct js_field oci_linux_fields[];
+extern const struct js_field oci_resources_fields[];
 
 /* What decoding leaves as the document has it and the other modules expect cleaned; 0 or -errno. */
 int oci_mounts_normalise(struct oci_config *c, struct err *err);

@@ -40,6 +40,8 @@ const struct js_field oci_linux_fields[] = {
 	  .flags = JS_NULLABLE },
 	{ FIELD("sysctl", JS_MAP, oci_linux, sysctl), .flags = JS_NULLABLE },
 	{ TREE("resources", resources) },
+	{ OBJECT("resources", oci_linux, limits, oci_resources, oci_resources_fields),
+	  .flags = JS_NULLABLE },
 	{ FIELD("cgroupsPath", JS_STR, oci_linux, cgroups_path) },
 	{ LIST("namespaces", oci_linux, namespaces, oci_namespace, namespace_fields),
 	  .flags = JS_NULLABLE },

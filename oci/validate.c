@@ -205,12 +205,21 @@ static int check_hooks(const struct oci_config *c, struct err *err)
 	return r;
 }
 
+/* What no cgroup can be told is known before there is one. */
+static int check_resources(const struct oci_config *c, struct err *err)
+{
+	_cleanup_(oci_v2_plan_done) struct oci_v2_plan plan = { 0 };
+
+	return oci_v2_plan(c->linux_->limits, "linux.resources", &plan, err);
+}
+
 int oci_config_validate(const struct oci_config *c, struct err *err)
 {
 	/* In this order; later checks rely on what earlier ones saw. */
 	static int (*const checks[])(const struct oci_config *, struct err *) = {
-		check_version, check_process, check_namespaces, check_names,         check_mounts,
-		check_linux,   check_devices, check_hooks,      oci_sysctl_validate,
+		check_version,       check_process,   check_namespaces, check_names,
+		check_mounts,        check_linux,     check_devices,    check_hooks,
+		oci_sysctl_validate, check_resources,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

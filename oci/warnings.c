@@ -9,6 +9,9 @@
 #include "oci/config_fields.h"
 #include "oci/names.h"
 
+/* Version 1 could do these. */
+#define NO_V2 "the guest's cgroups (version 2) have nothing like it"
+
 /*
  * Fields that are known and checked but not applied yet: the issue that
  * applies one deletes its row. "[]" stands for every element of an array.
@@ -17,6 +20,7 @@ static const struct unapplied {
 	const char *path;
 	const char *member; /* only this member of it counts; NULL: all of it */
 	const char *value; /* only this string counts; NULL: anything but empty */
+	const char *never; /* why it will not be applied; NULL: it will */
 } unapplied[] = {
 	{ "process.apparmorProfile", NULL, NULL },
 	{ "process.selinuxLabel", NULL, NULL },
@@ -35,15 +39,14 @@ static const struct unapplied {
 	{ "linux.namespaces[].type", NULL, "user" },
 	{ "linux.namespaces[].type", NULL, "time" },
 	{ "linux.timeOffsets", NULL, NULL },
-	/* Rows of one path stand together, so that it is named once. */
-	{ "linux.resources", "cpu", NULL },
-	{ "linux.resources", "memory", NULL },
-	{ "linux.resources", "pids", NULL },
-	{ "linux.resources", "blockIO", NULL },
-	{ "linux.resources", "hugepageLimits", NULL },
-	{ "linux.resources", "network", NULL },
-	{ "linux.resources", "rdma", NULL },
-	{ "linux.resources", "unified", NULL },
+	{ "linux.resources", "network", NULL, NO_V2 },
+	{ "linux.resources.cpu", "realtimeRuntime", NULL, NO_V2 },
+	{ "linux.resources.cpu", "realtimePeriod", NULL, NO_V2 },
+	{ "linux.resources.memory", "kernel", NULL, NO_V2 },
+	{ "linux.resources.memory", "kernelTCP", NULL, NO_V2 },
+	{ "linux.resources.memory", "swappiness", NULL, NO_V2 },
+	{ "linux.resources.memory", "disableOOMKiller", NULL, NO_V2 },
+	{ "linux.resources.blockIO", "leafWeight", NULL, NO_V2 },
 	{ "linux.seccomp", NULL, NULL },
 	{ "linux.mountLabel", NULL, NULL },
 	{ "linux.intelRdt", NULL, NULL },
@@ -59,16 +62,22 @@ static bool is_given(const json_t *v, const char *value)
 
 	if (value)
 		return json_is_string(v) && !strcmp(json_string_value(v), value);
-	json_object_foreach((json_t *)v, key, e) {
-		/* Its unset is "absent" or -1: zero turns swapping off. */
-		if (is_given(e, NULL) || (!strcmp(key, "swappiness") && json_is_integer(e)))
+	json_object_foreach((json_t *)v, key, e)
+		if (is_given(e, NULL))
 			return true;
-	}
 	json_array_foreach(v, i, e)
 		if (is_given(e, NULL))
 			return true;
 	return json_is_true(v) || (json_is_string(v) && json_string_length(v)) ||
 	       json_integer_value(v) || json_real_value(v) < 0 || json_real_value(v) > 0;
+}
+
+static bool is_member_given(const json_t *v, const char *member)
+{
+	const json_t *e = json_object_get(v, member);
+
+	/* Its unset is "absent" or -1: zero turns swapping off. */
+	return e && (is_given(e, NULL) || (!strcmp(member, "swappiness") && json_is_integer(e)));
 }
 
 /* Follows the rest of a path below v. */
@@ -84,7 +93,7 @@ static bool is_given_at(const json_t *v, const char *path, const struct unapplie
 		v = json_object_get(v, key);
 	path += n;
 	if (!*path)
-		return is_given(u->member ? json_object_get(v, u->member) : v, u->value);
+		return u->member ? is_member_given(v, u->member) : is_given(v, u->value);
 	if (*path == '.')
 		return is_given_at(v, path + 1, u);
 	path += strlen("[]");
@@ -94,20 +103,25 @@ static bool is_given_at(const json_t *v, const char *path, const struct unapplie
 	return false;
 }
 
+static char *unapplied_text(const struct unapplied *u)
+{
+	if (u->never)
+		return str_printf("%s%s%s has no effect: %s", u->path, u->member ? "." : "",
+				  u->member ? u->member : "", u->never);
+	return u->value ? str_printf("%s \"%s\" is not applied yet", u->path, u->value) :
+			  str_printf("%s is not applied yet", u->path);
+}
+
 static void warn_unapplied(const json_t *tree, const char *prefix, oci_warn_fn warn, void *data)
 {
-	const char *last = "";
-
 	for (size_t i = 0; i < ARRAY_SIZE(unapplied); i++) {
 		const struct unapplied *u = &unapplied[i];
 		_free_ char *msg = NULL;
 
-		if (!str_has_prefix(u->path, prefix) || (!u->value && !strcmp(u->path, last)) ||
+		if (!str_has_prefix(u->path, prefix) ||
 		    !is_given_at(tree, u->path + strlen(prefix), u))
 			continue;
-		last = u->path;
-		msg = u->value ? str_printf("%s \"%s\" is not applied yet", u->path, u->value) :
-				 str_printf("%s is not applied yet", u->path);
+		msg = unapplied_text(u);
 		warn(data, msg ? msg : "out of memory");
 	}
 }

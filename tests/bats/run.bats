@@ -391,8 +391,8 @@ ok"
 # bats test_tags=moat
 @test "run: what is not applied yet is said" {
 	edit '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW"} | .hooks = {prestart: [{path: "/bin/true"}]}
-		| .linux.resources.memory = {limit: 100000000} | .process.capabilities.bounding += ["CAP_NONSENSE"]'
+		| .linux.resources.memory = {limit: 100000000, swappiness: 0} | .process.capabilities.bounding += ["CAP_NONSENSE"]'
 	ok run --bundle "$B" "$CT"
 	has "$stderr" "level=warning" "linux.seccomp is not applied yet" "hooks.prestart is not applied yet" \
-		"linux.resources is not applied yet" 'process.capabilities.bounding: unknown capability \"CAP_NONSENSE\" is ignored'
+		"linux.resources.memory.swappiness has no effect" 'process.capabilities.bounding: unknown capability \"CAP_NONSENSE\" is ignored'
 }

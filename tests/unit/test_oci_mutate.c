@@ -296,6 +296,7 @@ static void try_exact(const struct js_field *f, const struct number *n)
 	struct js_ctx ctx = { .err = &err };
 	_json_ json_t *v = text_json(text);
 
+	one[0].check = NULL; /* of the meaning, which is narrower than the type */
 	unit_ok(js_decode(v, one, out, "", &ctx), &err);
 	ck_assert_msg(read_member(f->type, out + f->offset) == n->value, "%s = %s", f->key, n->text);
 }
