@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Digits to the end of the string, nothing else. */
 static int digits(const char *s, uint64_t *ret)
@@ -77,5 +78,52 @@ int num_int(const char *s, int min, int max, int *ret)
 	if (r < 0)
 		return r;
 	*ret = (int)v;
+	return 0;
+}
+
+/* "", "b", "k", "kb", "kib" and so on, in either case: the power of 1024, or -1. */
+static int unit_power(const char *s)
+{
+	static const char letters[] = "kmgtp";
+	int power = 0;
+
+	for (int i = 0; letters[i]; i++)
+		if ((*s | 0x20) == letters[i])
+			power = i + 1;
+	if (power)
+		s++;
+	if (power && (*s | 0x20) == 'i')
+		s++;
+	if ((*s | 0x20) == 'b')
+		s++;
+	return *s ? -1 : power;
+}
+
+int num_size(const char *s, int64_t *ret)
+{
+	size_t whole = strspn(s, "0123456789"), part = 0;
+	double v = 0, place = 1;
+	int power;
+
+	if (!whole)
+		return -EINVAL;
+	if (s[whole] == '.') {
+		part = strspn(s + whole + 1, "0123456789");
+		if (!part)
+			return -EINVAL;
+	}
+	for (size_t i = 0; i < whole; i++)
+		v = v * 10 + (s[i] - '0');
+	for (size_t i = 0; i < part; i++)
+		v += (s[whole + 1 + i] - '0') * (place /= 10);
+	s += whole + (part ? part + 1 : 0);
+	power = unit_power(s + (*s == ' '));
+	if (power < 0)
+		return -EINVAL;
+	while (power--)
+		v *= 1024;
+	if (v >= 9223372036854775808.0)
+		return -ERANGE;
+	*ret = (int64_t)v;
 	return 0;
 }

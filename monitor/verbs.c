@@ -262,6 +262,17 @@ static int do_resume(struct client *c, uint32_t id, json_t *params, struct err *
 	return forward(c, id, "container.resume", k, json_incref(params), CONTAINER_RUNNING, err);
 }
 
+static int do_update(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	if (!k)
+		return -ENOENT;
+	if (k->status == CONTAINER_STOPPED)
+		return err_set(err, ESRCH, "container not running");
+	return forward(c, id, "container.update", k, json_incref(params), CONTAINER_CREATING, err);
+}
+
 static int do_processes(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	struct container *k = need_container(c, params, err);
@@ -358,7 +369,7 @@ static const struct {
 	{ "create", do_create }, { "exec", do_exec },     { "start", do_start },
 	{ "kill", do_kill },     { "pause", do_pause },   { "resume", do_resume },
 	{ "state", do_state },   { "delete", do_delete }, { "processes", do_processes },
-	{ "save", do_save },     { "adopt", do_adopt },
+	{ "update", do_update }, { "save", do_save },     { "adopt", do_adopt },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)

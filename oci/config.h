@@ -171,6 +171,9 @@ int oci_process_from_json(const json_t *tree, oci_warn_fn warn, void *data,
 void oci_process_free(struct oci_process *p);
 void oci_process_freep(struct oci_process **p);
 
+/* Warnings about a linux.resources object that stands alone. warn may be NULL. */
+void oci_warn_resources(const json_t *resources, oci_warn_fn warn, void *data);
+
 /* The namespace entry of a type, or NULL. */
 const struct oci_namespace *oci_namespace_find(const struct oci_config *c, const char *type);
 /* True if the mount is a bind mount: type "bind", or an option "bind" or "rbind". */

@@ -188,3 +188,9 @@ void oci_warn_config(const struct oci_config *c, oci_warn_fn warn, void *data)
 	if (c->process)
 		warn_process(c->process, warn, data);
 }
+
+void oci_warn_resources(const json_t *resources, oci_warn_fn warn, void *data)
+{
+	if (warn)
+		warn_unapplied(resources, "linux.resources", warn, data);
+}

@@ -81,4 +81,57 @@ START_TEST(signed_limits)
 }
 END_TEST
 
-UNIT_MAIN("num", malformed_is_einval, unsigned_limits, signed_limits)
+START_TEST(sizes)
+{
+	static const struct {
+		const char *text;
+		int64_t want; /* or -errno */
+	} cases[] = {
+		{ "0", 0 },
+		{ "32", 32 },
+		{ "32b", 32 },
+		{ "32B", 32 },
+		{ "32k", 32768 },
+		{ "32kb", 32768 },
+		{ "32KiB", 32768 },
+		{ "32 kib", 32768 },
+		{ "64m", 67108864 },
+		{ "1.5G", 1610612736 },
+		{ "0.5k", 512 },
+		{ "1T", 1099511627776 },
+		{ "2P", 2251799813685248 },
+		{ "8191P", 8191LL << 50 },
+		{ "8192P", -ERANGE },
+		{ "99999999999999999999", -ERANGE },
+		{ "", -EINVAL },
+		{ "k", -EINVAL },
+		{ "-1", -EINVAL },
+		{ "+1", -EINVAL },
+		{ " 1", -EINVAL },
+		{ "1 ", 1 },
+		{ "1  k", -EINVAL },
+		{ "1k ", -EINVAL },
+		{ "1.", -EINVAL },
+		{ ".5", -EINVAL },
+		{ "1.5.5", -EINVAL },
+		{ "1kk", -EINVAL },
+		{ "1i", -EINVAL },
+		{ "1ib", -EINVAL },
+		{ "1x", -EINVAL },
+		{ "1bb", -EINVAL },
+		{ "0x10", -EINVAL },
+		{ "1e3", -EINVAL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t v = -7;
+		int r = num_size(cases[i].text, &v);
+
+		ck_assert_msg((r < 0 ? r : v) == cases[i].want, "\"%s\": %d, %lld", cases[i].text,
+			      r, (long long)v);
+		ck_assert(r == 0 || v == -7);
+	}
+}
+END_TEST
+
+UNIT_MAIN("num", malformed_is_einval, unsigned_limits, signed_limits, sizes)
