@@ -26,7 +26,7 @@ commands()
 # help_options [COMMAND]: what its --help shows, with dashes, one a line
 help_options()
 {
-	"$B/moat" "$@" --help | sed -n '/OPTIONS:$/,$p' | sed -n 's/^   \(--[a-z-]*\)\( [^ ,]*\)\{0,1\},\{0,1\}\( -[a-zA-Z]\)\{0,1\}  .*/\1\3/p' |
+	"$B/moat" "$@" --help | sed -n '/OPTIONS:$/,$p' | sed -n 's/^   \(--[a-z0-9-]*\)\( [^ ,]*\)\{0,1\},\{0,1\}\( -[a-zA-Z]\)\{0,1\}  .*/\1\3/p' |
 		tr ' ' '\n'
 }
 
