@@ -75,6 +75,7 @@ CONTAINER_REQUEST(container_pause);
 CONTAINER_REQUEST(container_resume);
 CONTAINER_REQUEST(container_update);
 CONTAINER_REQUEST(container_processes);
+CONTAINER_REQUEST(container_stats);
 CONTAINER_REQUEST(container_exec);
 CONTAINER_REQUEST(container_kill);
 CONTAINER_REQUEST(container_resize);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests that only look: container.processes. */
+/* Requests that only look: container.processes and container.stats. */
 #include <errno.h>
 
 #include "agent/cgroup.h"
 #include "agent/container.h"
 #include "agent/ps.h"
 #include "agent/server.h"
+#include "agent/stats.h"
 #include "agent/trim.h"
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -70,4 +71,18 @@ CONTAINER_REQUEST(container_processes)
 		return r;
 	*ret_result = json_pack("{s:O}", "pids", pids);
 	return 0;
+}
+
+CONTAINER_REQUEST(container_stats)
+{
+	struct container *c = container_param(a, params, err);
+	json_t *files;
+
+	if (!c)
+		return -ENOENT;
+	if (c->cgroup < 0)
+		return err_set(err, ENOTSUP, "there are no control groups");
+	files = stats_read(c->cgroup);
+	return files ? answer(a, asked, json_pack("{s:o}", "files", files)) :
+		       err_errno(err, ENOMEM, "stats");
 }

@@ -31,6 +31,7 @@ static const struct {
 	{ "container.resume", container_resume },
 	{ "container.processes", container_processes },
 	{ "container.update", container_update },
+	{ "container.stats", container_stats },
 	{ "process.exec", container_exec },
 	{ "process.kill", container_kill },
 	{ "process.resize", container_resize },

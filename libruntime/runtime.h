@@ -115,4 +115,15 @@ struct rt_processes {
 int rt_processes(const struct rt *rt, const char *id, struct rt_processes *ret, struct err *err);
 void rt_processes_done(struct rt_processes *p);
 
+/* ---- events ---- */
+
+struct rt_events {
+	int64_t interval_ms; /* between two stats; 0: one, and that is all */
+	/* A JSON object for each, as runc prints it. A negative return ends it. */
+	int (*on_event)(void *data, const json_t *event, struct err *err);
+	void *data;
+};
+/* Returns when the container has ended. */
+int rt_events(const struct rt *rt, const char *id, const struct rt_events *args, struct err *err);
+
 #endif

@@ -163,6 +163,8 @@ static int on_event(struct agent *a, const struct wire_frame *f, struct err *err
 			log_info("agent: %.512s", text);
 		return 0;
 	}
+	if (strcmp(name, "oom") == 0)
+		return container_on_oom(a->m, event, err);
 	return 0; /* events of a newer agent */
 }
 

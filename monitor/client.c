@@ -17,6 +17,8 @@
 #include "monitor/vm.h"
 #include "wire/message.h"
 
+#define WATCH_QUEUE_MAX 65536 /* bytes; a guest makes as many events as it likes */
+
 static void client_free(struct client *c)
 {
 	struct client **cp;
@@ -28,6 +30,7 @@ static void client_free(struct client *c)
 			break;
 		}
 	wire_conn_free(c->conn);
+	free(c->watching);
 	free(c);
 }
 
@@ -200,4 +203,30 @@ void client_let_go(struct client *c)
 	c->leaving = true;
 	if (wire_conn_queued(c->conn) == 0)
 		client_free(c);
+}
+
+static bool watches(const struct client *c, const char *id)
+{
+	return c->watching && !c->leaving && strcmp(c->watching, id) == 0;
+}
+
+void clients_event(struct monitor *m, const char *id, json_t *event)
+{
+	_json_ json_t *owned = event;
+	struct client *c;
+
+	for (c = m->clients; c && owned; c = c->next)
+		if (watches(c, id) && wire_conn_queued(c->conn) < WATCH_QUEUE_MAX)
+			wire_send_event(c->conn, owned);
+}
+
+void clients_ended(struct monitor *m, const char *id)
+{
+	struct client *c, *next;
+
+	for (c = m->clients; c; c = next) {
+		next = c->next;
+		if (watches(c, id))
+			client_let_go(c);
+	}
 }

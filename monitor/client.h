@@ -13,6 +13,7 @@ struct client {
 	struct wire_conn *conn;
 	struct process *process; /* of an attached stand-in */
 	bool creator; /* the connection that made this monitor */
+	char *watching; /* id of the container whose events it wants; NULL: none */
 	bool leaving; /* close when everything is sent */
 };
 
@@ -28,6 +29,10 @@ void client_error(struct client *c, uint32_t id, const struct err *err);
 void client_event(struct client *c, json_t *event); /* taken */
 int client_frame(struct client *c, enum wire_type type, uint32_t id, const void *payload,
 		 size_t len);
+/* An event of a container (taken) to those that asked for its events; who reads nothing loses some. */
+void clients_event(struct monitor *m, const char *id, json_t *event);
+/* The container has ended: they are let go. */
+void clients_ended(struct monitor *m, const char *id);
 /* Detaches a stand-in from its process and closes its connection after the last byte. */
 void client_let_go(struct client *c);
 

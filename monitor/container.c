@@ -303,6 +303,7 @@ void containers_vm_ended(struct monitor *m, const struct err *err)
 		}
 		if (c->status != CONTAINER_CREATING)
 			c->status = CONTAINER_STOPPED;
+		clients_ended(m, c->id);
 	}
 }
 
@@ -433,9 +434,22 @@ int container_on_exit(struct monitor *m, json_t *event, struct err *err)
 	}
 	if (!*p->exec) {
 		c->status = CONTAINER_STOPPED;
+		clients_ended(m, c->id);
 		if (!any_alive(m) && !m->setup.keep)
 			vm_end(m);
 	}
 	process_release(p);
+	return 0;
+}
+
+int container_on_oom(struct monitor *m, json_t *event, struct err *err)
+{
+	const char *id = js_get_str(event, "id");
+	struct container *c = id ? container_find(m, id) : NULL;
+
+	if (!c)
+		return err_set(err, EPROTO, "oom of a container that does not exist");
+	log_info("container %s: out of memory", c->id);
+	clients_event(m, c->id, json_pack("{s:s, s:s}", "event", "oom", "id", c->id));
 	return 0;
 }

@@ -81,6 +81,9 @@ int process_request(struct process *p, const char *method, json_t *params);
 /* SIGKILL: if the guest does not report the end in time, the VM is ended. */
 void process_expect_death(struct process *p);
 
+/* The agent's `oom` event. */
+int container_on_oom(struct monitor *m, json_t *event, struct err *err);
+
 /* The agent's `exit` event. */
 int container_on_exit(struct monitor *m, json_t *event, struct err *err);
 

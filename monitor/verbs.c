@@ -273,6 +273,31 @@ static int do_update(struct client *c, uint32_t id, json_t *params, struct err *
 	return forward(c, id, "container.update", k, json_incref(params), CONTAINER_CREATING, err);
 }
 
+static int do_stats(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	if (!k)
+		return -ENOENT;
+	return forward(c, id, "container.stats", k, json_incref(params), CONTAINER_CREATING, err);
+}
+
+/* From now on the connection gets the container's events; it is closed when the container has ended. */
+static int do_events(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	(void)id;
+	if (!k)
+		return -ENOENT;
+	if (k->status == CONTAINER_STOPPED)
+		return err_set(err, ESRCH, "container with id %s is not running", k->id);
+	if (c->process || c->watching)
+		return err_set(err, EPROTO, "the connection is in use");
+	c->watching = strdup(k->id);
+	return c->watching ? DONE : err_errno(err, ENOMEM, "events");
+}
+
 static int do_processes(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	struct container *k = need_container(c, params, err);
@@ -369,7 +394,8 @@ static const struct {
 	{ "create", do_create }, { "exec", do_exec },     { "start", do_start },
 	{ "kill", do_kill },     { "pause", do_pause },   { "resume", do_resume },
 	{ "state", do_state },   { "delete", do_delete }, { "processes", do_processes },
-	{ "update", do_update }, { "save", do_save },     { "adopt", do_adopt },
+	{ "update", do_update }, { "stats", do_stats },   { "events", do_events },
+	{ "save", do_save },     { "adopt", do_adopt },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)
