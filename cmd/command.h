@@ -57,7 +57,7 @@ void help_program(void);
 void help_command(const struct command *c);
 
 extern const struct command cmd_check, cmd_completion, cmd_create, cmd_delete, cmd_doc, cmd_events,
-	cmd_exec, cmd_help, cmd_kill, cmd_list, cmd_pause, cmd_ps, cmd_resume, cmd_run, cmd_spec,
-	cmd_start, cmd_state, cmd_template, cmd_update;
+	cmd_exec, cmd_features, cmd_help, cmd_kill, cmd_list, cmd_pause, cmd_ps, cmd_resume,
+	cmd_run, cmd_spec, cmd_start, cmd_state, cmd_template, cmd_update;
 
 #endif

@@ -37,5 +37,7 @@ int oci_mounts_normalise(struct oci_config *c, struct err *err);
 /* Warnings: what is known but not applied, what is ignored and what is taken otherwise than written. warn may be NULL. */
 void oci_warn_config(const struct oci_config *c, oci_warn_fn warn, void *data);
 void oci_warn_process(const json_t *tree, const struct oci_process *p, oci_warn_fn warn, void *data);
+/* False for what warnings.c knows as not applied (yet). value: of a row for one value only, else NULL. */
+bool oci_is_applied(const char *path, const char *value);
 
 #endif

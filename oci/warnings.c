@@ -194,3 +194,15 @@ void oci_warn_resources(const json_t *resources, oci_warn_fn warn, void *data)
 	if (warn)
 		warn_unapplied(resources, "linux.resources", warn, data);
 }
+
+bool oci_is_applied(const char *path, const char *value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unapplied); i++) {
+		const struct unapplied *u = &unapplied[i];
+
+		if (!strcmp(u->path, path) && !u->member &&
+		    (!u->value || (value && !strcmp(u->value, value))))
+			return false;
+	}
+	return true;
+}
