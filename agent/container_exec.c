@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests about processes: process.exec, process.kill, process.resize. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -11,21 +12,46 @@
 #include "agent/tty.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "oci/config.h"
 
+/* The parameter "cgroup": a group below the container's, which must exist. 0 without one, or a descriptor in *ret. */
+static int open_cgroup(const struct container *c, const json_t *params, int *ret, struct err *err)
+{
+	const json_t *v = json_object_get(params, "cgroup");
+	const char *path = json_string_value(v);
+	int fd;
+
+	if (!v)
+		return 0;
+	if (!path)
+		return err_set(err, EINVAL, "cgroup: a string is required");
+	if (c->cgroup < 0)
+		return err_set(err, ENOTSUP, "there are no control groups");
+	/* ".." and symlinks lead nowhere but below it. */
+	fd = path_open_in(c->cgroup, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return err_errno(err, -fd,
+				 "unable to start container process: cgroup %s of the container",
+				 path);
+	*ret = fd;
+	return 0;
+}
+
 /*
- * Where the process is born. A container that has groups of its own may not
+ * Where the process is born: the group that was asked for, or else the container's. A container that has groups of its own may not
  * have processes in the one above them; then it is the group of its init.
  */
-static int spawn_exec(struct container *c, const char *exec, uint32_t stream,
+static int spawn_exec(struct container *c, const char *exec, uint32_t stream, int asked_group,
 		      const struct oci_process *process, struct process **ret, struct err *err)
 {
 	struct child ch = { .process = process,
 			    .namespaces = c->namespaces,
 			    .init_pidfd = c->init->pidfd };
-	int r = process_spawn(c->agent, c, exec, stream, &ch, child_exec, 0, c->cgroup, ret, err);
+	int r = process_spawn(c->agent, c, exec, stream, &ch, child_exec, 0,
+			      asked_group >= 0 ? asked_group : c->cgroup, ret, err);
 
-	if (r != -EBUSY)
+	if (r != -EBUSY || asked_group >= 0)
 		return r;
 	_close_ int group = cgroup_of_process(c->agent->proc_fd, c->init->pid, c->cgroup,
 					      c->cgroup_name);
@@ -42,11 +68,11 @@ static struct process *find_process(const struct container *c, const char *exec)
 	return NULL;
 }
 
-static int check_can_exec(const struct container *c, struct err *err)
+static int check_can_exec(const struct container *c, const json_t *params, struct err *err)
 {
 	if (c->state == CONTAINER_STOPPED || c->deleting)
 		return err_set(err, ESRCH, "cannot exec in a stopped container");
-	if (c->paused)
+	if (c->paused && !js_get_bool(params, "ignore_paused", false))
 		return err_set(err, EBUSY,
 			       "cannot exec in a paused container (use --ignore-paused to override)");
 	if (c->state == CONTAINER_CREATING)
@@ -61,6 +87,7 @@ CONTAINER_REQUEST(container_exec)
 	const char *exec = id ? server_name(params, "exec", false, err) : NULL;
 	struct container *c = exec ? container_find(a, id) : NULL;
 	const json_t *given = json_object_get(params, "process");
+	_close_ int group = -EBADF;
 	struct process *p;
 	uint32_t stream;
 	int r;
@@ -69,7 +96,7 @@ CONTAINER_REQUEST(container_exec)
 		return -EINVAL;
 	if (!c)
 		return err_set(err, ENOENT, "container does not exist");
-	if ((r = check_can_exec(c, err)) < 0 ||
+	if ((r = check_can_exec(c, params, err)) < 0 ||
 	    (r = container_stream_param(a, params, &stream, err)) < 0)
 		return r;
 	if (find_process(c, exec))
@@ -78,7 +105,9 @@ CONTAINER_REQUEST(container_exec)
 		return err_set(err, EINVAL, "process: an object is required");
 	r = oci_process_from_json(given, NULL, NULL, &process, err);
 	if (r >= 0)
-		r = spawn_exec(c, exec, stream, process, &p, err);
+		r = open_cgroup(c, params, &group, err);
+	if (r >= 0)
+		r = spawn_exec(c, exec, stream, group, process, &p, err);
 	if (r < 0)
 		return r;
 	p->asked = *asked;

@@ -35,6 +35,7 @@ struct command {
 	int min_args, max_args; /* max_args < 0: any number */
 	int failure; /* exit code of an error; 0: 1 */
 	bool hidden;
+	bool any_options; /* options are not parsed: run() gets all words */
 	/* Returns the exit code, or a negative errno with err set. */
 	int (*run)(const struct rt *rt, char **args, struct err *err);
 };
@@ -56,8 +57,8 @@ int print_dry_run(const struct rt *rt, const struct rt_create *args, struct err 
 void help_program(void);
 void help_command(const struct command *c);
 
-extern const struct command cmd_check, cmd_completion, cmd_create, cmd_delete, cmd_doc, cmd_events,
-	cmd_exec, cmd_features, cmd_help, cmd_kill, cmd_list, cmd_pause, cmd_ps, cmd_resume,
-	cmd_run, cmd_spec, cmd_start, cmd_state, cmd_template, cmd_update;
+extern const struct command cmd_check, cmd_checkpoint, cmd_completion, cmd_create, cmd_delete,
+	cmd_doc, cmd_events, cmd_exec, cmd_features, cmd_help, cmd_kill, cmd_list, cmd_pause, cmd_ps,
+	cmd_restore, cmd_resume, cmd_run, cmd_spec, cmd_start, cmd_state, cmd_template, cmd_update;
 
 #endif

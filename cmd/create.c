@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cmd/command.h"
+#include "cmd/inherited.h"
 
 static struct {
 	const char *bundle, *pid_file, *console_socket;
@@ -22,7 +23,7 @@ static const struct option_row options[] = {
 	{ "no-new-keyring", 0, OPT_FLAG, &opt.no_new_keyring, NULL,
 	  "accepted: keyrings are the guest's" },
 	{ "preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N",
-	  "additional descriptors for the container (not supported yet)" },
+	  "additional descriptors: none can be passed into a VM, so only 0 is accepted" },
 	{},
 };
 
@@ -35,10 +36,11 @@ static int run(const struct rt *rt, char **args, struct err *err)
 		.console_socket = opt.console_socket,
 		.detach = true,
 		.console_fd = -EBADF,
-		.preserve_fds = opt.preserve_fds,
 	};
-	int r = opt.dry_run ? print_dry_run(rt, &a, err) : rt_create(rt, &a, NULL, err);
+	int r = inherited_check(opt.preserve_fds, err);
 
+	if (r >= 0)
+		r = opt.dry_run ? print_dry_run(rt, &a, err) : rt_create(rt, &a, NULL, err);
 	return r < 0 ? err_wrap(err, PROGRAM " create failed") : 0;
 }
 

@@ -9,29 +9,36 @@
 #include "base/str.h"
 #include "cmd/command.h"
 #include "cmd/foreground.h"
+#include "cmd/inherited.h"
 
 #define PROCESS_MAX_BYTES ((size_t)16 << 20)
 
 static struct {
 	const char *process, *cwd, *user, *pid_file, *console_socket, *apparmor, *label;
-	char **env, **gids, **caps;
-	bool tty, detach, no_new_privs;
+	char **env, **gids, **caps, **cgroups;
+	bool tty, detach, no_new_privs, ignore_paused;
 	unsigned int preserve_fds;
 } opt;
 
 static const struct option_row options[] = {
 	{ "additional-gids", 'g', OPT_LIST, &opt.gids, "GID", "additional group" },
+	{ "apparmor", 0, OPT_STR, &opt.apparmor, "PROFILE", "AppArmor profile" },
 	{ "cap", 'c', OPT_LIST, &opt.caps, "NAME", "add a capability to the container's" },
+	{ "cgroup", 0, OPT_LIST, &opt.cgroups, "PATH",
+	  "existing cgroup below the container's to run in" },
 	{ "console-socket", 0, OPT_STR, &opt.console_socket, "PATH",
 	  "socket that receives the master end of the terminal" },
 	{ "cwd", 0, OPT_STR, &opt.cwd, "DIR", "working directory (default: the container's)" },
 	{ "detach", 'd', OPT_FLAG, &opt.detach, NULL, "return when the process runs" },
 	{ "env", 'e', OPT_LIST, &opt.env, "NAME=VALUE", "set an environment variable" },
+	{ "ignore-paused", 0, OPT_FLAG, &opt.ignore_paused, NULL,
+	  "also in a paused container: the process runs when that is resumed" },
 	{ "no-new-privs", 0, OPT_FLAG, &opt.no_new_privs, NULL, "set no_new_privs for the process" },
 	{ "pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to" },
 	{ "preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N",
-	  "additional descriptors for the process (not supported yet)" },
+	  "additional descriptors: none can be passed into a VM, so only 0 is accepted" },
 	{ "process", 'p', OPT_STR, &opt.process, "FILE", "OCI process object (process.json)" },
+	{ "process-label", 0, OPT_STR, &opt.label, "LABEL", "SELinux label" },
 	{ "tty", 't', OPT_FLAG, &opt.tty, NULL, "give the process a terminal" },
 	{ "user", 'u', OPT_STR, &opt.user, "UID[:GID]", "user and group" },
 	{},
@@ -53,9 +60,7 @@ static int check(char **args, struct err *err)
 {
 	if (!opt.process && !*args)
 		return err_set(err, EINVAL, "process args cannot be empty");
-	if (opt.preserve_fds)
-		return err_set(err, ENOTSUP, "--preserve-fds is not supported yet");
-	return 0;
+	return inherited_check(opt.preserve_fds, err);
 }
 
 static int start(const struct rt *rt, char **args, struct terminal *t, json_t *process, pid_t *pid,
@@ -73,7 +78,11 @@ static int start(const struct rt *rt, char **args, struct terminal *t, json_t *p
 		.tty = opt.tty ? 1 :
 		       process ? -1 :
 				 0,
+		.apparmor = opt.apparmor,
+		.label = opt.label,
+		.cgroups = opt.cgroups,
 		.no_new_privs = opt.no_new_privs,
+		.ignore_paused = opt.ignore_paused,
 		.pid_file = opt.pid_file,
 		.console_socket = opt.console_socket,
 		.detach = opt.detach,

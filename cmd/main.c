@@ -118,7 +118,7 @@ static int run_command(const struct command *c, char **argv)
 	bool help = false;
 	int r;
 
-	r = options_parse(c->options, &argv, &help, &err);
+	r = c->any_options ? 0 : options_parse(c->options, &argv, &help, &err);
 	if (help) {
 		help_command(c);
 		return 0;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/foreground.h"
+#include "cmd/inherited.h"
 
 static struct {
 	const char *bundle, *pid_file, *console_socket;
@@ -30,7 +31,7 @@ static const struct option_row options[] = {
 	{ "no-new-keyring", 0, OPT_FLAG, &opt.no_new_keyring, NULL,
 	  "accepted: keyrings are the guest's" },
 	{ "preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N",
-	  "additional descriptors for the container (not supported yet)" },
+	  "additional descriptors: none can be passed into a VM, so only 0 is accepted" },
 	{},
 };
 
@@ -44,7 +45,6 @@ static int create_and_start(const struct rt *rt, const char *id, struct terminal
 		.console_socket = opt.console_socket,
 		.detach = opt.detach,
 		.console_fd = t->slave,
-		.preserve_fds = opt.preserve_fds,
 	};
 	int r = rt_create(rt, &a, pid, err);
 
@@ -86,7 +86,9 @@ static int run(const struct rt *rt, char **args, struct err *err)
 		r = print_dry_run(rt, &a, err);
 		return r < 0 ? err_wrap(err, PROGRAM " run failed") : r;
 	}
-	r = rt_wants_terminal(opt.bundle, &terminal, err);
+	r = inherited_check(opt.preserve_fds, err);
+	if (r >= 0)
+		r = rt_wants_terminal(opt.bundle, &terminal, err);
 	if (r >= 0 && terminal && !opt.detach)
 		r = terminal_open(&t, err);
 	if (r >= 0 && opt.detach)

@@ -202,8 +202,6 @@ int creation_check(struct creation *c, struct err *err)
 	if (a->console_socket && (!c->config->process->terminal || !a->detach))
 		return err_set(err, EINVAL,
 			       "cannot use console socket if runc will not detach or allocate tty");
-	if (a->preserve_fds)
-		return err_set(err, ENOTSUP, "--preserve-fds is not supported yet");
 	r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
 	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);

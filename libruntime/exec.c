@@ -164,6 +164,10 @@ static int make_process(const struct rt_exec *a, int dir, json_t **ret, struct e
 		return r;
 	add_caps(p, a->caps);
 	json_object_set_new(p, "terminal", json_boolean(a->tty == 1));
+	if (a->apparmor)
+		json_object_set_new(p, "apparmorProfile", json_string(a->apparmor));
+	if (a->label)
+		json_object_set_new(p, "selinuxLabel", json_string(a->label));
 	if (a->no_new_privs)
 		json_object_set_new(p, "noNewPrivileges", json_true());
 	*ret = take_ptr(p);
@@ -182,16 +186,52 @@ static void exec_name(char name[33])
 		snprintf(name + 2 * i, 3, "%02x", raw[i]);
 }
 
-static int check_status(const struct container *c, struct err *err)
+static int check_status(const struct rt_exec *a, const struct container *c, struct err *err)
 {
 	if (c->status == STATUS_STOPPED)
 		return err_set(err, ESRCH, "cannot exec in a stopped container");
-	if (c->status == STATUS_PAUSED)
+	if (c->status == STATUS_PAUSED && !a->ignore_paused)
 		return err_set(err, EBUSY,
 			       "cannot exec in a paused container (use --ignore-paused to override)");
 	if (c->status == STATUS_CREATING)
 		return err_set(err, EBUSY, "cannot exec in a container that is still being created");
 	return 0;
+}
+
+/* As runc reads them. *ret: the one group that a hierarchy of version 2 can have, NULL for the container's own. */
+static int check_cgroups(char *const *groups, const char **ret, struct err *err)
+{
+	char *const *g;
+
+	*ret = NULL;
+	for (g = groups; g && *g; g++) {
+		const char *colon = strchr(*g, ':');
+
+		if (colon && strchr(colon + 1, ':'))
+			return err_set(err, EINVAL, "invalid --cgroup argument: %s", *g);
+		if (!colon && groups[1])
+			return err_set(
+				err, EINVAL,
+				"invalid --cgroup argument: %s (missing <controller>: prefix)", *g);
+		if (colon)
+			return err_set(
+				err, EINVAL,
+				"unknown controller %.*s in SubCgroupPaths (the guest's cgroups are of version 2)",
+				(int)(colon - *g), *g);
+		*ret = *g;
+	}
+	return 0;
+}
+
+static json_t *exec_params(const struct rt_exec *a, const char *name, json_t *process,
+			   const char *cgroup)
+{
+	json_t *params = json_pack("{s:s, s:O, s:b}", "exec", name, "process", process,
+				   "ignore_paused", (int)a->ignore_paused);
+
+	if (params && cgroup)
+		json_object_set_new(params, "cgroup", json_string(cgroup));
+	return params;
 }
 
 static int check_terminal(const struct rt_exec *a, bool terminal, struct err *err)
@@ -223,10 +263,13 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree,
 	_close_ int join = -EBADF, slave = -EBADF;
 	_cleanup_(moat_paths_done) struct moat_paths paths = {};
 	struct standin_start start;
+	const char *cgroup;
 	char name[33];
 	int r;
 
-	r = moat_paths(&paths, err);
+	r = check_cgroups(a->cgroups, &cgroup, err);
+	if (r >= 0)
+		r = moat_paths(&paths, err);
 	if (r >= 0)
 		r = open_console(a, p, &slave, err);
 	if (r < 0)
@@ -252,9 +295,8 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree,
 	if (r >= 0)
 		r = standin_setup(&start, standin, err);
 	if (r >= 0)
-		r = container_request(c, "exec",
-				      json_pack("{s:s, s:O}", "exec", name, "process", tree),
-				      EXEC_MS, NULL, err);
+		r = container_request(c, "exec", exec_params(a, name, tree, cgroup), EXEC_MS, NULL,
+				      err);
 	if (r >= 0)
 		r = standin_go(standin, err);
 	if (r >= 0 && a->pid_file)
@@ -273,7 +315,7 @@ static int rt_exec_(const struct rt *rt, const struct rt_exec *a, pid_t *ret_pid
 	/* No lock: any number of execs run at a time, and a waiting one must not hold up a kill. */
 	r = container_open(rt, a->id, false, &c, err);
 	if (r >= 0)
-		r = check_status(&c, err);
+		r = check_status(a, &c, err);
 	if (r >= 0)
 		r = make_process(a, c.dir, &tree, err);
 	if (r >= 0 && a->tty >= 0 && a->process && a->tty)

@@ -34,7 +34,6 @@ struct rt_create {
 	const char *console_socket; /* NULL: none */
 	bool detach; /* the caller does not wait: a terminal needs a console socket */
 	int console_fd; /* slave of a pty that the caller relays, -EBADF: none */
-	unsigned int preserve_fds; /* additional descriptors from 3 on: refused unless 0, for now */
 };
 
 /* After success the container's process waits. *ret_pid (may be NULL) is its stand-in, a child of this process. */
@@ -65,14 +64,20 @@ struct rt_exec {
 	char *const *additional_gids; /* numbers */
 	char *const *caps; /* added to all sets but inheritable and ambient */
 	int tty; /* 0 no, 1 yes, -1 as process says */
-	bool no_new_privs;
+	const char *apparmor, *label; /* profile and SELinux label; NULL: the container's */
+	char *const *cgroups; /* groups below the container's, "[CONTROLLER,...:]PATH": see rt_exec() */
+	bool no_new_privs, ignore_paused;
 	const char *pid_file;
 	const char *console_socket;
 	bool detach;
 	int console_fd; /* as in rt_create */
 };
 
-/* After success the program runs. *ret_pid (may be NULL) is its stand-in, a child of this process. */
+/*
+ * The guest has one hierarchy: of cgroups only one without controllers can be joined. In a paused container the
+ * program runs when that is resumed, which has to be within a minute.
+ * After success the program runs. *ret_pid (may be NULL) is its stand-in, a child of this process.
+ */
 int rt_exec(const struct rt *rt, const struct rt_exec *args, pid_t *ret_pid, struct err *err);
 
 struct rt_status {

@@ -185,6 +185,13 @@ static void answer(struct process *p, json_t *result, const struct err *err)
 		client_result(c, p->request, result);
 }
 
+static void ignore_late(void *data, json_t *result, const struct err *err)
+{
+	(void)data;
+	(void)result;
+	(void)err;
+}
+
 /* A process that did not come to life. */
 static void fail(struct process *p, const struct err *err)
 {
@@ -198,11 +205,28 @@ static void fail(struct process *p, const struct err *err)
 	process_release(p);
 }
 
+/*
+ * The program may yet be executed, in a container that was paused at that time: it is not to run behind the back of
+ * who has been told that it does not. Its record stays, so that a late report of its end is known.
+ */
+static void give_up(struct process *p)
+{
+	_json_ json_t *params = json_pack("{s:s, s:s, s:i, s:b}", "id", p->container->id, "exec",
+					  p->exec, "signal", SIGKILL, "all", 0);
+
+	p->pending++;
+	if (params)
+		agent_call(p->container->m->agent, "process.kill", json_incref(params),
+			   REQUEST_TIMEOUT_MS, ignore_late, NULL, NULL);
+}
+
 static void on_started(void *data, json_t *result, const struct err *err)
 {
 	struct process *p = data;
 
 	p->pending--;
+	if (err->code == ETIMEDOUT && *p->exec)
+		give_up(p);
 	if (err->code) {
 		fail(p, err);
 		return;

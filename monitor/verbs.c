@@ -196,7 +196,7 @@ static int do_exec(struct client *c, uint32_t id, json_t *params, struct err *er
 		return err_set(err, EPROTO, "exec without name");
 	if (k->status == CONTAINER_STOPPED)
 		return err_set(err, ESRCH, "cannot exec in a stopped container");
-	if (k->status == CONTAINER_PAUSED)
+	if (k->status == CONTAINER_PAUSED && !js_get_bool(params, "ignore_paused", false))
 		return err_set(err, EBUSY,
 			       "cannot exec in a paused container (use --ignore-paused to override)");
 	return want_process(c, id, k->id, exec, params, err);

@@ -268,9 +268,74 @@ no_process()
 }
 
 # bats test_tags=moat
-@test "exec: --preserve-fds is refused" {
+@test "exec: descriptors are refused, since none can be passed" {
 	ko 255 exec --preserve-fds 1 "$CT" true
-	has "$stderr" "--preserve-fds is not supported yet"
+	message "exec failed: --preserve-fds 1: a descriptor cannot be passed into a virtual machine"
+	ok exec --preserve-fds 0 "$CT" true
+	# LISTEN_FDS counts if it is meant for this process: that is the shell's number, which it gives to the runtime.
+	try sh -c 'LISTEN_FDS=2 LISTEN_PID=$$ exec "$@"' sh "$BIN" "${OPTIONS[@]}" --root "$ROOT" exec "$CT" true
+	[ "$status" = 255 ]
+	message "exec failed: LISTEN_FDS=2: a socket cannot be passed into a virtual machine"
+	try env LISTEN_FDS=2 LISTEN_PID=1 "$BIN" "${OPTIONS[@]}" --root "$ROOT" exec "$CT" true
+	[ "$status" = 0 ]
+}
+
+# bats test_tags=moat
+@test "exec: an AppArmor profile and an SELinux label are not dropped in silence" {
+	rt exec --apparmor some-profile "$CT" true
+	has "$stderr" apparmorProfile
+	rt exec --process-label some_u:label "$CT" true
+	has "$stderr" selinuxLabel
+}
+
+@test "exec: into a paused container, to run when it is resumed" {
+	ROOT=$T/root CT=$CT-own
+	make_bundle
+	args sleep 1000
+	ok run --detach --bundle "$B" "$CT"
+	ok pause "$CT"
+	ko 255 exec "$CT" true
+	message "exec failed: cannot exec in a paused container (use --ignore-paused to override)"
+	background cli exec --ignore-paused "$CT" echo ran >"$T/out" 2>"$T/err"
+	sleep 2
+	is "$(cat "$T/out")" ""
+	kill -0 "$PID"
+	ok resume "$CT"
+	reaped "$PID"
+	is "$status" 0
+	is "$(cat "$T/out")" ran
+	has_status running
+}
+
+# runc looks into the host's hierarchies, of whatever version.
+# bats test_tags=moat
+@test "exec: in a cgroup below the container's" {
+	ROOT=$T/root CT=$CT-own
+	make_bundle
+	edit '.linux.namespaces |= (map(select(.type != "cgroup")) + [{type: "cgroup"}])
+		| .mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)'
+	script 'mkdir -p /sys/fs/cgroup/a/b && exec sleep 1000'
+	ok run --detach --bundle "$B" "$CT"
+	ok exec --cgroup /a/b "$CT" cat /proc/self/cgroup
+	is "$output" 0::/a/b
+	ok exec --cgroup=a "$CT" cat /proc/self/cgroup
+	is "$output" 0::/a
+	ok exec --cgroup / "$CT" cat /proc/self/cgroup
+	is "$output" 0::/
+	ok exec --cgroup ../../a/../.. "$CT" cat /proc/self/cgroup
+	is "$output" 0::/
+	ko 255 exec --cgroup /nope "$CT" true
+	message "exec failed: unable to start container process: cgroup /nope of the container: no such file or directory"
+	ko 255 exec --cgroup cpu:/a "$CT" true
+	has "$stderr" "unknown controller cpu"
+	ko 255 exec --cgroup /cgroup.procs "$CT" true
+}
+
+@test "exec: cgroups that are none" {
+	ko 255 exec --cgroup a:b:c "$CT" true
+	message "exec failed: invalid --cgroup argument: a:b:c"
+	ko 255 exec --cgroup x --cgroup y "$CT" true
+	has "$stderr" "invalid --cgroup argument: " "(missing <controller>: prefix)"
 }
 
 @test "exec: ends with the container" {

@@ -209,7 +209,7 @@ load helpers
 @test "global: --no-pivot, --no-new-keyring, --preserve-fds 0, --no-subreaper" {
 	ok run --no-pivot --no-new-keyring --no-subreaper --preserve-fds 0 --bundle "$B" "$CT"
 	ko 1 run --preserve-fds 2 --bundle "$B" "$CT"
-	message "moat run failed: --preserve-fds is not supported yet"
+	message "moat run failed: --preserve-fds 2: a descriptor cannot be passed into a virtual machine"
 	ko 1 run --preserve-fds x --bundle "$B" "$CT"
 	has "$stderr" preserve-fds
 }

@@ -371,3 +371,35 @@ work()
 		done
 	done
 }
+
+# What podman, containerd and CRI-O write, each in its own way (clients.md, section 1)
+@test "lifecycle: forms of options" {
+	args sleep 1000
+	ok --log-format=json --log "$T/log" create --no-pivot --no-new-keyring --preserve-fds 0 --pid-file="$T/pid" -b "$B" "$CT"
+	ok start "$CT"
+	ok exec -d --pid-file "$T/exec" "$CT" sleep 1000
+	ok ps --format=json "$CT"
+	ok -log-format json -log "$T/log" update -pids-limit=100 "$CT"
+	ok list -f json
+	ok kill -a "$CT" 9
+	within 60 has_status stopped
+	ok kill --all=true "$CT" 9
+	ok delete -f "$CT"
+}
+
+# bats test_tags=moat
+@test "lifecycle: descriptors for a container are refused" {
+	ko 1 create --preserve-fds 2 --bundle "$B" "$CT"
+	message "$RUNTIME create failed: --preserve-fds 2: a descriptor cannot be passed into a virtual machine"
+	ko 1 run --preserve-fds=2 --bundle "$B" "$CT"
+	message "$RUNTIME run failed: --preserve-fds 2: a descriptor cannot be passed into a virtual machine"
+	[ ! -e "$ROOT/$CT" ]
+}
+
+# bats test_tags=moat
+@test "lifecycle: checkpoint and restore are refused, however they are called" {
+	ko 1 checkpoint --image-path "$T/image" --leave-running "$CT"
+	message "checkpoint and restore are not supported: the processes are in a virtual machine"
+	ko 1 restore --detach --bundle "$B" "$CT"
+	message "checkpoint and restore are not supported: the processes are in a virtual machine"
+}
