@@ -117,6 +117,6 @@ json_t *ps_result(struct ps *ps)
 	clock_gettime(CLOCK_BOOTTIME, &up);
 	return json_pack("{s:O, s:I, s:I, s:I}", "processes", ps->list, "left_out",
 			 (json_int_t)ps->left_out, "uptime",
-			 (json_int_t)(up.tv_sec * ticks + up.tv_nsec * ticks / 1000000000), "ticks",
+			 (json_int_t)up.tv_sec * ticks + up.tv_nsec / (1000000000 / ticks), "ticks",
 			 (json_int_t)ticks);
 }
