@@ -107,6 +107,31 @@ struct oci_hooks {
 		n_poststop;
 };
 
+struct oci_seccomp_arg {
+	uint32_t index;
+	uint64_t value, value_two; /* with SCMP_CMP_MASKED_EQ: mask, value */
+	char *op;
+};
+
+struct oci_syscall {
+	char **names;
+	char *action;
+	uint32_t errno_ret;
+	bool has_errno_ret;
+	struct oci_seccomp_arg *args;
+	size_t n_args;
+};
+
+struct oci_seccomp {
+	char *default_action;
+	uint32_t default_errno_ret;
+	bool has_default_errno_ret;
+	char **architectures, **flags; /* NULL: not given */
+	char *listener_path, *listener_metadata; /* refused unless empty */
+	struct oci_syscall *syscalls;
+	size_t n_syscalls;
+};
+
 struct oci_linux {
 	struct oci_id_map *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
@@ -118,7 +143,7 @@ struct oci_linux {
 	size_t n_namespaces;
 	struct oci_device *devices;
 	size_t n_devices;
-	json_t *seccomp; /* object, or NULL */
+	struct oci_seccomp *seccomp; /* NULL: none */
 	char *rootfs_propagation;
 	char **masked_paths, **readonly_paths;
 	char *mount_label;
@@ -144,7 +169,7 @@ struct oci_config {
 	json_t *tree; /* the whole document as parsed */
 };
 
-/* Where warnings go: of known but not applied fields ("linux.seccomp is not applied yet") and of what is ignored. */
+/* Where warnings go: of known but not applied fields ("linux.devices is not applied yet") and of what is ignored. */
 typedef void (*oci_warn_fn)(void *data, const char *msg);
 
 #define OCI_CONFIG_MAX_BYTES ((size_t)16 << 20)

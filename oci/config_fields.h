@@ -30,6 +30,7 @@ extern const struct js_field oci_id_map_fields[];
 extern const struct js_field oci_hooks_fields[];
 extern const struct js_field oci_linux_fields[];
 extern const struct js_field oci_resources_fields[];
+extern const struct js_field oci_seccomp_fields[];
 
 /* What decoding leaves as the document has it and the other modules expect cleaned; 0 or -errno. */
 int oci_mounts_normalise(struct oci_config *c, struct err *err);

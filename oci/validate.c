@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "oci/names.h"
+#include "oci/seccomp.h"
 #include "oci/sysctl.h"
 #include "oci/version.h"
 
@@ -219,7 +220,7 @@ int oci_config_validate(const struct oci_config *c, struct err *err)
 	static int (*const checks[])(const struct oci_config *, struct err *) = {
 		check_version,       check_process,   check_namespaces, check_names,
 		check_mounts,        check_linux,     check_devices,    check_hooks,
-		oci_sysctl_validate, check_resources,
+		oci_sysctl_validate, check_resources, oci_seccomp_validate,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

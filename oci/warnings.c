@@ -47,7 +47,6 @@ static const struct unapplied {
 	{ "linux.resources.memory", "swappiness", NULL, NO_V2 },
 	{ "linux.resources.memory", "disableOOMKiller", NULL, NO_V2 },
 	{ "linux.resources.blockIO", "leafWeight", NULL, NO_V2 },
-	{ "linux.seccomp", NULL, NULL },
 	{ "linux.mountLabel", NULL, NULL },
 	{ "linux.intelRdt", NULL, NULL },
 	{ "linux.personality", NULL, NULL },

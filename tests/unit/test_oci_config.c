@@ -106,7 +106,14 @@ START_TEST(decodes_everything)
 	ck_assert_str_eq(js_get_str(c->linux_->sysctl, "kernel.msgmax"), "65536");
 	ck_assert_str_eq(c->linux_->devices[1].type, "p");
 	ck_assert_str_eq(c->linux_->masked_paths[0], "/proc/kcore");
-	ck_assert_str_eq(js_get_str(c->linux_->seccomp, "defaultAction"), "SCMP_ACT_ALLOW");
+	ck_assert_str_eq(c->linux_->seccomp->default_action, "SCMP_ACT_ERRNO");
+	ck_assert_uint_eq(c->linux_->seccomp->default_errno_ret, 38);
+	ck_assert_str_eq(c->linux_->seccomp->flags[0], "SECCOMP_FILTER_FLAG_LOG");
+	ck_assert_uint_eq(c->linux_->seccomp->n_syscalls, 2);
+	ck_assert_str_eq(c->linux_->seccomp->syscalls[0].names[1], "read");
+	ck_assert_uint_eq(c->linux_->seccomp->syscalls[0].args[0].value, 0x7e020000);
+	ck_assert_uint_eq(c->linux_->seccomp->syscalls[0].args[0].value_two, 1);
+	ck_assert(!c->linux_->seccomp->syscalls[1].has_errno_ret);
 }
 END_TEST
 
@@ -163,9 +170,8 @@ START_TEST(warns_of_what_is_not_applied)
 		const char *name, *text;
 	} cases[] = {
 		/* zeros under memory, cpu and blockIO mean "unset" */
-		{ "docker-run.json",
-		  "hooks.prestart is not applied yet\nlinux.seccomp is not applied yet\n" },
-		{ "podman-run.json", "linux.seccomp is not applied yet\n" },
+		{ "docker-run.json", "hooks.prestart is not applied yet\n" },
+		{ "podman-run.json", "" },
 		{ "ctr-run.json", "" },
 		{ "full.json", "process.apparmorProfile is not applied yet\n"
 			       "process.selinuxLabel is not applied yet\n"
@@ -186,7 +192,6 @@ START_TEST(warns_of_what_is_not_applied)
 			       "linux.timeOffsets is not applied yet\n"
 			       "linux.resources.memory.swappiness has no effect: "
 			       "the guest's cgroups (version 2) have nothing like it\n"
-			       "linux.seccomp is not applied yet\n"
 			       "linux.mountLabel is not applied yet\n"
 			       "linux.intelRdt is not applied yet\n"
 			       "linux.personality is not applied yet\n" },
