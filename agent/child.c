@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <linux/keyctl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +191,15 @@ static int enter_cwd(const char *cwd, bool last, bool *done, struct err *err)
 	return 0;
 }
 
+static int install_seccomp(const struct oci_seccomp_program *s, struct err *err)
+{
+	const struct sock_fprog prog = { .len = (unsigned short)s->n, .filter = s->code };
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, s->flags, &prog) < 0)
+		return err_errno(err, errno, "unable to init seccomp: error loading seccomp filter");
+	return 0;
+}
+
 int child_become(struct child *ch, int root, int tty, char **ret_program, char ***ret_env,
 		 struct err *err)
 {
@@ -208,6 +219,9 @@ int child_become(struct child *ch, int root, int tty, char **ret_program, char *
 		return r;
 	if (p->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(err, errno, "set no_new_privs");
+	/* Without no_new_privs it takes a capability that the next steps take away: as in runc, the profile has to permit them. */
+	if (ch->seccomp && !p->no_new_privileges && (r = install_seccomp(ch->seccomp, err)) < 0)
+		return r;
 	if ((r = set_user(p, err)) < 0 || (r = caps_apply(&caps, err)) < 0 ||
 	    (r = enter_cwd(p->cwd, true, &in_cwd, err)) < 0 || (r = check_cwd(err)) < 0)
 		return r;
@@ -218,6 +232,9 @@ int child_execve(const struct child *ch, const char *program, char *const *env, 
 {
 	/* Every descriptor was close-on-exec from its birth; this makes sure of it. */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	/* Last of all, so that the profile has to permit nothing but execve. */
+	if (ch->seccomp && ch->process->no_new_privileges && install_seccomp(ch->seccomp, err) < 0)
+		return -err->code;
 	execve(program, ch->process->args, env);
 	return err_errno(err, errno, "exec %s", program);
 }

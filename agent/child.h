@@ -12,10 +12,12 @@
 #include "agent/agent.h"
 #include "agent/rootfs.h"
 #include "oci/config.h"
+#include "oci/seccomp.h"
 
 struct child {
 	const struct agent *agent;
 	const struct oci_process *process;
+	const struct oci_seccomp_program *seccomp; /* NULL: no filter */
 	uint64_t namespaces; /* CLONE_NEW* that the container has for itself */
 	int report; /* agent/report.h */
 	int stdio[3]; /* -EBADF if there is a terminal */

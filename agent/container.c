@@ -252,6 +252,13 @@ int container_stream_param(const struct agent *a, const json_t *params, uint32_t
 	return 0;
 }
 
+int container_seccomp_param(const json_t *params, struct oci_seccomp_program *ret, struct err *err)
+{
+	const json_t *seccomp = json_object_get(params, "seccomp");
+
+	return seccomp ? oci_seccomp_program_from_json(seccomp, ret, err) : 0;
+}
+
 struct container *container_param(const struct agent *a, const json_t *params, struct err *err)
 {
 	const char *id = server_name(params, "id", false, err);

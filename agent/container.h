@@ -56,6 +56,9 @@ struct container *container_param(const struct agent *a, const json_t *params, s
 int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret,
 			   struct err *err);
 
+/* The parameter "seccomp" of a request; it may be absent, then *ret stays empty. */
+int container_seccomp_param(const json_t *params, struct oci_seccomp_program *ret, struct err *err);
+
 /* container_cgroup.c */
 int container_make_cgroup(struct container *c, struct err *err);
 /* Kills everything in it; without a cgroup, the init. */

@@ -49,12 +49,14 @@ struct creation {
 	const json_t *mounts;
 	uint32_t stream;
 	struct oci_config *config;
+	struct oci_seccomp_program seccomp; /* no code: none */
 	struct mount_plan plan;
 };
 
 static void creation_done(struct creation *cr)
 {
 	mount_plan_done(&cr->plan);
+	oci_seccomp_program_done(&cr->seccomp);
 	oci_config_free(cr->config);
 }
 
@@ -92,6 +94,9 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 		return r;
 	if (!cr->config->process)
 		return err_set(err, EINVAL, "config: process is required");
+	r = container_seccomp_param(params, &cr->seccomp, err);
+	if (r < 0)
+		return r;
 	r = mount_plan_build(cr->config, cr->mounts, &cr->plan, err);
 	return r < 0 ? err_wrap(err,
 				"unable to start container process: error during container init") :
@@ -115,6 +120,7 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 	};
 	struct child ch = {
 		.process = cr->config->process,
+		.seccomp = cr->seccomp.n ? &cr->seccomp : NULL,
 		.namespaces = c->namespaces,
 		.rootfs = &rootfs,
 		.init_pidfd = -EBADF,

@@ -43,9 +43,11 @@ static int open_cgroup(const struct container *c, const json_t *params, int *ret
  * have processes in the one above them; then it is the group of its init.
  */
 static int spawn_exec(struct container *c, const char *exec, uint32_t stream, int asked_group,
-		      const struct oci_process *process, struct process **ret, struct err *err)
+		      const struct oci_process *process, const struct oci_seccomp_program *seccomp,
+		      struct process **ret, struct err *err)
 {
 	struct child ch = { .process = process,
+			    .seccomp = seccomp->n ? seccomp : NULL,
 			    .namespaces = c->namespaces,
 			    .init_pidfd = c->init->pidfd };
 	int r = process_spawn(c->agent, c, exec, stream, &ch, child_exec, 0,
@@ -83,6 +85,7 @@ static int check_can_exec(const struct container *c, const json_t *params, struc
 CONTAINER_REQUEST(container_exec)
 {
 	_cleanup_(oci_process_freep) struct oci_process *process = NULL;
+	_cleanup_(oci_seccomp_program_done) struct oci_seccomp_program seccomp = { 0 };
 	const char *id = server_name(params, "id", false, err);
 	const char *exec = id ? server_name(params, "exec", false, err) : NULL;
 	struct container *c = exec ? container_find(a, id) : NULL;
@@ -107,7 +110,9 @@ CONTAINER_REQUEST(container_exec)
 	if (r >= 0)
 		r = open_cgroup(c, params, &group, err);
 	if (r >= 0)
-		r = spawn_exec(c, exec, stream, group, process, &p, err);
+		r = container_seccomp_param(params, &seccomp, err);
+	if (r >= 0)
+		r = spawn_exec(c, exec, stream, group, process, &seccomp, &p, err);
 	if (r < 0)
 		return r;
 	p->asked = *asked;

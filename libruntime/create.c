@@ -68,6 +68,7 @@ void creation_done(struct creation *c)
 	dev_plan_done(&c->devices);
 	vm_config_done(&c->vm);
 	state_done(&c->state);
+	json_decref(c->seccomp);
 	oci_config_free(c->config);
 }
 
@@ -338,43 +339,9 @@ static int start_standin(struct creation *c, struct err *err)
 	return r < 0 ? r : standin_setup(&c->start, &c->standin, err);
 }
 
-/* Which entry of linux.devices is which device of the VM. */
-static json_t *device_params(const struct creation *c)
-{
-	json_t *arr = json_array();
-	json_int_t n = 0;
-
-	for (size_t i = 0; arr && i < c->devices.n; i++)
-		if (c->devices.v[i].outcome != DEV_GUEST)
-			json_array_append_new(arr, json_pack("{s:I, s:I, s:b}", "index",
-							     (json_int_t)c->devices.v[i].index,
-							     "device", n++, "readonly",
-							     (int)c->devices.v[i].readonly));
-	return arr;
-}
-
-static json_t *create_params(struct creation *c)
-{
-	json_t *mounts = json_array();
-	char source[PATH_MAX];
-	size_t i;
-
-	for (i = 1; i < c->trees.n; i++) {
-		snprintf(source, sizeof(source), "%s/m%zu", c->args->id, c->trees.v[i].index);
-		json_array_append_new(mounts,
-				      json_pack("{s:I, s:s}", "index",
-						(json_int_t)c->trees.v[i].index, "source", source));
-	}
-	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
-	return json_pack("{s:s, s:O, s:s, s:o, s:o, s:o}", "id", c->args->id, "config",
-			 c->config->tree, "root", source, "mounts", mounts, "devices",
-			 device_params(c), "network",
-			 network_describe(&c->network, dev_plan_hardware(&c->devices)));
-}
-
 static int create_in_guest(struct creation *c, struct err *err)
 {
-	_json_ json_t *params = create_params(c);
+	_json_ json_t *params = creation_params(c);
 	int timeout = (int)c->vm.setup.boot_timeout * 1000 + CREATE_MS;
 
 	if (!params)
@@ -430,6 +397,8 @@ int creation_attempt(struct creation *c, struct err *err)
 	int r;
 
 	r = start_monitor(c, err);
+	if (r >= 0)
+		r = creation_seccomp(c, err);
 	if (r >= 0)
 		r = fill_share(c, err);
 	if (r >= 0)

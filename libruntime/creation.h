@@ -22,6 +22,7 @@ struct creation {
 	char bundle[PATH_MAX];
 	int bundle_fd;
 	struct oci_config *config;
+	json_t *seccomp; /* the compiled profile; NULL: none */
 	struct vm_config vm;
 	struct template_use template;
 	struct dev_plan devices;
@@ -49,6 +50,10 @@ struct creation {
 int creation_check(struct creation *c, struct err *err);
 /* From the start of the VM (unless it is there) to the container in it, whose process waits. */
 int creation_attempt(struct creation *c, struct err *err);
+/* Compiles linux.seccomp, and keeps it for exec, which is to have the same; once. */
+int creation_seccomp(struct creation *c, struct err *err);
+/* The request to the agent; NULL on ENOMEM. */
+json_t *creation_params(const struct creation *c);
 /* Ends what runs, in reverse order of starting; what was never started is skipped. */
 void creation_stop(struct creation *c);
 void creation_done(struct creation *c);

@@ -50,6 +50,26 @@ static int load_container_process(int dir, json_t **ret, struct err *err)
 	return *ret ? 0 : err_errno(err, ENOMEM, "process");
 }
 
+/* The container's profile; absent if it has none. */
+static int add_seccomp(int dir, json_t *params, struct err *err)
+{
+	_free_ char *text = NULL;
+	json_t *seccomp = NULL;
+	size_t len;
+	int r;
+
+	r = io_read_file(dir, SECCOMP_FILE, OCI_CONFIG_MAX_BYTES, &text, &len, err);
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0)
+		r = js_parse(text, len, NULL, &seccomp, err);
+	if (r < 0)
+		return err_wrap(err, "container's seccomp profile");
+	return json_object_set_new(params, "seccomp", seccomp) < 0 ?
+		       err_errno(err, ENOMEM, "seccomp") :
+		       0;
+}
+
 static json_t *strings(char *const *v)
 {
 	json_t *arr = json_array();
@@ -234,6 +254,15 @@ static json_t *exec_params(const struct rt_exec *a, const char *name, json_t *pr
 	return params;
 }
 
+static int request(const struct rt_exec *a, struct container *c, const char *name, json_t *process,
+		   const char *cgroup, struct err *err)
+{
+	_json_ json_t *params = exec_params(a, name, process, cgroup);
+	int r = params ? add_seccomp(c->dir, params, err) : err_errno(err, ENOMEM, "exec");
+
+	return r < 0 ? r : container_request(c, "exec", json_incref(params), EXEC_MS, NULL, err);
+}
+
 static int check_terminal(const struct rt_exec *a, bool terminal, struct err *err)
 {
 	if (terminal && a->detach && !a->console_socket)
@@ -295,8 +324,7 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree,
 	if (r >= 0)
 		r = standin_setup(&start, standin, err);
 	if (r >= 0)
-		r = container_request(c, "exec", exec_params(a, name, tree, cgroup), EXEC_MS, NULL,
-				      err);
+		r = request(a, c, name, tree, cgroup, err);
 	if (r >= 0)
 		r = standin_go(standin, err);
 	if (r >= 0 && a->pid_file)

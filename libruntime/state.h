@@ -17,6 +17,8 @@
 #define STATE_VERSION 1
 #define STATE_FILE "state.json"
 #define CGROUPS_FILE "cgroups"
+#define SECCOMP_FILE \
+	"seccomp.json" /* oci/seccomp.h: the container's profile, compiled; missing: none */
 
 struct state_process {
 	int32_t pid; /* 0: none */

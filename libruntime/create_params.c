@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the agent gets to know about a new container. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "libruntime/creation.h"
+#include "oci/seccomp.h"
+
+static void warn(void *data, const char *msg)
+{
+	(void)data;
+	log_warn("config.json: %s", msg);
+}
+
+int creation_seccomp(struct creation *c, struct err *err)
+{
+	const struct oci_seccomp *profile = c->config->linux_->seccomp;
+	_cleanup_(oci_seccomp_program_done) struct oci_seccomp_program program = {};
+	_free_ char *text = NULL;
+	int r;
+
+	if (!profile || c->seccomp)
+		return 0;
+	r = oci_seccomp_compile(profile, warn, NULL, &program, err);
+	if (r < 0)
+		return r;
+	c->seccomp = oci_seccomp_program_to_json(&program);
+	text = c->seccomp ? js_dump(c->seccomp) : NULL;
+	return text ? io_write_file(c->dir, SECCOMP_FILE, text, strlen(text), 0600, false, err) :
+		      err_errno(err, ENOMEM, "linux.seccomp");
+}
+
+/* config.json for the guest: without the profile, which it gets compiled. */
+static json_t *guest_config(json_t *tree)
+{
+	json_t *config = json_copy(tree), *linux_ = json_copy(json_object_get(tree, "linux"));
+
+	if (!linux_)
+		return config;
+	json_object_del(linux_, "seccomp");
+	json_object_set_new(config, "linux", linux_);
+	return config;
+}
+
+/* Which entry of linux.devices is which device of the VM. */
+static json_t *device_params(const struct creation *c)
+{
+	json_t *arr = json_array();
+	json_int_t n = 0;
+
+	for (size_t i = 0; arr && i < c->devices.n; i++)
+		if (c->devices.v[i].outcome != DEV_GUEST)
+			json_array_append_new(arr, json_pack("{s:I, s:I, s:b}", "index",
+							     (json_int_t)c->devices.v[i].index,
+							     "device", n++, "readonly",
+							     (int)c->devices.v[i].readonly));
+	return arr;
+}
+
+json_t *creation_params(const struct creation *c)
+{
+	json_t *mounts = json_array();
+	char source[PATH_MAX];
+	size_t i;
+
+	for (i = 1; i < c->trees.n; i++) {
+		snprintf(source, sizeof(source), "%s/m%zu", c->args->id, c->trees.v[i].index);
+		json_array_append_new(mounts,
+				      json_pack("{s:I, s:s}", "index",
+						(json_int_t)c->trees.v[i].index, "source", source));
+	}
+	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:O*}", "id", c->args->id, "config",
+			 guest_config(c->config->tree), "root", source, "mounts", mounts, "devices",
+			 device_params(c), "network",
+			 network_describe(&c->network, dev_plan_hardware(&c->devices)), "seccomp",
+			 c->seccomp);
+}
