@@ -23,6 +23,7 @@ struct child {
 	int stdio[3]; /* -EBADF if there is a terminal */
 	/* init only */
 	struct rootfs *rootfs;
+	json_t *state; /* for the startContainer hooks; NULL: there are none */
 	int start; /* readable when the program may be executed */
 	/* exec only */
 	int init_pidfd;

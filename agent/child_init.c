@@ -12,6 +12,7 @@
 #include "agent/sysctl.h"
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "oci/hook.h"
 
 static int set_names(const struct child *ch, struct err *err)
 {
@@ -82,6 +83,22 @@ static int close_guest(const struct child *ch, int tty, struct err *err)
 	return root;
 }
 
+/* As the user of the program, in its directory; the pid is the one that the container knows. */
+static int run_hooks(struct child *ch, struct err *err)
+{
+	const struct oci_hooks *h = ch->rootfs->config->hooks;
+
+	if (!ch->state || !h)
+		return 0;
+	if (json_object_set_new(ch->state, "pid", json_integer(getpid())) < 0)
+		return err_errno(err, ENOMEM, "startContainer hooks");
+	return oci_hooks_run(&(struct oci_hook_run){ .name = "startContainer",
+						     .hooks = h->start_container,
+						     .n = h->n_start_container,
+						     .cwd = ch->process->cwd },
+			     ch->state, err);
+}
+
 void child_init(struct child *ch)
 {
 	char *program, **env, go;
@@ -102,6 +119,8 @@ void child_init(struct child *ch)
 	/* End of file: the container was deleted instead. */
 	if (io_read_all(ch->start, &go, 1) < 0)
 		_exit(1);
+	if (run_hooks(ch, &err) < 0)
+		child_fail(ch, &err);
 	child_execve(ch, program, env, &err);
 	/* As runc has it: now it is the container's own failure. */
 	io_write_all(STDERR_FILENO, err.msg, strlen(err.msg));

@@ -164,6 +164,9 @@ void container_on_reaped(struct process *p)
 	struct container *c = p->container;
 	struct err err;
 
+	/* A hook failed between start and program. */
+	if (p->error)
+		server_error(c->agent, &p->asked, p->error);
 	if (p == c->init) {
 		c->state = CONTAINER_STOPPED;
 		/* Without a pid namespace its other processes do not end by themselves. */

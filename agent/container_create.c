@@ -47,6 +47,7 @@ static uint64_t own_namespaces(const struct oci_config *c)
 struct creation {
 	const char *id, *root;
 	const json_t *mounts;
+	json_t *state; /* for hooks; NULL: none */
 	uint32_t stream;
 	struct oci_config *config;
 	struct oci_seccomp_program seccomp; /* no code: none */
@@ -73,6 +74,9 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 	cr->mounts = json_object_get(params, "mounts");
 	if (cr->mounts && !json_is_array(cr->mounts))
 		return err_set(err, EINVAL, "mounts: an array is required");
+	cr->state = json_object_get(params, "state");
+	if (cr->state && !json_is_object(cr->state))
+		return err_set(err, EINVAL, "state: an object is required");
 	r = container_stream_param(a, params, &cr->stream, err);
 	if (r < 0)
 		return r;
@@ -123,6 +127,7 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 		.seccomp = cr->seccomp.n ? &cr->seccomp : NULL,
 		.namespaces = c->namespaces,
 		.rootfs = &rootfs,
+		.state = cr->state,
 		.init_pidfd = -EBADF,
 	};
 

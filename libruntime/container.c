@@ -10,10 +10,28 @@
 #include "libruntime/store.h"
 #include "oci/validate.h"
 
+int container_lock(int root_fd, const char *id, bool *ret_creating, struct err *err)
+{
+	_cleanup_(state_done) struct state s = {};
+	_close_ int dir = -EBADF;
+	int fd = store_lock(root_fd, id, 0, err);
+
+	if (fd != -ETIMEDOUT)
+		return fd;
+	dir = store_get(root_fd, id, err);
+	if (dir >= 0 && state_load(dir, &s, NULL) >= 0 &&
+	    status_compute(dir, &s) == STATUS_CREATING) {
+		*ret_creating = true;
+		return take_fd(dir);
+	}
+	return store_lock(root_fd, id, LOCK_MS, err);
+}
+
 int container_open(const struct rt *rt, const char *id, bool lock, struct container *ret,
 		   struct err *err)
 {
 	struct container c = { .root_fd = -EBADF, .dir = -EBADF };
+	bool creating = false;
 	int r;
 
 	r = oci_id_validate(id, err);
@@ -24,7 +42,7 @@ int container_open(const struct rt *rt, const char *id, bool lock, struct contai
 		return err_set(err, ENOENT, "container does not exist");
 	if (c.root_fd < 0)
 		return c.root_fd;
-	c.dir = lock ? store_lock(c.root_fd, id, LOCK_MS, err) : store_get(c.root_fd, id, err);
+	c.dir = lock ? container_lock(c.root_fd, id, &creating, err) : store_get(c.root_fd, id, err);
 	r = c.dir < 0 ? c.dir : state_load(c.dir, &c.state, err);
 	if (r == -ENOENT && c.dir >= 0)
 		r = err_set(
@@ -35,7 +53,7 @@ int container_open(const struct rt *rt, const char *id, bool lock, struct contai
 		container_close(&c);
 		return r;
 	}
-	c.status = status_compute(c.dir, &c.state);
+	c.status = creating ? STATUS_CREATING : status_compute(c.dir, &c.state);
 	*ret = c;
 	return 0;
 }

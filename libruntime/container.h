@@ -17,10 +17,18 @@ struct container {
 	enum status status;
 };
 
-/* lock: exclusive against other commands that change it. Errors in runc's words. */
+/*
+ * lock: exclusive against other commands that change it; what another command is creating is opened
+ * without, with that status. Errors in runc's words.
+ */
 int container_open(const struct rt *rt, const char *id, bool lock, struct container *ret,
 		   struct err *err);
 void container_close(struct container *c);
+/*
+ * The locked directory of an id; or, with *ret_creating set, one without the lock: nothing can be done with what is
+ * still being created, and who waited for it could have been called by a hook that create waits for.
+ */
+int container_lock(int root_fd, const char *id, bool *ret_creating, struct err *err);
 /* Records a transition that the monitor has confirmed. */
 int container_set_phase(struct container *c, enum status status, struct err *err);
 /* A request about this container; params (taken, may be NULL) gets its id. */

@@ -20,6 +20,7 @@
 #include "libruntime/cgroup.h"
 #include "libruntime/console.h"
 #include "libruntime/creation.h"
+#include "libruntime/hooks.h"
 #include "libruntime/pidfile.h"
 #include "libruntime/spare.h"
 #include "libruntime/store.h"
@@ -50,6 +51,8 @@ static void creation_undo(struct creation *c)
 	(void)cgroup_remove(c->state.cgroups, NULL);
 	if (c->claimed)
 		(void)store_remove(c->root_fd, c->args->id, NULL);
+	if (c->hooks_ran)
+		hooks_poststop(&c->state, c->config);
 }
 
 void creation_done(struct creation *c)
@@ -339,6 +342,17 @@ static int start_standin(struct creation *c, struct err *err)
 	return r < 0 ? r : standin_setup(&c->start, &c->standin, err);
 }
 
+/* With namespaces and pid for them to work on; the record lets them ask for the state. */
+static int run_hooks(struct creation *c, struct err *err)
+{
+	int r;
+
+	if (!c->config->hooks)
+		return 0;
+	r = state_save(c->dir, &c->state, err);
+	return r < 0 ? r : hooks_create(&c->state, c->config, c->standin.pidfd, &c->hooks_ran, err);
+}
+
 static int create_in_guest(struct creation *c, struct err *err)
 {
 	_json_ json_t *params = creation_params(c);
@@ -404,6 +418,8 @@ int creation_attempt(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = start_standin(c, err);
 	if (r >= 0)
+		r = run_hooks(c, err);
+	if (r >= 0)
 		r = create_in_guest(c, err);
 	return r;
 }
@@ -415,6 +431,10 @@ static int attempt_cold(struct creation *c, const struct err *why, struct err *e
 	static const char *const files[] = { MONITOR_SOCKET, "monitor.log", "console.log" };
 
 	creation_stop(c);
+	/* The namespaces that they prepared are gone. */
+	if (c->hooks_ran)
+		hooks_poststop(&c->state, c->config);
+	c->hooks_ran = false;
 	c->monitor.pid = 0;
 	c->monitor.pidfd = fd_close(c->monitor.pidfd);
 	c->standin.setup = fd_close(c->standin.setup);

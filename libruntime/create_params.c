@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "libruntime/creation.h"
+#include "libruntime/hooks.h"
 #include "oci/seccomp.h"
 
 static void warn(void *data, const char *msg)
@@ -74,9 +75,9 @@ json_t *creation_params(const struct creation *c)
 						(json_int_t)c->trees.v[i].index, "source", source));
 	}
 	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:O*}", "id", c->args->id, "config",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:O*, s:o*}", "id", c->args->id, "config",
 			 guest_config(c->config->tree), "root", source, "mounts", mounts, "devices",
 			 device_params(c), "network",
 			 network_describe(&c->network, dev_plan_hardware(&c->devices)), "seccomp",
-			 c->seccomp);
+			 c->seccomp, "state", hooks_start_state(&c->state, c->config));
 }

@@ -35,6 +35,7 @@ struct creation {
 	struct standin_start start;
 	struct standin_proc standin;
 	int console_slave;
+	bool hooks_ran; /* some of them: what they did is for the poststop hooks to undo */
 	bool committed;
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -15,6 +16,7 @@
 #include "base/str.h"
 #include "libruntime/cgroup.h"
 #include "libruntime/container.h"
+#include "libruntime/hooks.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/network.h"
 #include "libruntime/store.h"
@@ -43,6 +45,7 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 {
 	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", (int)force);
 	_close_ int monitor = status_open_process(s, &s->monitor);
+	_cleanup_(oci_config_freep) struct oci_config *hooks = NULL;
 	int timeout = END_MS, r;
 
 	/* Half-made or deaf: then it is not asked but killed. */
@@ -58,7 +61,12 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 	r = cgroup_remove(s->cgroups, err);
 	if (r < 0)
 		return r;
-	return store_remove(root_fd, id, err);
+	hooks = hooks_load(dir);
+	r = store_remove(root_fd, id, err);
+	/* The id is free again by now: they may use any command on it. */
+	if (r >= 0 && hooks)
+		hooks_poststop(s, hooks);
+	return r;
 }
 
 /* The record cannot be read. The monitor is found by its socket's name, and everything else in the cgroups. */
@@ -79,10 +87,19 @@ static int lock_for_delete(int root_fd, const char *id, bool force, struct err *
 {
 	_cleanup_(state_done) struct state s = {};
 	_close_ int dir = -EBADF, monitor = -EBADF;
+	bool creating = false;
 	int fd;
 
-	fd = store_lock(root_fd, id, force ? 200 : LOCK_MS, err);
-	if (fd != -ETIMEDOUT || !force)
+	if (!force) {
+		fd = container_lock(root_fd, id, &creating, err);
+		if (!creating)
+			return fd;
+		close(fd);
+		return err_set(err, EBUSY,
+			       "cannot delete container %s that is not stopped: creating", id);
+	}
+	fd = store_lock(root_fd, id, 200, err);
+	if (fd != -ETIMEDOUT)
 		return fd;
 	/* A create that hangs is ended by taking its VM away; it then cleans up and lets go of the lock. */
 	dir = store_get(root_fd, id, err);

@@ -3,11 +3,16 @@
 #include <signal.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/json.h"
 #include "base/proc.h"
 #include "libruntime/container.h"
+#include "libruntime/hooks.h"
 #include "libruntime/monitor_client.h"
+#include "oci/hook.h"
 
 #define KILLED_MS 1000
+#define ENDED_MS 2000
 
 /* The caller has set the terminal up by now, at whatever moment after create sent it: size and modes count from here on. */
 static void look_at_terminal(const struct state *s)
@@ -18,15 +23,25 @@ static void look_at_terminal(const struct state *s)
 		(void)proc_signal(standin, SIGWINCH);
 }
 
-int rt_start(const struct rt *rt, const char *id, struct err *err)
+/* The answer comes a moment before the end. */
+static bool has_ended(const struct container *c)
 {
-	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
-	int r;
+	_close_ int standin = status_open_process(&c->state, &c->state.standin);
 
-	r = container_open(rt, id, true, &c, err);
+	return standin < 0 || proc_wait_end(standin, ENDED_MS) >= 0;
+}
+
+static int start(const struct rt *rt, const char *id, struct container *c,
+		 struct oci_config **ret_hooks, struct err *err)
+{
+	_json_ json_t *params = NULL;
+	const struct oci_hooks *h;
+	int r, timeout = 0;
+
+	r = container_open(rt, id, true, c, err);
 	if (r < 0)
 		return r;
-	switch (c.status) {
+	switch (c->status) {
 	case STATUS_CREATED:
 		break;
 	case STATUS_STOPPED:
@@ -38,10 +53,37 @@ int rt_start(const struct rt *rt, const char *id, struct err *err)
 	default:
 		return err_set(err, EBUSY, "cannot start an already running container");
 	}
-	if (c.state.terminal)
-		look_at_terminal(&c.state);
-	r = container_request(&c, "start", NULL, MONITOR_REQUEST_MS, NULL, err);
-	return r < 0 ? r : container_set_phase(&c, STATUS_RUNNING, err);
+	if (c->state.terminal)
+		look_at_terminal(&c->state);
+	*ret_hooks = hooks_load(c->dir);
+	h = *ret_hooks ? (*ret_hooks)->hooks : NULL;
+	/* The guest's startContainer hooks may take as long as they are given. */
+	if (h && h->n_start_container)
+		timeout = oci_hooks_timeout(h->start_container, h->n_start_container);
+	params = json_pack("{s:i}", "hooks_ms", timeout);
+	r = container_request(c, "start", json_incref(params),
+			      timeout < 0 ? -1 : MONITOR_REQUEST_MS + timeout, NULL, err);
+	return r < 0 ? r : container_set_phase(c, STATUS_RUNNING, err);
+}
+
+int rt_start(const struct rt *rt, const char *id, struct err *err)
+{
+	struct container c = { .root_fd = -EBADF, .dir = -EBADF };
+	_cleanup_(oci_config_freep) struct oci_config *hooks = NULL;
+	bool failed;
+	int r;
+
+	r = start(rt, id, &c, &hooks, err);
+	/* Only a startContainer hook ends a container on its way to the program. */
+	failed = r < 0 && hooks && hooks->hooks->n_start_container && has_ended(&c);
+	/* Hooks may use any command on this container. */
+	c.dir = fd_close(c.dir);
+	if (r >= 0 && hooks)
+		hooks_poststart(&c.state, hooks);
+	container_close(&c);
+	if (failed)
+		(void)rt_delete(rt, id, true, NULL);
+	return r;
 }
 
 int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *err)

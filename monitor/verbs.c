@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/verbs.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,8 +66,9 @@ static void on_reply(void *data, json_t *result, const struct err *err)
 }
 
 /* Hands a request on to the agent; its reply goes back to the client. */
-static int forward(struct client *c, uint32_t id, const char *method, struct container *k,
-		   json_t *params, enum container_status on_success, struct err *err)
+static int forward_for(struct client *c, uint32_t id, const char *method, struct container *k,
+		       json_t *params, enum container_status on_success, int timeout_ms,
+		       struct err *err)
 {
 	struct call *call = calloc(1, sizeof(*call));
 	int r;
@@ -82,7 +84,7 @@ static int forward(struct client *c, uint32_t id, const char *method, struct con
 	call->client = c;
 	call->id = id;
 	call->on_success = on_success;
-	r = agent_call(c->m->agent, method, params, REQUEST_TIMEOUT_MS, on_reply, call, err);
+	r = agent_call(c->m->agent, method, params, timeout_ms, on_reply, call, err);
 	if (r < 0) {
 		free(call->container);
 		free(call);
@@ -91,6 +93,12 @@ static int forward(struct client *c, uint32_t id, const char *method, struct con
 	call->next = c->m->calls;
 	c->m->calls = call;
 	return 0;
+}
+
+static int forward(struct client *c, uint32_t id, const char *method, struct container *k,
+		   json_t *params, enum container_status on_success, struct err *err)
+{
+	return forward_for(c, id, method, k, params, on_success, REQUEST_TIMEOUT_MS, err);
 }
 
 /* NULL with err set: no such container. */
@@ -205,6 +213,7 @@ static int do_exec(struct client *c, uint32_t id, json_t *params, struct err *er
 static int do_start(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	struct container *k = need_container(c, params, err);
+	int64_t hooks = js_get_int(params, "hooks_ms", 0);
 
 	if (!k)
 		return -ENOENT;
@@ -212,7 +221,11 @@ static int do_start(struct client *c, uint32_t id, json_t *params, struct err *e
 		return err_set(err, ESRCH, "cannot start a container that has stopped");
 	if (k->status != CONTAINER_CREATED)
 		return err_set(err, EBUSY, "cannot start an already running container");
-	return forward(c, id, "container.start", k, json_incref(params), CONTAINER_RUNNING, err);
+	/* A hook without a timeout has as long as it likes; who does not want to wait kills the container. */
+	if (hooks < 0 || hooks > INT_MAX - REQUEST_TIMEOUT_MS)
+		hooks = INT_MAX - REQUEST_TIMEOUT_MS;
+	return forward_for(c, id, "container.start", k, json_incref(params), CONTAINER_RUNNING,
+			   REQUEST_TIMEOUT_MS + (int)hooks, err);
 }
 
 static int do_kill(struct client *c, uint32_t id, json_t *params, struct err *err)

@@ -390,9 +390,8 @@ ok"
 
 # bats test_tags=moat
 @test "run: what is not applied yet is said" {
-	edit '.hooks = {prestart: [{path: "/bin/true"}]}
-		| .linux.resources.memory = {limit: 100000000, swappiness: 0} | .process.capabilities.bounding += ["CAP_NONSENSE"]'
+	edit '.linux.resources.memory = {limit: 100000000, swappiness: 0} | .process.capabilities.bounding += ["CAP_NONSENSE"]'
 	ok run --bundle "$B" "$CT"
-	has "$stderr" "level=warning" "hooks.prestart is not applied yet" \
+	has "$stderr" "level=warning" \
 		"linux.resources.memory.swappiness has no effect" 'process.capabilities.bounding: unknown capability \"CAP_NONSENSE\" is ignored'
 }
