@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 #include "agent/caps.h"
 #include "agent/lookup.h"
 #include "agent/report.h"
+#include "agent/sched.h"
 #include "agent/tty.h"
 #include "agent/user.h"
 #include "base/cleanup.h"
@@ -214,9 +216,12 @@ int child_become(struct child *ch, int root, int tty, char **ret_program, char *
 	umask(p->user.has_umask ? p->user.umask & 0777 : 022);
 	/* Each step needs rights that a later one takes away. */
 	if ((r = user_env(p, home, ret_env, err)) < 0 || (r = set_stdio(ch, tty, err)) < 0 ||
-	    (r = set_rlimits(p, err)) < 0 || (r = caps_apply_bounding(&caps, err)) < 0 ||
+	    (r = set_rlimits(p, err)) < 0 || (r = sched_apply(p, err)) < 0 ||
+	    (r = caps_apply_bounding(&caps, err)) < 0 ||
 	    (r = enter_cwd(p->cwd, false, &in_cwd, err)) < 0)
 		return r;
+	if (ch->linux32 && personality(PER_LINUX32) < 0)
+		return err_errno(err, errno, "set personality");
 	if (p->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(err, errno, "set no_new_privs");
 	/* Without no_new_privs it takes a capability that the next steps take away: as in runc, the profile has to permit them. */

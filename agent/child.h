@@ -19,6 +19,7 @@ struct child {
 	const struct oci_process *process;
 	const struct oci_seccomp_program *seccomp; /* NULL: no filter */
 	uint64_t namespaces; /* CLONE_NEW* that the container has for itself */
+	bool linux32; /* linux.personality.domain */
 	int report; /* agent/report.h */
 	int stdio[3]; /* -EBADF if there is a terminal */
 	/* init only */

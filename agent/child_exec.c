@@ -5,16 +5,23 @@
 #include <unistd.h>
 
 #include "agent/child.h"
+#include "agent/sched.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 
-#define JOINED (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
+#define JOINED (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME)
 
 /* The pid namespace is joined by birth: see process.c. */
 static int join(struct child *ch, struct err *err)
 {
+	const struct oci_cpu_affinity *cpus = ch->process->exec_cpu_affinity;
 	int r = child_oom_score(ch, err);
 
+	/* It is born in the container's cgroup: nothing lies between the two. */
+	if (r >= 0 && cpus)
+		r = sched_cpus(cpus->initial, err);
+	if (r >= 0 && cpus)
+		r = sched_cpus(cpus->final, err);
 	if (r < 0)
 		return r;
 	if (setns(ch->init_pidfd, (int)(ch->namespaces & JOINED)) < 0)

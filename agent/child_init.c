@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +29,32 @@ static int set_names(const struct child *ch, struct err *err)
 	return 0;
 }
 
+/* Offsets can be set only as long as nobody is in the namespace: it is made, set, and then entered. */
+static int enter_time(const struct child *ch, struct err *err)
+{
+	const struct oci_time_offsets *t = ch->rootfs->config->linux_->time_offsets;
+	char text[128];
+	int r = 0;
+
+	if (!(ch->namespaces & CLONE_NEWTIME))
+		return 0;
+	if (unshare(CLONE_NEWTIME) < 0)
+		return err_errno(err, errno, "unshare time namespace");
+	if (t) {
+		snprintf(text, sizeof(text), "monotonic %lld %u\nboottime %lld %u\n",
+			 (long long)t->monotonic.secs, t->monotonic.nanosecs,
+			 (long long)t->boottime.secs, t->boottime.nanosecs);
+		r = io_write_string(ch->agent->proc_fd, "self/timens_offsets", text, err);
+	}
+	if (r < 0)
+		return err_wrap(err, "linux.timeOffsets");
+	_close_ int ns = openat(ch->agent->proc_fd, "self/ns/time_for_children",
+				O_RDONLY | O_CLOEXEC);
+	if (ns < 0 || setns(ns, CLONE_NEWTIME) < 0)
+		return err_errno(err, errno, "enter time namespace");
+	return 0;
+}
+
 /* Everything in which this is the first process, up to the container's root. */
 static int enter_container(struct child *ch, int *ret_tty, struct err *err)
 {
@@ -36,8 +63,8 @@ static int enter_container(struct child *ch, int *ret_tty, struct err *err)
 
 	if (ch->namespaces & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
 		return err_errno(err, errno, "unshare cgroup namespace");
-	if ((rc = child_oom_score(ch, err)) < 0 || (rc = set_names(ch, err)) < 0 ||
-	    (rc = rootfs_mount(r, err)) < 0)
+	if ((rc = child_oom_score(ch, err)) < 0 || (rc = enter_time(ch, err)) < 0 ||
+	    (rc = set_names(ch, err)) < 0 || (rc = rootfs_mount(r, err)) < 0)
 		return rc;
 	if (ch->process->terminal) {
 		tty = child_open_tty(ch, r->env.root, err);

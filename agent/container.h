@@ -26,6 +26,7 @@ struct container {
 	char *id;
 	enum container_state state;
 	uint64_t namespaces; /* CLONE_NEW* that it has for itself */
+	bool linux32; /* its personality */
 	struct process *init,
 		*processes; /* init is in the list too; NULL once its end was reported */
 	char *cgroup_name;

@@ -24,7 +24,10 @@
 #include "oci/names.h"
 
 /* Those a container can have for itself in a guest. The network is the guest's: the VM is the boundary. */
-#define OWN_NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
+#define OWN_NAMESPACES \
+	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME)
+/* Made by the child: the first begins at the group that it is born into, the second is set before it is entered. */
+#define LATE_NAMESPACES ((uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME))
 
 static uint64_t own_namespaces(const struct oci_config *c)
 {
@@ -128,14 +131,14 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 		.namespaces = c->namespaces,
 		.rootfs = &rootfs,
 		.state = cr->state,
+		.linux32 = c->linux32,
 		.init_pidfd = -EBADF,
 	};
 
 	if (!attach || (c->cgroup >= 0 && !cgroup))
 		return err_errno(err, ENOMEM, "new container");
-	/* The cgroup namespace is made by the child: it is to begin at the group that it is born into. */
 	return process_spawn(a, c, "", cr->stream, &ch, child_init,
-			     c->namespaces & ~(uint64_t)CLONE_NEWCGROUP, c->cgroup, &c->init, err);
+			     c->namespaces & ~LATE_NAMESPACES, c->cgroup, &c->init, err);
 }
 
 static int limit_devices(const struct container *c, const struct oci_config *config, struct err *err)
@@ -163,6 +166,7 @@ static int limit_resources(const struct container *c, const struct oci_config *c
 CONTAINER_REQUEST(container_create)
 {
 	_cleanup_(creation_done) struct creation cr = { 0 };
+	const struct oci_personality *personality;
 	struct container *c;
 	int r = creation_parse(a, params, &cr, err);
 
@@ -172,6 +176,8 @@ CONTAINER_REQUEST(container_create)
 	if (!c)
 		return err_errno(err, ENOMEM, "new container");
 	c->namespaces = own_namespaces(cr.config);
+	personality = cr.config->linux_->personality;
+	c->linux32 = personality && !strcmp(personality->domain, "LINUX32");
 	r = container_make_cgroup(c, err);
 	if (r >= 0)
 		r = limit_devices(c, cr.config, err);

@@ -49,6 +49,7 @@ static int spawn_exec(struct container *c, const char *exec, uint32_t stream, in
 	struct child ch = { .process = process,
 			    .seccomp = seccomp->n ? seccomp : NULL,
 			    .namespaces = c->namespaces,
+			    .linux32 = c->linux32,
 			    .init_pidfd = c->init->pidfd };
 	int r = process_spawn(c->agent, c, exec, stream, &ch, child_exec, 0,
 			      asked_group >= 0 ? asked_group : c->cgroup, ret, err);

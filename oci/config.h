@@ -51,6 +51,10 @@ struct oci_io_priority {
 	int32_t priority;
 };
 
+struct oci_cpu_affinity {
+	char *initial, *final; /* "0-3,7"; NULL or "": as it is */
+};
+
 struct oci_process {
 	bool terminal;
 	struct oci_console_size *console_size; /* NULL: not given */
@@ -67,6 +71,7 @@ struct oci_process {
 	char *apparmor_profile, *selinux_label;
 	struct oci_scheduler *scheduler;
 	struct oci_io_priority *io_priority;
+	struct oci_cpu_affinity *exec_cpu_affinity; /* of an exec only */
 };
 
 struct oci_id_map {
@@ -132,6 +137,20 @@ struct oci_seccomp {
 	size_t n_syscalls;
 };
 
+struct oci_personality {
+	char *domain; /* "LINUX" or "LINUX32" */
+	char **flags; /* none is defined */
+};
+
+struct oci_time_offset {
+	int64_t secs;
+	uint32_t nanosecs;
+};
+
+struct oci_time_offsets {
+	struct oci_time_offset monotonic, boottime;
+};
+
 struct oci_linux {
 	struct oci_id_map *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
@@ -147,7 +166,9 @@ struct oci_linux {
 	char *rootfs_propagation;
 	char **masked_paths, **readonly_paths;
 	char *mount_label;
-	json_t *intel_rdt, *personality, *time_offsets; /* objects, or NULL */
+	json_t *intel_rdt; /* object, or NULL */
+	struct oci_personality *personality; /* NULL: as it is */
+	struct oci_time_offsets *time_offsets; /* NULL: none */
 };
 
 struct oci_root {

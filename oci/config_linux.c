@@ -33,6 +33,25 @@ static const struct js_field device_fields[] = {
 	{ .key = NULL },
 };
 
+static const struct js_field personality_fields[] = {
+	{ FIELD("domain", JS_STR, oci_personality, domain), .flags = JS_REQUIRED },
+	{ FIELD("flags", JS_STRV, oci_personality, flags), .flags = JS_NULLABLE | JS_REFUSE,
+	  .why = "no flag is defined" },
+	{ .key = NULL },
+};
+
+static const struct js_field time_offset_fields[] = {
+	{ FIELD("secs", JS_I64, oci_time_offset, secs) },
+	{ FIELD("nanosecs", JS_U32, oci_time_offset, nanosecs) },
+	{ .key = NULL },
+};
+
+static const struct js_field time_offsets_fields[] = {
+	{ FIELD("monotonic", JS_OBJ, oci_time_offsets, monotonic), .sub = time_offset_fields },
+	{ FIELD("boottime", JS_OBJ, oci_time_offsets, boottime), .sub = time_offset_fields },
+	{ .key = NULL },
+};
+
 const struct js_field oci_linux_fields[] = {
 	{ LIST("uidMappings", oci_linux, uid_mappings, oci_id_map, oci_id_map_fields),
 	  .flags = JS_NULLABLE },
@@ -53,7 +72,9 @@ const struct js_field oci_linux_fields[] = {
 	{ FIELD("readonlyPaths", JS_STRV, oci_linux, readonly_paths), .flags = JS_NULLABLE },
 	{ FIELD("mountLabel", JS_STR, oci_linux, mount_label) },
 	{ TREE("intelRdt", intel_rdt) },
-	{ TREE("personality", personality) },
-	{ TREE("timeOffsets", time_offsets) },
+	{ OBJECT("personality", oci_linux, personality, oci_personality, personality_fields),
+	  .flags = JS_NULLABLE },
+	{ OBJECT("timeOffsets", oci_linux, time_offsets, oci_time_offsets, time_offsets_fields),
+	  .flags = JS_NULLABLE },
 	{ .key = NULL },
 };

@@ -56,6 +56,12 @@ static const struct js_field io_priority_fields[] = {
 	{ .key = NULL },
 };
 
+static const struct js_field cpu_affinity_fields[] = {
+	{ FIELD("initial", JS_STR, oci_cpu_affinity, initial) },
+	{ FIELD("final", JS_STR, oci_cpu_affinity, final) },
+	{ .key = NULL },
+};
+
 const struct js_field oci_process_fields[] = {
 	{ FIELD("terminal", JS_BOOL, oci_process, terminal) },
 	{ OBJECT("consoleSize", oci_process, console_size, oci_console_size, console_size_fields),
@@ -75,6 +81,9 @@ const struct js_field oci_process_fields[] = {
 	{ OBJECT("scheduler", oci_process, scheduler, oci_scheduler, scheduler_fields),
 	  .flags = JS_NULLABLE },
 	{ OBJECT("ioPriority", oci_process, io_priority, oci_io_priority, io_priority_fields),
+	  .flags = JS_NULLABLE },
+	{ OBJECT("execCPUAffinity", oci_process, exec_cpu_affinity, oci_cpu_affinity,
+		 cpu_affinity_fields),
 	  .flags = JS_NULLABLE },
 	{ .key = NULL },
 };

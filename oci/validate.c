@@ -11,6 +11,7 @@
 #include "oci/sysctl.h"
 #include "oci/version.h"
 
+#define NSEC_PER_SEC 1000000000u
 #define UTS_LEN 64 /* __NEW_UTS_LEN of the kernel */
 
 static int check_version(const struct oci_config *c, struct err *err)
@@ -100,11 +101,12 @@ static int check_namespaces(const struct oci_config *c, struct err *err)
 		if (ns->path && ns->path[0] != '/')
 			return err_set(err, EINVAL,
 				       "linux.namespaces[%zu].path must be an absolute path", i);
-		if (ns->path && !strcmp(ns->type, "mount"))
+		if (ns->path && (!strcmp(ns->type, "mount") || !strcmp(ns->type, "user") ||
+				 !strcmp(ns->type, "time")))
 			return err_set(err, EINVAL,
-				       "linux.namespaces[%zu].path: a VM cannot join a mount namespace "
+				       "linux.namespaces[%zu].path: a VM cannot join a %s namespace "
 				       "of the host",
-				       i);
+				       i, ns->type);
 		seen |= flag;
 	}
 	if (!(seen & oci_namespace_flag("network")))
@@ -149,6 +151,34 @@ static int check_absolute(char *const *paths, const char *key, struct err *err)
 	for (size_t i = 0; paths && paths[i]; i++)
 		if (paths[i][0] != '/')
 			return err_set(err, EINVAL, "%s[%zu] must be an absolute path", key, i);
+	return 0;
+}
+
+static int check_time(const struct oci_config *c, struct err *err)
+{
+	const struct oci_time_offsets *t = c->linux_->time_offsets;
+
+	if (!t)
+		return 0;
+	if (!oci_namespace_find(c, "time"))
+		return err_set(err, EINVAL,
+			       "linux.timeOffsets: unable to set time offsets without a private time "
+			       "namespace");
+	if (t->monotonic.nanosecs >= NSEC_PER_SEC || t->boottime.nanosecs >= NSEC_PER_SEC)
+		return err_set(err, EINVAL, "linux.timeOffsets.%s.nanosecs must be below %u",
+			       t->monotonic.nanosecs >= NSEC_PER_SEC ? "monotonic" : "boottime",
+			       NSEC_PER_SEC);
+	return 0;
+}
+
+static int check_personality(const struct oci_config *c, struct err *err)
+{
+	const struct oci_personality *p = c->linux_->personality;
+
+	if (p && strcmp(p->domain, "LINUX") != 0 && strcmp(p->domain, "LINUX32") != 0)
+		return err_set(err, EINVAL,
+			       "linux.personality.domain: \"%s\" is neither LINUX nor LINUX32",
+			       p->domain);
 	return 0;
 }
 
@@ -218,9 +248,10 @@ int oci_config_validate(const struct oci_config *c, struct err *err)
 {
 	/* In this order; later checks rely on what earlier ones saw. */
 	static int (*const checks[])(const struct oci_config *, struct err *) = {
-		check_version,       check_process,   check_namespaces, check_names,
-		check_mounts,        check_linux,     check_devices,    check_hooks,
-		oci_sysctl_validate, check_resources, oci_seccomp_validate,
+		check_version,       check_process,   check_namespaces,     check_names,
+		check_mounts,        check_linux,     check_devices,        check_hooks,
+		oci_sysctl_validate, check_resources, oci_seccomp_validate, check_time,
+		check_personality,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

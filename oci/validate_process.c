@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "oci/names.h"
+#include "oci/sched.h"
 #include "oci/validate.h"
 
 #define ID_NONE UINT32_MAX /* (uid_t)-1, "leave unchanged" to the kernel */
@@ -103,7 +104,8 @@ static int check_numbers(const struct oci_process *p, const char *path, struct e
 int oci_process_validate(const struct oci_process *p, const char *path, struct err *err)
 {
 	static int (*const checks[])(const struct oci_process *, const char *, struct err *) = {
-		check_args, check_cwd, check_env, check_user, check_rlimits, check_numbers,
+		check_args,    check_cwd,     check_env,          check_user,
+		check_rlimits, check_numbers, oci_sched_validate,
 	};
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

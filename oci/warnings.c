@@ -11,6 +11,7 @@
 
 /* Version 1 could do these. */
 #define NO_V2 "the guest's cgroups (version 2) have nothing like it"
+#define LABEL .never = "it is a label of the host, and the virtual machine is the boundary"
 
 /*
  * Fields that are known and checked but not applied yet: the issue that
@@ -22,17 +23,13 @@ static const struct unapplied {
 	const char *value; /* only this string counts; NULL: anything but empty */
 	const char *never; /* why it will not be applied; NULL: it will */
 } unapplied[] = {
-	{ "process.apparmorProfile", NULL, NULL },
-	{ "process.selinuxLabel", NULL, NULL },
-	{ "process.scheduler", NULL, NULL },
-	{ "process.ioPriority", NULL, NULL },
+	{ "process.apparmorProfile", LABEL },
+	{ "process.selinuxLabel", LABEL },
 	{ "mounts[].uidMappings", NULL, NULL },
 	{ "mounts[].gidMappings", NULL, NULL },
 	{ "linux.uidMappings", NULL, NULL },
 	{ "linux.gidMappings", NULL, NULL },
 	{ "linux.namespaces[].type", NULL, "user" },
-	{ "linux.namespaces[].type", NULL, "time" },
-	{ "linux.timeOffsets", NULL, NULL },
 	{ "linux.resources", "network", NULL, NO_V2 },
 	{ "linux.resources.cpu", "realtimeRuntime", NULL, NO_V2 },
 	{ "linux.resources.cpu", "realtimePeriod", NULL, NO_V2 },
@@ -41,9 +38,8 @@ static const struct unapplied {
 	{ "linux.resources.memory", "swappiness", NULL, NO_V2 },
 	{ "linux.resources.memory", "disableOOMKiller", NULL, NO_V2 },
 	{ "linux.resources.blockIO", "leafWeight", NULL, NO_V2 },
-	{ "linux.mountLabel", NULL, NULL },
+	{ "linux.mountLabel", LABEL },
 	{ "linux.intelRdt", NULL, NULL },
-	{ "linux.personality", NULL, NULL },
 };
 
 /* Callers write zeros for "unset" (docker: "cpu": {"shares": 0}), so a tree of nothing but zeros asks for nothing. */

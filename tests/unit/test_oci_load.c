@@ -78,7 +78,7 @@ static void count(void *data, const char *msg)
 START_TEST(no_warnings_for_what_is_refused)
 {
 	_json_ json_t *doc = minimal(
-		"{\"mounts\":[{\"destination\":\"x\"}],\"linux\":{\"personality\":{\"domain\":\"LINUX\"}},"
+		"{\"mounts\":[{\"destination\":\"x\"}],\"linux\":{\"intelRdt\":{\"closID\":\"x\"}},"
 		"\"process\":{\"capabilities\":{\"ambient\":[\"x\"]}}}");
 	struct oci_config *c = NULL;
 	struct err err = { 0 };

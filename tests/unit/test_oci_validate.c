@@ -2,6 +2,7 @@
 /* Patches on the smallest document, and what validation says: NULL for accepted. */
 #include "oci/validate.h"
 #include "base/str.h"
+#include "oci/sched.h"
 #include "tests/unit/test_oci.h"
 
 struct row {
@@ -330,6 +331,90 @@ START_TEST(devices)
 }
 END_TEST
 
+START_TEST(scheduling)
+{
+	CHECK_ROWS(
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_OTHER\",\"nice\":-20}}}", NULL },
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_FIFO\",\"priority\":99}}}", NULL },
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_DEADLINE\",\"runtime\":1,\"deadline\":2,"
+		  "\"period\":3,\"flags\":[\"SCHED_FLAG_RECLAIM\"]}}}",
+		  NULL },
+		{ "{\"process\":{\"scheduler\":{}}}", "process.scheduler.policy is required" },
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"FIFO\"}}}",
+		  "process.scheduler.policy: invalid scheduler policy \"FIFO\"" },
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_BATCH\",\"nice\":20}}}",
+		  "process.scheduler.nice must be from -20 to 19" },
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_BATCH\",\"priority\":1}}}",
+		  "process.scheduler.priority can only be specified for SCHED_FIFO or SCHED_RR" },
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_RR\",\"priority\":-1}}}",
+		  "process.scheduler.priority must not be negative" },
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_RR\",\"period\":1}}}",
+		  "process.scheduler: runtime, deadline and period" },
+		{ "{\"process\":{\"scheduler\":{\"policy\":\"SCHED_RR\",\"flags\":[\"RECLAIM\"]}}}",
+		  "process.scheduler.flags[0]: invalid scheduler flag \"RECLAIM\"" },
+		{ "{\"process\":{\"ioPriority\":{\"class\":\"IOPRIO_CLASS_RT\",\"priority\":7}}}",
+		  NULL },
+		{ "{\"process\":{\"ioPriority\":{\"priority\":7}}}",
+		  "process.ioPriority.class: invalid class \"\"" },
+		{ "{\"process\":{\"ioPriority\":{\"class\":\"RT\"}}}",
+		  "process.ioPriority.class: invalid class \"RT\"" },
+		{ "{\"process\":{\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\",\"priority\":8}}}",
+		  "process.ioPriority.priority must be from 0 to 7" },
+		{ "{\"process\":{\"execCPUAffinity\":{\"initial\":\"\",\"final\":\"0-3,7\"}}}",
+		  NULL },
+		{ "{\"process\":{\"execCPUAffinity\":{\"initial\":\"x\"}}}",
+		  "process.execCPUAffinity.initial: \"x\" is not a list" },
+		{ "{\"process\":{\"execCPUAffinity\":{\"final\":\"0,\"}}}",
+		  "process.execCPUAffinity.final: \"0,\" is not a list" });
+}
+END_TEST
+
+START_TEST(cpu_lists)
+{
+	static const char *const bad[] = {
+		"",       ",",          "1,", ",1",
+		"-",      "1-",         "-1", "3-2",
+		"1-2-3",  "0x1",        " 1", "1024",
+		"0-1024", "4294967296", "a",  "00000000000000000000000000000000000"
+	};
+	cpu_set_t set;
+
+	ck_assert_int_eq(oci_cpus_parse("0-2,5,1023", &set), 0);
+	ck_assert_int_eq(CPU_COUNT(&set), 5);
+	ck_assert(CPU_ISSET(0, &set) && CPU_ISSET(2, &set) && CPU_ISSET(5, &set) &&
+		  CPU_ISSET(1023, &set));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_msg(oci_cpus_parse(bad[i], &set) == -EINVAL, "\"%s\"", bad[i]);
+	ck_assert_int_eq(CPU_COUNT(&set), 5);
+}
+END_TEST
+
+#define WITH_NS(more) \
+	"\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},{\"type\":\"mount\"}" more "]"
+
+START_TEST(time_and_personality)
+{
+	CHECK_ROWS(
+		{ "{\"linux\":{\"timeOffsets\":null,\"personality\":null}}", NULL },
+		{ "{\"linux\":{" WITH_NS(
+			  ",{\"type\":\"time\"}") ",\"timeOffsets\":{\"boottime\":{\"secs\":-5}}}}",
+		  NULL },
+		{ "{\"linux\":{\"timeOffsets\":{\"boottime\":{\"secs\":5}}}}",
+		  "linux.timeOffsets: unable to set time offsets without a private time namespace" },
+		{ "{\"linux\":{" WITH_NS(
+			  ",{\"type\":\"time\"}") ",\"timeOffsets\":{\"boottime\":{\"nanosecs\":1000000000}}}}",
+		  "linux.timeOffsets.boottime.nanosecs must be below 1000000000" },
+		{ "{\"linux\":{" WITH_NS(",{\"type\":\"time\",\"path\":\"/proc/1/ns/time\"}") "}}",
+		  "linux.namespaces[3].path: a VM cannot join a time namespace" },
+		{ "{\"linux\":{\"personality\":{\"domain\":\"LINUX32\"}}}", NULL },
+		{ "{\"linux\":{\"personality\":{}}}", "linux.personality.domain is required" },
+		{ "{\"linux\":{\"personality\":{\"domain\":\"BSD\"}}}",
+		  "linux.personality.domain: \"BSD\" is neither LINUX nor LINUX32" },
+		{ "{\"linux\":{\"personality\":{\"domain\":\"LINUX\",\"flags\":[\"X\"]}}}",
+		  "linux.personality.flags: no flag is defined" });
+}
+END_TEST
+
 START_TEST(hooks)
 {
 	static const char *const lists[] = { "prestart",       "createRuntime", "createContainer",
@@ -409,4 +494,5 @@ START_TEST(container_ids)
 END_TEST
 
 UNIT_MAIN("oci_validate", versions, process, incomplete_process, users, many_groups, rlimits,
-	  host_names, namespaces, sysctls, mounts, devices, hooks, rest_of_linux, container_ids)
+	  host_names, namespaces, sysctls, mounts, devices, scheduling, cpu_lists,
+	  time_and_personality, hooks, rest_of_linux, container_ids)
