@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +135,7 @@ static int set_stdio(const struct child *ch, int tty, struct err *err)
 	return 0;
 }
 
-static int set_rlimits(const struct oci_process *p, struct err *err)
+int child_rlimits(pid_t pid, const struct oci_process *p, struct err *err)
 {
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct oci_rlimit *l = &p->rlimits[i];
@@ -143,7 +144,7 @@ static int set_rlimits(const struct oci_process *p, struct err *err)
 
 		if (number < 0)
 			return err_set(err, EINVAL, "invalid rlimit type %s", l->type);
-		if (setrlimit((__rlimit_resource_t)number, &value) < 0)
+		if (prlimit(pid, (__rlimit_resource_t)number, &value, NULL) < 0)
 			return err_errno(err, errno, "error setting rlimit %s", l->type);
 	}
 	return 0;
@@ -216,8 +217,8 @@ int child_become(struct child *ch, int root, int tty, char **ret_program, char *
 	umask(p->user.has_umask ? p->user.umask & 0777 : 022);
 	/* Each step needs rights that a later one takes away. */
 	if ((r = user_env(p, home, ret_env, err)) < 0 || (r = set_stdio(ch, tty, err)) < 0 ||
-	    (r = set_rlimits(p, err)) < 0 || (r = sched_apply(p, err)) < 0 ||
-	    (r = caps_apply_bounding(&caps, err)) < 0 ||
+	    (!(ch->namespaces & CLONE_NEWUSER) && (r = child_rlimits(0, p, err)) < 0) ||
+	    (r = sched_apply(p, err)) < 0 || (r = caps_apply_bounding(&caps, err)) < 0 ||
 	    (r = enter_cwd(p->cwd, false, &in_cwd, err)) < 0)
 		return r;
 	if (ch->linux32 && personality(PER_LINUX32) < 0)

@@ -43,6 +43,8 @@ void child_begin(struct child *ch, int more_fd);
 void child_close_others(int *keep, size_t n);
 /* Reports the error, in runc's words, and ends the process. */
 void child_fail(const struct child *ch, const struct err *err) __attribute__((noreturn));
+/* The limits of a process (0: the calling one), which in a user namespace only root of the guest can raise. */
+int child_rlimits(pid_t pid, const struct oci_process *p, struct err *err);
 int child_oom_score(const struct child *ch, struct err *err);
 /* Makes the terminal and sends it to the agent; the slave's descriptor. */
 int child_open_tty(const struct child *ch, int root, struct err *err);

@@ -6,10 +6,13 @@
 
 #include "agent/child.h"
 #include "agent/sched.h"
+#include "agent/userns.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 
-#define JOINED (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME)
+#define JOINED                                                                         \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME | \
+	 CLONE_NEWUSER)
 
 /* The pid namespace is joined by birth: see process.c. */
 static int join(struct child *ch, struct err *err)
@@ -22,10 +25,14 @@ static int join(struct child *ch, struct err *err)
 		r = sched_cpus(cpus->initial, err);
 	if (r >= 0 && cpus)
 		r = sched_cpus(cpus->final, err);
+	if (r >= 0 && ch->namespaces & CLONE_NEWUSER)
+		r = child_rlimits(0, ch->process, err);
 	if (r < 0)
 		return r;
 	if (setns(ch->init_pidfd, (int)(ch->namespaces & JOINED)) < 0)
 		return err_errno(err, errno, "join the container's namespaces");
+	if (ch->namespaces & CLONE_NEWUSER && userns_become_root(err) < 0)
+		return -err->code;
 	ch->init_pidfd = fd_close(ch->init_pidfd);
 	/* From here on "/" is the container's; nothing of the guest's may be at hand. */
 	fd_close(ch->agent->proc_fd);

@@ -11,6 +11,7 @@
 #include "agent/child.h"
 #include "agent/report.h"
 #include "agent/sysctl.h"
+#include "agent/userns.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "oci/hook.h"
@@ -60,18 +61,28 @@ static int enter_container(struct child *ch, int *ret_tty, struct err *err)
 {
 	struct rootfs *r = ch->rootfs;
 	int rc, tty = -EBADF;
+	char mapped;
 
+	if (ch->namespaces & CLONE_NEWUSER && io_read_all(ch->start, &mapped, 1) < 0)
+		return err_set(err, ECANCELED, "there are no user namespace mappings");
 	if (ch->namespaces & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
 		return err_errno(err, errno, "unshare cgroup namespace");
 	if ((rc = child_oom_score(ch, err)) < 0 || (rc = enter_time(ch, err)) < 0 ||
-	    (rc = set_names(ch, err)) < 0 || (rc = rootfs_mount(r, err)) < 0)
+	    (rc = set_names(ch, err)) < 0 ||
+	    (rc = sysctl_apply(ch->agent->proc_fd, r->config->linux_->sysctl, false, err)) < 0 ||
+	    (rc = rootfs_attach(r, err)) < 0)
+		return rc;
+	/* Files that are made from here on are to belong to somebody there. */
+	if (ch->namespaces & CLONE_NEWUSER && (rc = userns_become_root(err)) < 0)
+		return rc;
+	if ((rc = sysctl_apply(ch->agent->proc_fd, r->config->linux_->sysctl, true, err)) < 0 ||
+	    (rc = rootfs_mount(r, err)) < 0)
 		return rc;
 	if (ch->process->terminal) {
 		tty = child_open_tty(ch, r->env.root, err);
 		rc = tty < 0 ? tty : rootfs_console(r, tty, err);
 	}
-	if (rc < 0 || (rc = sysctl_apply(ch->agent->proc_fd, r->config->linux_->sysctl, err)) < 0 ||
-	    (rc = rootfs_enter(r, err)) < 0)
+	if (rc < 0 || (rc = rootfs_enter(r, err)) < 0)
 		return rc;
 	*ret_tty = tty;
 	return 0;

@@ -43,6 +43,7 @@ void container_free(struct container *c)
 	fd_close(c->memory_events);
 	fd_close(c->cgroup);
 	free(c->cgroup_name);
+	free(c->uid_map);
 	free(c->error);
 	free(c->id);
 	free(c);

@@ -27,6 +27,8 @@ struct container {
 	enum container_state state;
 	uint64_t namespaces; /* CLONE_NEW* that it has for itself */
 	bool linux32; /* its personality */
+	struct oci_id_map *uid_map; /* of its user namespace */
+	size_t n_uid_map;
 	struct process *init,
 		*processes; /* init is in the list too; NULL once its end was reported */
 	char *cgroup_name;

@@ -15,6 +15,7 @@
 #include "agent/network.h"
 #include "agent/resources.h"
 #include "agent/server.h"
+#include "agent/userns.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -24,8 +25,9 @@
 #include "oci/names.h"
 
 /* Those a container can have for itself in a guest. The network is the guest's: the VM is the boundary. */
-#define OWN_NAMESPACES \
-	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME)
+#define OWN_NAMESPACES                                                                \
+	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | \
+	 CLONE_NEWTIME | CLONE_NEWUSER)
 /* Made by the child: the first begins at the group that it is born into, the second is set before it is entered. */
 #define LATE_NAMESPACES ((uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME))
 
@@ -163,6 +165,21 @@ static int limit_resources(const struct container *c, const struct oci_config *c
 	return r < 0 ? err_wrap(err, "unable to apply cgroup configuration") : 0;
 }
 
+/* Kept for the pipes of later processes. */
+static int keep_uid_map(struct container *c, const struct oci_linux *l, struct err *err)
+{
+	if (!(c->namespaces & CLONE_NEWUSER))
+		return 0;
+	c->uid_map = calloc(l->n_uid_mappings, sizeof(*c->uid_map));
+	if (!c->uid_map)
+		return err_errno(err, ENOMEM, "linux.uidMappings");
+	c->n_uid_map = l->n_uid_mappings;
+	memcpy(c->uid_map, l->uid_mappings, c->n_uid_map * sizeof(*c->uid_map));
+	return c->cgroup >= 0 && c->namespaces & CLONE_NEWCGROUP ?
+		       userns_own_cgroup(c->cgroup, l, err) :
+		       0;
+}
+
 CONTAINER_REQUEST(container_create)
 {
 	_cleanup_(creation_done) struct creation cr = { 0 };
@@ -179,6 +196,8 @@ CONTAINER_REQUEST(container_create)
 	personality = cr.config->linux_->personality;
 	c->linux32 = personality && !strcmp(personality->domain, "LINUX32");
 	r = container_make_cgroup(c, err);
+	if (r >= 0)
+		r = keep_uid_map(c, cr.config->linux_, err);
 	if (r >= 0)
 		r = limit_devices(c, cr.config, err);
 	if (r >= 0)

@@ -15,6 +15,7 @@
 #include "agent/container.h"
 #include "agent/report.h"
 #include "agent/server.h"
+#include "agent/userns.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -149,6 +150,32 @@ static int make_channels(struct process *p, struct child *ch, struct err *err)
 	return 0;
 }
 
+/* So that /dev/stdout and its like can be opened again: inside, nobody could give these pipes to the user. */
+static void own_stdio(const struct container *c, const struct child *ch)
+{
+	uint32_t uid = userns_outer(c->uid_map, c->n_uid_map, ch->process->user.uid);
+
+	for (int i = 0; uid != USERNS_NONE && i < 3; i++)
+		if (ch->stdio[i] >= 0 && fchown(ch->stdio[i], uid, (gid_t)-1) < 0)
+			log_warn("give standard stream %d to the user: %s", i, err_str(errno));
+}
+
+/* What a process in a new user namespace waits for. Failures are its failure to start. */
+static void set_up_userns(struct process *p, const struct child *ch)
+{
+	struct err err = { 0 };
+	int r = userns_map(p->agent, p->pid, ch->rootfs->config->linux_, &err);
+
+	if (r >= 0)
+		r = child_rlimits(p->pid, ch->process, &err);
+	if (r >= 0)
+		r = process_start(p, &err);
+	if (r < 0) {
+		fail(p, err.code, err.msg);
+		kill(p->pid, SIGKILL);
+	}
+}
+
 static void on_flushed(void *data)
 {
 	struct process *p = data;
@@ -185,6 +212,8 @@ int process_spawn(struct agent *a, struct container *c, const char *exec, uint32
 		p->report_src = loop_add_io(a->loop, p->report, EPOLLIN, on_report, p, err);
 		r = p->report_src ? 0 : -ENOMEM;
 	}
+	if (r >= 0 && c->uid_map)
+		own_stdio(c, ch);
 	if (r >= 0) {
 		p->pid = make_child(a, ch, flags, cgroup, &pidfd);
 		if (p->pid == 0)
@@ -200,6 +229,8 @@ int process_spawn(struct agent *a, struct container *c, const char *exec, uint32
 		process_free(p);
 		return r;
 	}
+	if (ch->rootfs && ch->namespaces & CLONE_NEWUSER)
+		set_up_userns(p, ch);
 	if (ch->rootfs)
 		p->pidfd = pidfd;
 	else

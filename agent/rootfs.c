@@ -39,10 +39,8 @@ static int attach_root(struct rootfs *r, struct err *err)
 	return 0;
 }
 
-int rootfs_mount(struct rootfs *r, struct err *err)
+int rootfs_attach(struct rootfs *r, struct err *err)
 {
-	int rc;
-
 	r->env = (struct mount_env){ .root = -EBADF,
 				     .share = -EBADF,
 				     .cgroup = -EBADF,
@@ -55,10 +53,12 @@ int rootfs_mount(struct rootfs *r, struct err *err)
 		if (r->env.cgroup < 0)
 			return err_errno(err, errno, "open %s", r->cgroup_path);
 	}
-	rc = attach_root(r, err);
-	if (rc < 0)
-		return rc;
-	rc = mount_plan_run(r->plan, &r->env, err);
+	return attach_root(r, err);
+}
+
+int rootfs_mount(struct rootfs *r, struct err *err)
+{
+	int rc = mount_plan_run(r->plan, &r->env, err);
 	if (rc < 0 || r->plan->bind_dev)
 		return rc;
 	return devices_make(r->env.root, r->config, err);

@@ -24,7 +24,9 @@ struct rootfs {
 	int null; /* the guest's /dev/null */
 };
 
-/* Attaches the root and runs the mount plan, makes devices and links in /dev. */
+/* Opens what is the guest's and attaches the root: the last that is done as root of the guest. */
+int rootfs_attach(struct rootfs *r, struct err *err);
+/* Runs the mount plan, makes devices and links in /dev. */
 int rootfs_mount(struct rootfs *r, struct err *err);
 /* Puts the terminal at /dev/console. */
 int rootfs_console(const struct rootfs *r, int tty, struct err *err);

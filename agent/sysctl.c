@@ -34,13 +34,15 @@ static int open_sysctl(int proc_fd, const char *path)
 	return fd;
 }
 
-static int write_sysctl(int proc_fd, const char *key, const char *value, struct err *err)
+static int write_sysctl(int proc_fd, const char *key, const char *value, bool ipc, struct err *err)
 {
 	_free_ char *name = NULL;
 	int r = oci_sysctl_path(key, &name);
 
 	if (r < 0)
 		return err_errno(err, -r, "sysctl \"%s\"", key);
+	if (oci_sysctl_is_ipc(name) != ipc)
+		return 0;
 	_free_ char *path = str_printf("sys/%s", name);
 	if (!path)
 		return err_errno(err, ENOMEM, "sysctl \"%s\"", key);
@@ -52,13 +54,13 @@ static int write_sysctl(int proc_fd, const char *key, const char *value, struct 
 	return 0;
 }
 
-int sysctl_apply(int proc_fd, const json_t *sysctl, struct err *err)
+int sysctl_apply(int proc_fd, const json_t *sysctl, bool ipc, struct err *err)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach((json_t *)sysctl, key, value) {
-		int r = write_sysctl(proc_fd, key, json_string_value(value), err);
+		int r = write_sysctl(proc_fd, key, json_string_value(value), ipc, err);
 
 		if (r < 0)
 			return r;

@@ -49,7 +49,7 @@ int oci_sysctl_path(const char *key, char **ret)
 	return 0;
 }
 
-static bool is_ipc(const char *path)
+bool oci_sysctl_is_ipc(const char *path)
 {
 	static const char *const names[] = {
 		"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",
@@ -73,7 +73,7 @@ static int check_key(const struct oci_config *c, const char *key, struct err *er
 	if (r < 0)
 		return err_set(err, EINVAL,
 			       "linux.sysctl: \"%s\" is not the name of a kernel parameter", key);
-	if (is_ipc(path)) {
+	if (oci_sysctl_is_ipc(path)) {
 		if (oci_namespace_find(c, "ipc"))
 			return 0;
 		return err_set(

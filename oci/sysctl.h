@@ -7,6 +7,8 @@
 #ifndef MOAT_OCI_SYSCTL_H
 #define MOAT_OCI_SYSCTL_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "oci/config.h"
 
@@ -15,6 +17,9 @@
  * between slashes a plain name. 0, -EINVAL for what is no key, -ENOMEM.
  */
 int oci_sysctl_path(const char *key, char **ret);
+
+/* True if that path is a parameter of the IPC namespace. */
+bool oci_sysctl_is_ipc(const char *path);
 
 /* Checks linux.sysctl: only what belongs to a namespace of the container, nothing of the VM's own. */
 int oci_sysctl_validate(const struct oci_config *c, struct err *err);

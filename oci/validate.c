@@ -70,6 +70,39 @@ static int check_ids(const struct oci_id_map *maps, size_t n, const char *path, 
 	return 0;
 }
 
+static bool maps_root(const struct oci_id_map *maps, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!maps[i].container_id)
+			return true;
+	return false;
+}
+
+static int check_user_namespace(const struct oci_config *c, struct err *err)
+{
+	const struct oci_linux *l = c->linux_;
+
+	if (!oci_namespace_find(c, "user")) {
+		if (l->n_uid_mappings || l->n_gid_mappings)
+			return err_set(err, EINVAL,
+				       "linux.%s: user namespace mappings specified, but USER "
+				       "namespace isn't enabled in the config",
+				       l->n_uid_mappings ? "uidMappings" : "gidMappings");
+		return 0;
+	}
+	if (!l->n_uid_mappings || !l->n_gid_mappings)
+		return err_set(err, EINVAL,
+			       "linux.%s: user namespaces enabled, but no mappings to apply "
+			       "specified",
+			       l->n_uid_mappings ? "gidMappings" : "uidMappings");
+	if (!maps_root(l->uid_mappings, l->n_uid_mappings) ||
+	    !maps_root(l->gid_mappings, l->n_gid_mappings))
+		return err_set(err, EINVAL, "linux.%s: root of the container (id 0) is not mapped",
+			       maps_root(l->uid_mappings, l->n_uid_mappings) ? "gidMappings" :
+									       "uidMappings");
+	return 0;
+}
+
 static int check_mounts(const struct oci_config *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n_mounts; i++) {
@@ -248,10 +281,10 @@ int oci_config_validate(const struct oci_config *c, struct err *err)
 {
 	/* In this order; later checks rely on what earlier ones saw. */
 	static int (*const checks[])(const struct oci_config *, struct err *) = {
-		check_version,       check_process,   check_namespaces,     check_names,
-		check_mounts,        check_linux,     check_devices,        check_hooks,
-		oci_sysctl_validate, check_resources, oci_seccomp_validate, check_time,
-		check_personality,
+		check_version,       check_process,        check_namespaces,     check_names,
+		check_mounts,        check_linux,          check_devices,        check_hooks,
+		oci_sysctl_validate, check_resources,      oci_seccomp_validate, check_time,
+		check_personality,   check_user_namespace,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

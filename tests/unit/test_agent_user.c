@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "agent/user.h"
+#include "agent/userns.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/str.h"
@@ -20,6 +21,23 @@ static void expect_home(const char *passwd, size_t len, uint32_t uid, const char
 	user_home(fd, uid, home, sizeof(home));
 	ck_assert_str_eq(home, want);
 }
+
+START_TEST(mapped_ids)
+{
+	static const struct oci_id_map map[] = { { 0, 100000, 10 },
+						 { 20, 5, 1 },
+						 { 4294967000, 7, 290 } };
+
+	ck_assert_uint_eq(userns_outer(map, 3, 0), 100000);
+	ck_assert_uint_eq(userns_outer(map, 3, 9), 100009);
+	ck_assert_uint_eq(userns_outer(map, 3, 10), USERNS_NONE);
+	ck_assert_uint_eq(userns_outer(map, 3, 20), 5);
+	ck_assert_uint_eq(userns_outer(map, 3, 21), USERNS_NONE);
+	ck_assert_uint_eq(userns_outer(map, 3, 4294967289), 296);
+	ck_assert_uint_eq(userns_outer(map, 3, UINT32_MAX), USERNS_NONE);
+	ck_assert_uint_eq(userns_outer(NULL, 0, 0), USERNS_NONE);
+}
+END_TEST
 
 START_TEST(passwd)
 {
@@ -183,5 +201,5 @@ START_TEST(env_huge)
 }
 END_TEST
 
-UNIT_MAIN("agent_user", passwd, passwd_long_lines, passwd_in_hostile_root, env_last_counts,
-	  env_additions, env_bad, env_huge)
+UNIT_MAIN("agent_user", mapped_ids, passwd, passwd_long_lines, passwd_in_hostile_root,
+	  env_last_counts, env_additions, env_bad, env_huge)

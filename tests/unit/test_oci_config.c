@@ -178,9 +178,6 @@ START_TEST(warns_of_what_is_not_applied)
 		{ "full.json", "process.apparmorProfile " LABEL "process.selinuxLabel " LABEL
 			       "mounts[].uidMappings is not applied yet\n"
 			       "mounts[].gidMappings is not applied yet\n"
-			       "linux.uidMappings is not applied yet\n"
-			       "linux.gidMappings is not applied yet\n"
-			       "linux.namespaces[].type \"user\" is not applied yet\n"
 			       "linux.resources.memory.swappiness has no effect: "
 			       "the guest's cgroups (version 2) have nothing like it\n"
 			       "linux.mountLabel " LABEL "linux.intelRdt is not applied yet\n" },
