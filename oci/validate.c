@@ -97,7 +97,8 @@ static int check_user_namespace(const struct oci_config *c, struct err *err)
 			       l->n_uid_mappings ? "gidMappings" : "uidMappings");
 	if (!maps_root(l->uid_mappings, l->n_uid_mappings) ||
 	    !maps_root(l->gid_mappings, l->n_gid_mappings))
-		return err_set(err, EINVAL, "linux.%s: root of the container (id 0) is not mapped",
+		return err_set(err, EINVAL,
+			       "linux.%s[0].containerID: root of the container (id 0) is not mapped",
 			       maps_root(l->uid_mappings, l->n_uid_mappings) ? "gidMappings" :
 									       "uidMappings");
 	return 0;

@@ -430,7 +430,7 @@ START_TEST(user_namespaces)
 		  "linux.gidMappings: user namespaces enabled, but no mappings" },
 		{ "{\"linux\":{" WITH_NS(",{\"type\":\"user\"}") ",\"uidMappings\":" MAP(
 			  "0") ",\"gidMappings\":" MAP("1") "}}",
-		  "linux.gidMappings: root of the container (id 0) is not mapped" },
+		  "linux.gidMappings[0].containerID: root of the container (id 0) is not mapped" },
 		{ "{\"linux\":{" WITH_NS(",{\"type\":\"user\",\"path\":\"/proc/1/ns/user\"}") "}}",
 		  "linux.namespaces[3].path: a VM cannot join a user namespace" },
 		{ "{\"linux\":{" WITH_NS(",{\"type\":\"user\"}") ",\"uidMappings\":" MAP(
