@@ -314,8 +314,9 @@ no_process()
 	make_bundle
 	edit '.linux.namespaces |= (map(select(.type != "cgroup")) + [{type: "cgroup"}])
 		| .mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)'
-	script 'mkdir -p /sys/fs/cgroup/a/b && exec sleep 1000'
+	args sleep 1000
 	ok run --detach --bundle "$B" "$CT"
+	ok exec "$CT" mkdir -p /sys/fs/cgroup/a/b
 	ok exec --cgroup /a/b "$CT" cat /proc/self/cgroup
 	is "$output" 0::/a/b
 	ok exec --cgroup=a "$CT" cat /proc/self/cgroup
