@@ -228,6 +228,8 @@ void container_on_running(struct process *p)
 	if (p == c->init) {
 		c->state = CONTAINER_RUNNING;
 		server_result(p->agent, &p->asked, json_object());
+		/* What create and start went through is not needed again for this container. */
+		trim_memory();
 	} else {
 		server_result(p->agent, &p->asked, json_pack("{s:i}", "pid", (int)p->pid));
 	}
