@@ -96,6 +96,7 @@ static void on_ready(struct qmp *qmp, void *data)
 {
 	struct qemu *q = data;
 
+	log_debug("qemu answers");
 	qemu_enter(q);
 	q->ready = true;
 	qemu_run_ops(q);

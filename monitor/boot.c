@@ -217,10 +217,12 @@ static void on_attached(void *data, const struct err *err)
 
 	if (m->phase != VM_BOOTING)
 		return;
-	if (!e.code && m->n_attached < m->n_boot_devices)
+	if (!e.code && m->n_attached < m->n_boot_devices) {
 		m->hv->ops->attach(m->hv, m->boot_devices[m->n_attached++], on_attached, m, &e);
-	else if (!e.code)
+	} else if (!e.code) {
+		log_debug("devices attached");
 		m->hv->ops->resume(m->hv, on_running, m, &e);
+	}
 	if (e.code)
 		vm_fail(m, &e);
 }
@@ -287,6 +289,7 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 	r = virtiofsd_start(&m->setup, &v, err);
 	if (r < 0)
 		return r;
+	log_debug("virtiofsd started");
 	m->virtiofsd_pid = v.pid;
 	m->virtiofsd_pidfd = v.pidfd;
 	m->virtiofsd_output = v.output;
@@ -367,6 +370,7 @@ static int start_hypervisor(struct monitor *m, struct err *err)
 		r = m->hv_ops->start(m->hv, on_paused_before_start, m, err);
 	if (r < 0)
 		return r;
+	log_debug("hypervisor started");
 	m->console_fd = m->hv_ops->console(m->hv);
 	if (m->console_fd >= 0) {
 		fd_set_nonblock(m->console_fd, true);

@@ -234,8 +234,10 @@ static void on_started(void *data, json_t *result, const struct err *err)
 	/* A short-lived program's exit may have overtaken nothing: events and replies keep their order. */
 	if (p->phase == PROCESS_STARTING)
 		p->phase = PROCESS_ALIVE;
-	if (!*p->exec && p->container->status == CONTAINER_CREATING)
+	if (!*p->exec && p->container->status == CONTAINER_CREATING) {
 		p->container->status = CONTAINER_CREATED;
+		log_debug("container created");
+	}
 	answer(p, result, NULL);
 	if (!p->standin)
 		process_standin_gone(p); /* it died meanwhile */
@@ -459,6 +461,7 @@ int container_on_exit(struct monitor *m, json_t *event, struct err *err)
 	if (!*p->exec) {
 		c->status = CONTAINER_STOPPED;
 		clients_ended(m, c->id);
+		log_debug("container ended");
 		if (!any_alive(m) && !m->setup.keep)
 			vm_end(m);
 	}

@@ -52,11 +52,13 @@ static void on_reply(void *data, json_t *result, const struct err *err)
 			*kp = k->next;
 			break;
 		}
-	if (c && !err->code && k->forget)
+	if (c && !err->code && k->forget) {
 		(void)container_forget(c);
-	else if (c && !err->code && k->on_success != CONTAINER_CREATING &&
-		 c->status != CONTAINER_STOPPED)
+	} else if (c && !err->code && k->on_success != CONTAINER_CREATING &&
+		   c->status != CONTAINER_STOPPED) {
 		c->status = k->on_success;
+		log_debug("container %s", container_status_name(c->status));
+	}
 	if (k->client && err->code)
 		client_error(k->client, k->id, err);
 	else if (k->client)
@@ -129,6 +131,7 @@ static int do_setup(struct client *c, uint32_t id, json_t *params, struct err *e
 		r = jail_enter(&m->setup, err);
 	if (r < 0)
 		return r;
+	log_debug("jail entered");
 	journal_limit(m->log, (size_t)m->setup.monitor_log_limit * 1024);
 	journal_limit(m->console, (size_t)m->setup.console_log_limit * 1024);
 	/* The command fills the share while the machine boots. */

@@ -70,6 +70,7 @@ void vm_end_now(struct monitor *m)
 	if (m->phase == VM_ENDED || m->quitting)
 		return;
 	m->phase = VM_ENDING;
+	log_debug("hypervisor is told to quit");
 	end_in(m, m->hv && m->hv->ops->quit(m->hv, NULL) >= 0 ? QUIT_TIMEOUT_MS : 0);
 }
 
@@ -85,6 +86,7 @@ static void on_shutdown_reply(void *data, json_t *result, const struct err *err)
 {
 	(void)result;
 	(void)err;
+	log_debug("guest is shut down");
 	vm_end_now(data);
 }
 
