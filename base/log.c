@@ -119,15 +119,20 @@ size_t log_format_record(char *buf, size_t size, enum log_format format, enum lo
 			 const char *msg)
 {
 	bool json = format == LOG_FORMAT_JSON;
-	char when[32], head[96], tail[64];
-	time_t now = time(NULL);
+	char when[48], head[112], tail[80];
+	struct timespec now;
 	struct tm tm = { 0 };
+	size_t n;
 
 	if (size == 0)
 		return 0;
 	buf[0] = '\0';
-	gmtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+	if (format == LOG_FORMAT_TEXT_US)
+		n += (size_t)snprintf(when + n, sizeof(when) - n, ".%06ld", now.tv_nsec / 1000);
+	snprintf(when + n, sizeof(when) - n, "Z");
 	if (json) {
 		snprintf(head, sizeof(head), "{\"level\":\"%s\",\"msg\":\"", level_name(level));
 		snprintf(tail, sizeof(tail), "\",\"time\":\"%s\"}\n", when);
@@ -142,7 +147,9 @@ size_t log_format_record(char *buf, size_t size, enum log_format format, enum lo
 	memcpy(buf, head, at);
 	while (left > 0) {
 		char out[16];
-		size_t used, n = escape(out, msg, left, format, &used);
+		size_t used;
+
+		n = escape(out, msg, left, format, &used);
 
 		if (at + n + end >= size)
 			break;

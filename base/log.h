@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_TEXT_US };
 
 typedef void (*log_sink_fn)(void *data, enum log_level level, const char *msg);
 
@@ -29,6 +29,7 @@ void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(p
  * Formats one record with its newline as runc's logrus does:
  *   text  time="2026-11-20T12:39:50Z" level=error msg="..."
  *   json  {"level":"error","msg":"...","time":"2026-11-20T12:39:50Z"}
+ * TEXT_US is text with microseconds, for logs that show what took how long.
  * Invalid UTF-8 and control characters come out escaped. The message is cut
  * so that the record stays complete. Returns the length written (< size).
  */

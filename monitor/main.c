@@ -27,7 +27,7 @@ static void log_sink(void *data, enum log_level level, const char *msg)
 	char line[4096];
 
 	journal_write(m->log, line,
-		      log_format_record(line, sizeof(line), LOG_FORMAT_TEXT, level, msg));
+		      log_format_record(line, sizeof(line), LOG_FORMAT_TEXT_US, level, msg));
 }
 
 /* Signals from outside are for the container's stand-in; the monitor only goes when its work is done. */

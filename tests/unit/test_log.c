@@ -92,6 +92,19 @@ START_TEST(text_format)
 }
 END_TEST
 
+START_TEST(microseconds)
+{
+	char buf[64];
+	unsigned int us;
+	size_t n = log_format_record(buf, sizeof(buf), LOG_FORMAT_TEXT_US, LOG_LEVEL_INFO, "x");
+
+	ck_assert_uint_eq(n, strlen("time=\"2000-01-01T00:00:00.123456Z\" level=info msg=\"x\"\n"));
+	ck_assert_int_eq(sscanf(buf + strlen("time=\"2000-01-01T00:00:00"), ".%6uZ", &us), 1);
+	ck_assert_str_eq(buf + n - strlen("Z\" level=info msg=\"x\"\n"),
+			 "Z\" level=info msg=\"x\"\n");
+}
+END_TEST
+
 START_TEST(levels)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };
@@ -136,7 +149,7 @@ START_TEST(record_is_complete_when_cut)
 		"a\xff\n\"\xe2\x82\xac\xf3\xa0\x81\x81 and a good deal more text to fill the rest of it";
 
 	for (size_t size = 0; size < 200; size++) {
-		for (int f = 0; f < 2; f++) {
+		for (int f = 0; f < 3; f++) {
 			char *buf = malloc(size + 1);
 			size_t n = log_format_record(buf, size, (enum log_format)f, LOG_LEVEL_INFO,
 						     msg);
@@ -183,5 +196,5 @@ START_TEST(to_fd)
 }
 END_TEST
 
-UNIT_MAIN("log", sink_and_level, long_message_is_cut, text_format, levels, json_format,
-	  record_is_complete_when_cut, to_fd)
+UNIT_MAIN("log", sink_and_level, long_message_is_cut, text_format, microseconds, levels,
+	  json_format, record_is_complete_when_cut, to_fd)
