@@ -4,8 +4,9 @@
 # packages.sh install|missing|list GROUP...: the packages of this distribution that moat needs
 #
 # Groups: build (compile, make the guest image), kernel (make guest-kernel, with build), run (QEMU, virtiofsd),
-# demo (make quickstart), test (make check-all). "?" marks a package that not every release has or needs. Installing needs root
-# and happens only if something is missing; the package lists are fetched only if they lack something.
+# demo (make quickstart), bench (make bench, with build and run), test (make check-all). "?" marks a package that not every
+# release has or needs. Installing needs root and happens only if something is missing; the
+# package lists are fetched only if they lack something.
 set -euo pipefail
 export LC_ALL=C
 
@@ -25,6 +26,7 @@ apt_group()
 	kernel) echo flex bison bc libelf-dev xz-utils ;;
 	run) echo qemu-system-x86 qemu-system-common 'virtiofsd?' ;;
 	demo) echo busybox-static jq ;;
+	bench) echo busybox-static jq runc 'crun?' gnuplot-nox ;;
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
 		echo cpio jq busybox-static procps util-linux mount e2fsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
@@ -44,6 +46,7 @@ dnf_group()
 	kernel) echo flex bison bc elfutils-libelf-devel xz ;;
 	run) echo qemu-kvm-core virtiofsd ;;
 	demo) echo busybox jq ;;
+	bench) echo busybox jq runc 'crun?' gnuplot-minimal ;;
 	test)
 		echo bats check-devel clang clang-tools-extra compiler-rt cppcheck ShellCheck
 		echo cpio jq busybox procps-ng util-linux iproute runc 'crun?' man-db mandoc

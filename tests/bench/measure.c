@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * measure RUNS NAME COMMAND ARG... [, NAME COMMAND ARG...]...
+ * measure RUNS|--once NAME COMMAND ARG... [, NAME COMMAND ARG...]...
  *
  * How long the commands take from fork to end. They take turns (a b c a b c ...), so that what else happens
- * on the machine hits all of them, after one round that does not count. Prints "NAME<tab>milliseconds" a run.
+ * on the machine hits all of them, after one round that does not count (--once: what cannot be done twice). Prints
+ * "NAME<tab>milliseconds" a run.
  * Their standard input and output are /dev/null; one that fails ends it all.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,19 +79,20 @@ int main(int argc, char **argv)
 {
 	struct subject subjects[SUBJECTS_MAX];
 	posix_spawn_file_actions_t files;
-	int runs = argc > 1 ? atoi(argv[1]) : 0, n, i, j;
+	bool once = argc > 1 && strcmp(argv[1], "--once") == 0;
+	int runs = once ? 1 : argc > 1 ? atoi(argv[1]) : 0, n, i, j;
 	double ms;
 
 	n = runs > 0 ? split(argv + 2, subjects) : 0;
 	if (n == 0) {
-		fputs("usage: measure RUNS NAME COMMAND ARG... [, NAME COMMAND ARG...]...\n",
+		fputs("usage: measure RUNS|--once NAME COMMAND ARG... [, NAME COMMAND ARG...]...\n",
 		      stderr);
 		return 2;
 	}
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	for (i = 0; i <= runs; i++)
+	for (i = once ? 1 : 0; i <= runs; i++)
 		for (j = 0; j < n; j++) {
 			if (run(&subjects[j], &files, &ms) < 0)
 				return 1;

@@ -7,7 +7,9 @@ def round3: . * 1000 | round / 1000;
 def higher_is_better: . == "MB/s";
 def best($unit): if $unit | higher_is_better then max else min end;
 # Above 1 is worse, whatever the unit.
-def ratio($to; $unit): if $unit | higher_is_better then $to / . else . / $to end | round3;
+def ratio($to; $unit):
+	if (if $unit | higher_is_better then . else $to end) == 0 then null
+	elif $unit | higher_is_better then $to / . else . / $to end | if . then round3 else . end;
 
 ($samples | table | group_by([.[0], .[1]]) | map({
 	key: (.[0][0] + "\t" + .[0][1]),
@@ -21,9 +23,9 @@ def ratio($to; $unit): if $unit | higher_is_better then $to / . else . / $to end
 	best: (.unit as $u | .values | best($u) | round3)
 })) as $measured
 | {
-	version: 1,
+	version: 2,
 	date: $date, moat: $moat, runs: $runs, host: $host,
-	guest: { kernel: $kernel, machine: $machine, accelerator: $accelerator, memory: $memory },
+	guest: { kernel: $kernel, tuned_kernel: $tuned, machine: $machine, accelerator: $accelerator, memory: $memory },
 	results: [
 		$rows | table[] | . as [$section, $case, $subject, $reference, $goal]
 		| $measured[$case + "\t" + $subject] as $m
@@ -39,9 +41,13 @@ def ratio($to; $unit): if $unit | higher_is_better then $to / . else . / $to end
 			met: (if $limit == null then null else ($ratio // $m.median) <= $limit end)
 		}
 	],
-	timeline: (
-		[$measured[] | select(.case == "timeline") | { step: .subject, at_ms: .median }] | sort_by(.at_ms)
-		| [foreach .[] as $s ({ last: 0 }; { last: $s.at_ms, took: ($s.at_ms - .last) }; $s + { took_ms: (.took | round3) })]
-	),
+	timelines: [
+		[$measured[] | select(.case | startswith("timeline "))] | group_by(.case)[] | {
+			case: (.[0].case | ltrimstr("timeline ")),
+			steps: (map({ step: .subject, at_ms: .median }) | sort_by(.at_ms)
+				| [foreach .[] as $s ({ last: 0 }; { last: $s.at_ms, took: ($s.at_ms - .last) };
+					$s + { took_ms: (.took | round3) })])
+		}
+	],
 	samples: [$measured[] | { case, subject, unit, values }]
 }

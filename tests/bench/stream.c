@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream [--fd N] in|out BYTES COMMAND ARG...
+ * stream [--fd N] in|out|end BYTES COMMAND ARG...
  *
  * How fast the command's guest.c reads or writes BYTES: prints MB (10^6 bytes) a second. Through pipes on
  * standard input and output; with --fd through a socket that the command (QEMU) gets as descriptor N.
  * From the first byte to the last: the command's own start and end do not count.
+ *
+ * end, with 1 for BYTES: the milliseconds that the command (QEMU) takes from SIGTERM to its end, once its guest has
+ * written a byte and waits.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -117,12 +120,24 @@ static double transmit(int fd, int from, long long bytes)
 	return now_s() - start;
 }
 
+static double terminate(pid_t pid, int from)
+{
+	double start;
+	int status;
+
+	expect_byte(from);
+	start = now_s();
+	if (kill(pid, SIGTERM) < 0 || waitpid(pid, &status, 0) < 0)
+		die("the command");
+	return (now_s() - start) * 1e3;
+}
+
 int main(int argc, char **argv)
 {
 	int target = -1, to, from, status;
 	long long bytes;
 	double seconds;
-	bool in;
+	bool in, end;
 	pid_t pid;
 
 	if (argc > 2 && strcmp(argv[1], "--fd") == 0) {
@@ -132,13 +147,18 @@ int main(int argc, char **argv)
 	}
 	bytes = argc > 3 ? atoll(argv[2]) : 0;
 	in = bytes > 0 && strcmp(argv[1], "in") == 0;
-	if (bytes <= 0 || (!in && strcmp(argv[1], "out") != 0)) {
-		fputs("usage: stream [--fd N] in|out BYTES COMMAND ARG...\n", stderr);
+	end = bytes == 1 && strcmp(argv[1], "end") == 0;
+	if (bytes <= 0 || (!in && !end && strcmp(argv[1], "out") != 0)) {
+		fputs("usage: stream [--fd N] in|out|end BYTES COMMAND ARG...\n", stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	alarm(DEADLINE_S);
 	pid = start(argv + 3, target, &to, &from);
+	if (end) {
+		printf("%.3f\n", terminate(pid, from));
+		return 0;
+	}
 	seconds = in ? transmit(to, from, bytes) : receive(from, to, bytes);
 	/* A socket's end would be a disconnection to QEMU; a pipe's is the end of the input. */
 	if (target < 0)

@@ -21,12 +21,13 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/str.h"
 
 enum { INOTIFY, COMMAND, MONITOR, STANDIN, FDS };
 
 static struct {
 	const char *id;
-	double start;
+	double start, start_real; /* the same moment by the clock of logs */
 	int root, dir, log; /* descriptors: directories of state, the log */
 	int root_watch, dir_watch;
 	struct pollfd fds[FDS];
@@ -36,17 +37,22 @@ static struct {
 	size_t len;
 } t = { .dir = -1, .log = -1 };
 
-static double now_ms(void)
+static double now_ms(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static void step_at(double at, const char *name)
+{
+	printf("%s\t%.3f\n", name, at);
 }
 
 static void step(const char *name)
 {
-	printf("%s\t%.3f\n", name, now_ms() - t.start);
+	step_at(now_ms(CLOCK_MONOTONIC) - t.start, name);
 }
 
 static void die(const char *what)
@@ -61,10 +67,9 @@ static void watch_process(int i, int64_t pid)
 		return;
 	t.seen[i] = true;
 	t.fds[i].fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	/* A stand-in is recorded long after it has started. */
 	if (t.fds[i].fd >= 0 && i == MONITOR)
 		step("monitor started");
-	else if (t.fds[i].fd >= 0)
-		step("stand-in ready");
 }
 
 static void read_state(void)
@@ -72,6 +77,7 @@ static void read_state(void)
 	_free_ char *text = NULL;
 	_json_ json_t *tree = NULL;
 	const char *phase;
+	char what[64];
 	size_t len;
 
 	if (io_read_file(t.dir, "state.json", 1 << 20, &text, &len, NULL) < 0 ||
@@ -83,21 +89,49 @@ static void read_state(void)
 	if (!phase || strcmp(phase, t.phase) == 0)
 		return;
 	snprintf(t.phase, sizeof(t.phase), "%s", phase);
-	step(t.phase);
+	snprintf(what, sizeof(what), "state file says %s", phase);
+	step(what);
 }
 
-/* time="..." level=info msg="ready" */
+/* What a line of the log stands for, by its beginning; others stand for themselves. */
+static const struct {
+	const char *line, *step;
+} known[] = {
+	{ "jail entered", "monitor is in its jail" },
+	{ "hypervisor started", "QEMU started" },
+	{ "memory of the template copied", "memory of the template copied" },
+	{ "qemu answers", "QEMU answers (QMP)" },
+	{ "virtual machine is there", "machine is there, paused; restored if from a template" },
+	{ "devices attached", "devices plugged" },
+	{ "ready", "guest set up, share mounted" },
+	{ "hypervisor is told to quit", "QEMU is told to quit" },
+	{ "vm: exit status", "QEMU ended" },
+	{ "ended", "monitor has taken the machine down" },
+	{ "agent: ", NULL },
+};
+
+/* time="2026-11-20T12:39:50.123456Z" level=info msg="ready": its own time is exact, this process may come late. */
 static void log_line(char *line)
 {
 	char *msg = strstr(line, " msg=\""), *end;
+	struct tm tm = {};
+	double us, at;
 
-	if (!msg)
+	end = strptime(line, "time=\"%Y-%m-%dT%H:%M:%S.", &tm);
+	if (!msg || !end || sscanf(end, "%6lfZ", &us) != 1)
 		return;
+	at = (double)timegm(&tm) * 1e3 + us / 1e3 - t.start_real;
 	msg += strlen(" msg=\"");
 	end = strrchr(msg, '"');
 	if (end)
 		*end = '\0';
-	step(msg);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (str_has_prefix(msg, known[i].line)) {
+			if (known[i].step)
+				step_at(at, known[i].step);
+			return;
+		}
+	step_at(at, msg);
 }
 
 static void read_log(void)
@@ -166,7 +200,8 @@ static pid_t start(char **argv)
 {
 	pid_t pid;
 
-	t.start = now_ms();
+	t.start = now_ms(CLOCK_MONOTONIC);
+	t.start_real = now_ms(CLOCK_REALTIME);
 	pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR);
@@ -225,5 +260,6 @@ int main(int argc, char **argv)
 	pid = start(argv + 3);
 	t.fds[COMMAND].fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	watch();
+	read_log();
 	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
 }
