@@ -32,12 +32,13 @@ configure()
 	} >"$work/$name.toml"
 }
 
-# bundle NAME FILTER: the busybox root file system with the configuration changed by a jq filter
+# bundle NAME FILTER: the busybox root file system with the configuration changed by a jq filter. Its cgroup is its own:
+# the default is the id, which several runtimes use at a time.
 bundle()
 {
 	mkdir -p "$work/$1"
-	jq --arg root "$work/true/rootfs" --arg cgroup "${BENCH_CGROUP:+$BENCH_CGROUP/$1}" \
-		".ociVersion = \"1.0.2\" | .root.path = \$root | if \$cgroup == \"\" then . else .linux.cgroupsPath = \$cgroup end | $2" \
+	jq --arg root "$work/true/rootfs" --arg cgroup "${BENCH_CGROUP:-}/${work##*/}-$1" \
+		".ociVersion = \"1.0.2\" | .root.path = \$root | .linux.cgroupsPath = \$cgroup | $2" \
 		"$work/true/config.json" >"$work/json"
 	mv "$work/json" "$work/$1/config.json"
 }
