@@ -43,26 +43,31 @@ footprint()
 		while read -r kind pid; do
 			printf 'pss %s %s\n' "$kind" "$(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")"
 			[ "$kind" = QEMU ] && printf 'pages - %s\n' "$(guest_pages "$pid")"
-			# What is mapped of the guest's memory, by QEMU and virtiofsd
-			[[ $kind != QEMU && $kind != virtiofsd ]] || awk '/^[0-9a-f]+-/ { ram = /memfd:(guest|memory-backend-memfd)/ }
-				ram && /^Pss:/ { sum += $2 } END { print "mapped", "-", sum + 0 }' "/proc/$pid/smaps"
+			# Of that: what is mapped of the guest's memory, by QEMU and virtiofsd, and code that QEMU has translated (tcg)
+			[[ $kind != QEMU && $kind != virtiofsd ]] || awk '
+				/^[0-9a-f]+-/ { ram = /memfd:(guest|memory-backend-memfd)/; code = $2 == "rwxp" }
+				/^Pss:/ && ram { mapped += $2 }
+				/^Pss:/ && code { translated += $2 }
+				END { print "mapped", "-", mapped + 0; print "translated", "-", translated + 0 }' "/proc/$pid/smaps"
 		done < <(processes "$runtime" "$id")
 	done | awk '
 		$1 == "pss" { pss[$2] += $3; all += $3 }
 		$1 == "pages" { pages += $3 }
 		$1 == "mapped" { mapped += $3 }
+		$1 == "translated" { translated += $3 }
 		END {
 			for (kind in pss)
 				printf "%s\t%.2f\n", kind, pss[kind] / 1024
 			printf "monitor and stand-in\t%.2f\n", (pss["monitor"] + pss["stand-in"]) / 1024
 			printf "all processes\t%.2f\n", all / 1024
 			printf "guest memory, mapped\t%.2f\n", mapped / 1024
+			printf "QEMU, translated code\t%.2f\n", translated / 1024
 			printf "guest memory, not mapped\t%.2f\n", (pages - mapped) / 1024
 			printf "all, with not mapped\t%.2f\n", (all + pages - mapped) / 1024
 		}'
 }
 
-FOOTPRINT=(monitor stand-in virtiofsd QEMU "guest memory, mapped" "all processes"
+FOOTPRINT=(monitor stand-in virtiofsd QEMU "QEMU, translated code" "guest memory, mapped" "all processes"
 	"guest memory, not mapped" "all, with not mapped")
 
 memory_once()
