@@ -8,11 +8,13 @@
 #	MOAT_TEST_MACHINE=microvm              another machine type for all of them
 #	RUNTIME=runc MOAT=/path/to/moat        what is tested
 
+include tests/bench/module.mk
+
 BATS_TOOLS := killat recvtty subreaper
 BATS_FILES ?=
 BATS_FLAGS ?=
 
-bats-tools: $(BATS_TOOLS:%=$(B)/tests/tools/%)
+bats-tools: $(BATS_TOOLS:%=$(B)/tests/tools/%) $(BENCH_TOOLS:%=$(B)/tests/bench/%)
 
 $(B)/tests/tools/%: tests/tools/%.c $(B)/compile.flags
 	$(call say,CC,$@)
@@ -25,5 +27,3 @@ bats-runc: bats-tools ## the same against runc, which must pass too
 	$(Q)BUILD='$(BUILD)' RUNTIME=runc bats --filter-tags '!moat' $(BATS_FLAGS) $(or $(BATS_FILES:%=tests/bats/%.bats),tests/bats)
 
 .PHONY: bats bats-tools bats-runc
-
-include tests/bench/module.mk

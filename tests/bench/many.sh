@@ -114,7 +114,7 @@ plot()
 			say "no $format: $(tail -n 1 "$work/gnuplot")"
 			continue
 		}
-		cp "$work/bench.$format" "$build/bench.$format"
-		say "$build/bench.$format: start time against the number of running sandboxes"
+		cp "$work/bench.$format" "$out/bench.$format"
+		say "$out/bench.$format: start time against the number of running sandboxes"
 	done
 }
