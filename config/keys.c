@@ -50,7 +50,10 @@ const struct config_key config_keys[] = {
 	QEMU(default_maxvcpus, INT, "0",
 	     "Virtual processors that a VM can grow to. 0: as many as default_vcpus.",
 	     RANGE(0, 240), .later = "virtual processors cannot be added to a running VM"),
-	QEMU(default_memory, INT, "256", "Memory of a VM in MiB.", RANGE(64, 16 * 1024 * 1024)),
+	QEMU(default_memory, INT, "256",
+	     "Memory of a VM in MiB. For busybox 72 are enough with Debian's kernel and 40 with the one of make guest-kernel; in "
+	     "32 neither boots, another kernel may.",
+	     RANGE(32, 16 * 1024 * 1024)),
 	QEMU(memory_slots, INT, "10", "How many times memory can be added to a running VM.",
 	     RANGE(0, 256), .later = "memory cannot be added to a running VM"),
 	QEMU(cpu_model, STR, "\"\"",

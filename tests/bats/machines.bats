@@ -59,7 +59,7 @@ essentials()
 }
 
 @test "machines: the smallest memory that is allowed, or an error that says so" {
-	settings 'default_memory = 64' '[agent.moat]' 'boot_timeout = 20'
+	settings 'default_memory = 32' '[agent.moat]' 'boot_timeout = 20'
 	LIMIT=100 rt run --bundle "$B" "$CT"
 	((status < 2))
 	[ "$status" = 0 ] || has "$stderr" "did not come up"

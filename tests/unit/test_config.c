@@ -214,8 +214,8 @@ START_TEST(wrong_values)
 	}
 	refuses("[hypervisor.qemu]\n\nmachine_type = \"pc\"",
 		"f:3: machine_type in [hypervisor.qemu] must be \"q35\", \"microvm\", not \"pc\"");
-	refuses("[hypervisor.qemu]\ndefault_memory = 63",
-		"f:2: default_memory in [hypervisor.qemu] must be between 64 and 16777216, not 63");
+	refuses("[hypervisor.qemu]\ndefault_memory = 31",
+		"f:2: default_memory in [hypervisor.qemu] must be between 32 and 16777216, not 31");
 	refuses("[hypervisor.qemu]\ndefault_memory = 99999999999999999999",
 		"f:2: integer out of range");
 
