@@ -120,7 +120,7 @@ cleanup()
 		for id in "$state/$name"/[!@]*/; do
 			[ ! -d "$id" ] || "${runtime[@]}" delete --force "$(basename "$id")" >/dev/null 2>&1 || :
 		done
-		[ ! -d "$state/$name/@templates" ] || "${runtime[@]}" template remove >/dev/null 2>&1 || :
+		! compgen -G "$state/$name/@*" >/dev/null || "${runtime[@]}" template remove >/dev/null 2>&1 || :
 	done
 	rm -rf "$work" "$state"
 }

@@ -3,11 +3,11 @@
 #
 # Part of bench.sh: the runtimes that are compared, their bundles, containers and processes, and bare QEMU.
 #
-# A runtime is an array with its command. moat starts from a template, cold does not; tuned and tuned_cold are the
-# same with our own kernel; small has a memory that changes. Each has a state root and, if it is moat, a
-# configuration file of its name.
+# A runtime is an array with its command. moat starts from a template, cold does not, spare has a VM that waits; tuned and
+# tuned_cold are moat and cold with our own kernel; small has a memory that changes. Each has a state root and, if it is
+# moat, a configuration file of its name.
 
-MOATS=(moat cold tuned tuned_cold microvm small fake)
+MOATS=(moat cold spare tuned tuned_cold microvm small fake)
 RUNTIMES=("${MOATS[@]}" runc crun)
 for name in "${MOATS[@]}"; do
 	declare -n runtime=$name
@@ -60,6 +60,7 @@ make_bundles()
 	printf '[runtime]\nhypervisor = "fake"\n' >"$work/fake.toml"
 	configure moat "$stock_image" true
 	configure cold "$stock_image" false
+	configure spare "$stock_image" $'true\nvm_cache_number = 1'
 	configure microvm "$stock_image" false 'machine_type = "microvm"'
 	[ -z "$tuned_image" ] || configure tuned "$tuned_image" true
 	[ -z "$tuned_image" ] || configure tuned_cold "$tuned_image" false

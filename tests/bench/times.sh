@@ -39,14 +39,29 @@ section_run()
 	"$tools/measure" "$runs" "${args[@]}" | sample "$what" ms
 	row run "$what" "moat, template" "bare QEMU" 0.10
 	row run "$what" "moat, template" "bare QEMU, untuned" 0.10
+	row run "$what" "moat, spare" "bare QEMU" -
 	row run "$what" "moat, cold" "bare QEMU" 1.10
 	row run "$what" "moat, cold" "bare QEMU + devices" -
 	row run "$what" "moat, template, tuned kernel" "bare QEMU, tuned kernel" -
 	row run "$what" "moat, template, tuned kernel" "bare QEMU" -
 	row run "$what" "moat, cold, tuned kernel" "bare QEMU, tuned kernel" -
+	run_spares "$what"
 	steps moat template
 	steps cold cold
 	run_microvm
+}
+
+# Of a VM that waits (vm_cache_number). Not in turns with others, whom the making of the next one would disturb.
+run_spares()
+{
+	local i spent
+
+	for ((i = 0; i < runs; i++)); do
+		"${spare[@]}" template create >/dev/null || die "no spare"
+		spent=$(time_of "${spare[@]}" run --bundle "$work/true" true) || die "no run with a spare"
+		printf 'moat, spare\t%s\n' "$spent"
+	done | sample "$1" ms
+	"${spare[@]}" template remove >/dev/null
 }
 
 # The fields that `inspect` sets stay those of the first machine.
