@@ -106,6 +106,22 @@ kill_strays()
 	done
 }
 
+# runc and crun leave cgroups when they are killed early; nobody else's have such a name.
+remove_cgroups()
+{
+	local dir pid i
+
+	while read -r dir; do
+		for ((i = 0; i < 20; i++)); do
+			while read -r pid; do
+				kill -KILL "$pid" || :
+			done <"$dir/cgroup.procs"
+			! rmdir "$dir" || break
+			sleep 0.1
+		done
+	done < <(find /sys/fs/cgroup -depth -type d -path "*/${work##*/}-*") 2>/dev/null
+}
+
 cleanup()
 {
 	local name id
@@ -122,6 +138,7 @@ cleanup()
 		done
 		! compgen -G "$state/$name/@*" >/dev/null || "${runtime[@]}" template remove >/dev/null 2>&1 || :
 	done
+	remove_cgroups 2>/dev/null
 	rm -rf "$work" "$state"
 }
 
