@@ -201,11 +201,12 @@ sleeping()
 }
 
 @test "lifecycle: a subreaper gets the exit code of an exec" {
-	script 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+	script 'trap "exit 0" TERM; touch /dev/shm/ready; while :; do sleep 0.1; done'
 	rt_subreaper run --detach --pid-file "$T/pid" --bundle "$B" "$CT" :: \
 		exec --detach --pid-file "$T/exec" "$CT" sh -c 'exit 99' :: \
 		exec --detach --pid-file "$T/killed" "$CT" sh -c 'kill -KILL $$' :: \
-		exec --detach --pid-file "$T/term" "$CT" sleep 1000 :: kill "$CT" TERM
+		exec --detach --pid-file "$T/term" "$CT" sleep 1000 :: \
+		exec "$CT" sh -c 'until [ -e /dev/shm/ready ]; do sleep 0.1; done' :: kill "$CT" TERM
 	has "$output" "orphan $(cat "$T/exec") exit 99" "orphan $(cat "$T/pid") exit 0"
 	killed "$(cat "$T/killed")"
 	killed "$(cat "$T/term")"
