@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/num.h"
 
 #define PCI_DEVICES "/sys/bus/pci/devices"
 #define TIMEOUT_MS 20000
@@ -40,8 +41,10 @@ static int read_attribute(int dirfd, const char *child, struct search *s)
 
 	snprintf(path, sizeof(path), "%s/%s", child, s->file);
 	r = io_read_file(dirfd, path, sizeof(s->text) - 1, &text, &len, NULL);
-	if (r >= 0)
+	if (r >= 0) {
 		memcpy(s->text, text, len + 1);
+		s->text[strcspn(s->text, "\n")] = '\0';
+	}
 	return r;
 }
 
@@ -107,7 +110,7 @@ int hotplug_wait_net(const char *port, int *ret_index, struct err *err)
 
 	modules_load("net");
 	r = wait_for(&s, err);
-	if (r >= 0 && sscanf(s.text, "%d", ret_index) != 1)
+	if (r >= 0 && num_int(s.text, 1, INT32_MAX, ret_index) < 0)
 		return err_set(err, EIO, "interface behind port %s: no index", port);
 	return r;
 }
@@ -119,9 +122,15 @@ static int wait_disk(const char *port, int *ret_major, int *ret_minor, struct er
 
 	modules_load("blk");
 	r = wait_for(&s, err);
-	if (r >= 0 && sscanf(s.text, "%d:%d", ret_major, ret_minor) != 2)
+	if (r < 0)
+		return r;
+	char *minor = strchr(s.text, ':');
+	if (minor)
+		*minor++ = '\0';
+	if (!minor || num_int(s.text, 0, INT32_MAX, ret_major) < 0 ||
+	    num_int(minor, 0, INT32_MAX, ret_minor) < 0)
 		return err_set(err, EIO, "disk behind port %s: no numbers", port);
-	return r;
+	return 0;
 }
 
 /* Rules about the host's number are about the guest's. */

@@ -8,7 +8,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -105,6 +105,20 @@ static int parse_prefix(const char *text, struct prefix *ret)
 	return 0;
 }
 
+static int parse_mac(const char *text, uint8_t ret[6])
+{
+	for (int i = 0; i < 6; i++) {
+		char *end;
+		unsigned long v = strtoul(text, &end, 16);
+
+		if (end != text + 2 || *end != (i < 5 ? ':' : '\0'))
+			return -EINVAL;
+		ret[i] = (uint8_t)v;
+		text = end + 1;
+	}
+	return 0;
+}
+
 static int bad(struct err *err, const char *what, const char *text)
 {
 	return err_set(err, EINVAL, "network: %s \"%s\" is none", what, text ? text : "");
@@ -176,8 +190,7 @@ int netlink_add_neighbour(struct netlink *nl, int index, const char *to, const c
 
 	if (!to || parse_prefix(to, &p) < 0)
 		return bad(err, "neighbour", to);
-	if (!mac || sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &m[0], &m[1], &m[2], &m[3],
-			   &m[4], &m[5]) != 6)
+	if (!mac || parse_mac(mac, m) < 0)
 		return bad(err, "MAC address", mac);
 	struct ndmsg n = { .ndm_family = (uint8_t)p.family,
 			   .ndm_ifindex = index,

@@ -244,9 +244,9 @@ json_t *network_describe(const struct network *n, size_t first)
 
 	for (size_t i = 0; list && i < n->n; i++)
 		json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:O, s:O}", "device",
-						      (json_int_t)(first + i), "name", n->v[i].name,
-						      "mtu", (json_int_t)n->v[i].mtu, "addresses",
-						      n->v[i].addresses, "neighbours",
+						      (json_int_t)first + (json_int_t)i, "name",
+						      n->v[i].name, "mtu", (json_int_t)n->v[i].mtu,
+						      "addresses", n->v[i].addresses, "neighbours",
 						      n->v[i].neighbours));
 	return json_pack("{s:o, s:O?}", "interfaces", list, "routes", n->routes);
 }

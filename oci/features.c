@@ -8,6 +8,7 @@
 #include "oci/config_fields.h"
 #include "oci/mount_options.h"
 #include "oci/names.h"
+#include "oci/seccomp.h"
 #include "oci/state.h"
 
 #define OCI_VERSION_MIN "1.0.0" /* the validator takes every 1.x */
@@ -49,10 +50,14 @@ static json_t *enabled(bool on)
 	return json_pack("{s:b}", "enabled", on);
 }
 
-/* Who applies linux.seccomp adds actions, operators, archs and flags here, from the tables that compile it. */
+/* The names that the compiler knows. What a profile asks for runs in the guest's kernel, of whatever version that is. */
 static json_t *seccomp(void)
 {
-	return enabled(oci_is_applied("linux.seccomp", NULL));
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled",
+			 (int)oci_is_applied("linux.seccomp", NULL), "actions",
+			 strings(oci_seccomp_actions), "operators", strings(oci_seccomp_operators),
+			 "archs", strings(oci_seccomp_architectures), "knownFlags",
+			 strings(oci_seccomp_flags), "supportedFlags", strings(oci_seccomp_flags));
 }
 
 json_t *oci_features(json_t *annotations)
