@@ -58,6 +58,8 @@ target()
 with_store()
 {
 	settings 'enable_vhost_user_store = true' "vhost_user_store_path = \"$STORE\""
+	# It is the suite's VM all the same: the disks are plugged into one that was started from its template.
+	sed -i 's/^enable_template = .*/enable_template = true/' "$T/configuration.toml"
 }
 
 sum()
