@@ -93,102 +93,6 @@ static int open_bundle(struct creation *c, struct err *err)
 	return oci_config_load(c->bundle_fd, warn, NULL, &c->config, err);
 }
 
-/* linux.devices and the caller's network become hardware of the VM, each on a root port, beside the shared file system. */
-static int plan_devices(struct creation *c, struct err *err)
-{
-	struct vm_setup *s = &c->vm.setup;
-	bool fake = strcmp(s->hypervisor, "fake") == 0;
-	size_t n;
-	int r;
-
-	r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
-	if (r >= 0 && !fake && c->vm.network)
-		r = network_scan(c->config, &c->network, err);
-	if (r < 0)
-		return r;
-	n = dev_plan_hardware(&c->devices) + c->network.n;
-	if (n == 0)
-		return 0;
-	if (fake)
-		return err_set(err, ENOTSUP, "linux.devices: the fake hypervisor has no devices");
-	if (n > MONITOR_DEVICES_MAX)
-		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
-	/* A VM with more ports than configured has no template. */
-	if (n + 1 > s->ports) {
-		s->ports = (uint32_t)n + 1;
-		c->vm.template = false;
-	}
-	/* A spare could not be given descriptors. */
-	c->vm.spares = 0;
-	s->devices = calloc(n, sizeof(*s->devices));
-	return s->devices ? 0 : err_errno(err, ENOMEM, "linux.devices");
-}
-
-static struct vm_device *add_device(struct creation *c, int fds[MONITOR_DEVICES_MAX], int fd,
-				    const char *kind)
-{
-	struct vm_setup *s = &c->vm.setup;
-	struct vm_device *v = &s->devices[s->n_devices];
-
-	free(v->kind);
-	free(v->mac);
-	*v = (struct vm_device){ .kind = strdup(kind),
-				 .fd = MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices };
-	fds[s->n_devices++] = fd;
-	return v->kind ? v : NULL;
-}
-
-/* Opens them, late: what is opened here is in use. */
-static int open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
-{
-	struct vm_device *v = NULL;
-	int r;
-
-	c->vm.setup.n_devices = 0;
-	r = dev_plan_open(&c->devices, c->config, err);
-	for (size_t i = 0; r >= 0 && i < c->devices.n; i++) {
-		const struct dev_item *d = &c->devices.v[i];
-
-		if (d->outcome == DEV_GUEST)
-			continue;
-		v = add_device(c, fds, d->fd, dev_outcome_kind(d->outcome));
-		if (!v)
-			return err_errno(err, ENOMEM, "linux.devices");
-		v->readonly = d->readonly;
-	}
-	if (r >= 0)
-		r = network_attach(&c->network, err);
-	for (size_t i = 0; r >= 0 && i < c->network.n; i++) {
-		v = add_device(c, fds, c->network.v[i].tap, VM_DEVICE_NET);
-		if (v)
-			v->mac = strdup(c->network.v[i].mac);
-		if (!v || !v->mac)
-			return err_errno(err, ENOMEM, "network");
-	}
-	return r;
-}
-
-/* The monitor has its own by now; a vhost-user target must notice when that ends, and a tap ends with its last descriptor. */
-static void close_devices(struct creation *c)
-{
-	for (size_t i = 0; i < c->devices.n; i++)
-		c->devices.v[i].fd = fd_close(c->devices.v[i].fd);
-	for (size_t i = 0; i < c->network.n; i++)
-		c->network.v[i].tap = fd_close(c->network.v[i].tap);
-}
-
-/* Recorded before it is touched: `delete` undoes it by name. */
-static int note_network(struct creation *c, struct err *err)
-{
-	if (c->network.n == 0)
-		return 0;
-	c->state.netns = strdup(c->network.netns);
-	for (size_t i = 0; c->state.netns && i < c->network.n; i++)
-		if (strv_add(&c->state.interfaces, c->network.v[i].name) < 0)
-			return err_errno(err, ENOMEM, "state");
-	return c->state.netns ? 0 : err_errno(err, ENOMEM, "state");
-}
-
 int creation_check(struct creation *c, struct err *err)
 {
 	const struct rt_create *a = c->args;
@@ -209,7 +113,7 @@ int creation_check(struct creation *c, struct err *err)
 	r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
 	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
-	return r < 0 ? r : plan_devices(c, err);
+	return r < 0 ? r : creation_plan_devices(c, err);
 }
 
 /* The intent: from here on `delete --force` knows what may exist. */
@@ -240,7 +144,7 @@ static int claim(struct creation *c, struct err *err)
 	c->state.created = state_timestamp();
 	c->state.terminal = c->config->process->terminal;
 	c->state.annotations = json_incref(c->config->annotations);
-	r = note_network(c, err);
+	r = creation_note_network(c, err);
 	if (r < 0)
 		return r;
 	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle ||
@@ -282,12 +186,12 @@ static int start_monitor(struct creation *c, struct err *err)
 	if (c->claimed &&
 	    spare_take(c->root_fd, &c->vm, c->args->id, c->dir, c->state.cgroups, &c->monitor))
 		return note_monitor(c, err);
-	r = open_devices(c, fds, err);
+	r = creation_open_devices(c, fds, err);
 	if (r >= 0)
 		r = monitor_spawn(c->vm.monitor, c->dir,
 				  (const int[]){ c->template.memory, c->template.devices }, fds,
 				  c->vm.setup.n_devices, &c->monitor, err);
-	close_devices(c);
+	creation_close_devices(c);
 	if (r >= 0)
 		r = note_monitor(c, err);
 	return r < 0 ? r : monitor_setup(&c->monitor, &c->vm.setup, err);

@@ -59,4 +59,15 @@ json_t *creation_params(const struct creation *c);
 void creation_stop(struct creation *c);
 void creation_done(struct creation *c);
 
+/* ---- create_devices.c ---- */
+
+/* What becomes hardware, each on a root port, and room for it in the description of the VM; nothing is opened. */
+int creation_plan_devices(struct creation *c, struct err *err);
+/* Opens everything, late, since what is open is in use; fds are what the monitor is started with. */
+int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err);
+/* The monitor has its own by now; a vhost-user target must notice when that ends, and a tap ends with its last descriptor. */
+void creation_close_devices(struct creation *c);
+/* Recorded before it is touched: `delete` undoes it by name. */
+int creation_note_network(struct creation *c, struct err *err);
+
 #endif

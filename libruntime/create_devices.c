@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of create that is about hardware: linux.devices and the caller's network. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "libruntime/creation.h"
+
+int creation_plan_devices(struct creation *c, struct err *err)
+{
+	struct vm_setup *s = &c->vm.setup;
+	bool fake = strcmp(s->hypervisor, "fake") == 0;
+	size_t n;
+	int r;
+
+	r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
+	if (r >= 0 && !fake && c->vm.network)
+		r = network_scan(c->config, &c->network, err);
+	if (r < 0)
+		return r;
+	n = dev_plan_hardware(&c->devices) + c->network.n;
+	if (n == 0)
+		return 0;
+	if (fake)
+		return err_set(err, ENOTSUP, "linux.devices: the fake hypervisor has no devices");
+	if (n > MONITOR_DEVICES_MAX)
+		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
+	/* A VM with more ports than configured has no template. */
+	if (n + 1 > s->ports) {
+		s->ports = (uint32_t)n + 1;
+		c->vm.template = false;
+	}
+	/* A spare could not be given descriptors. */
+	c->vm.spares = 0;
+	s->devices = calloc(n, sizeof(*s->devices));
+	return s->devices ? 0 : err_errno(err, ENOMEM, "linux.devices");
+}
+
+static struct vm_device *add_device(struct creation *c, int fds[MONITOR_DEVICES_MAX], int fd,
+				    const char *kind)
+{
+	struct vm_setup *s = &c->vm.setup;
+	struct vm_device *v = &s->devices[s->n_devices];
+
+	free(v->kind);
+	free(v->mac);
+	*v = (struct vm_device){ .kind = strdup(kind),
+				 .fd = MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices };
+	fds[s->n_devices++] = fd;
+	return v->kind ? v : NULL;
+}
+
+int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
+{
+	struct vm_device *v = NULL;
+	int r;
+
+	c->vm.setup.n_devices = 0;
+	r = dev_plan_open(&c->devices, c->config, err);
+	for (size_t i = 0; r >= 0 && i < c->devices.n; i++) {
+		const struct dev_item *d = &c->devices.v[i];
+
+		if (d->outcome == DEV_GUEST)
+			continue;
+		v = add_device(c, fds, d->fd, dev_outcome_kind(d->outcome));
+		if (!v)
+			return err_errno(err, ENOMEM, "linux.devices");
+		v->readonly = d->readonly;
+	}
+	if (r >= 0)
+		r = network_attach(&c->network, err);
+	for (size_t i = 0; r >= 0 && i < c->network.n; i++) {
+		v = add_device(c, fds, c->network.v[i].tap, VM_DEVICE_NET);
+		if (v)
+			v->mac = strdup(c->network.v[i].mac);
+		if (!v || !v->mac)
+			return err_errno(err, ENOMEM, "network");
+	}
+	return r;
+}
+
+void creation_close_devices(struct creation *c)
+{
+	for (size_t i = 0; i < c->devices.n; i++)
+		c->devices.v[i].fd = fd_close(c->devices.v[i].fd);
+	for (size_t i = 0; i < c->network.n; i++)
+		c->network.v[i].tap = fd_close(c->network.v[i].tap);
+}
+
+int creation_note_network(struct creation *c, struct err *err)
+{
+	if (c->network.n == 0)
+		return 0;
+	c->state.netns = strdup(c->network.netns);
+	for (size_t i = 0; c->state.netns && i < c->network.n; i++)
+		if (strv_add(&c->state.interfaces, c->network.v[i].name) < 0)
+			return err_errno(err, ENOMEM, "state");
+	return c->state.netns ? 0 : err_errno(err, ENOMEM, "state");
+}
