@@ -50,14 +50,17 @@ static json_t *enabled(bool on)
 	return json_pack("{s:b}", "enabled", on);
 }
 
-/* The names that the compiler knows. What a profile asks for runs in the guest's kernel, of whatever version that is. */
+/* What needs a listener is known, and refused. */
 static json_t *seccomp(void)
 {
+	json_t *known = strings(oci_seccomp_flags);
+
+	json_array_append_new(known, json_string("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"));
 	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "enabled",
-			 (int)oci_is_applied("linux.seccomp", NULL), "actions",
+			 oci_is_applied("linux.seccomp", NULL), "actions",
 			 strings(oci_seccomp_actions), "operators", strings(oci_seccomp_operators),
-			 "archs", strings(oci_seccomp_architectures), "knownFlags",
-			 strings(oci_seccomp_flags), "supportedFlags", strings(oci_seccomp_flags));
+			 "archs", strings(oci_seccomp_architectures), "knownFlags", known,
+			 "supportedFlags", strings(oci_seccomp_flags));
 }
 
 json_t *oci_features(json_t *annotations)
