@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -10,6 +11,8 @@
 #include "agent/netlink.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+
+#define INTERFACES_MAX 32
 
 static int addresses(struct netlink *nl, int index, const json_t *list, struct err *err)
 {
@@ -40,17 +43,28 @@ static int neighbours(struct netlink *nl, int index, const json_t *list, struct 
 	return 0;
 }
 
-static int interface(struct netlink *nl, const json_t *o, struct err *err)
+/* Out of the way of its final name, which another may have from the kernel. */
+static int find(struct netlink *nl, const json_t *o, int *ret_index, struct err *err)
 {
 	const char *port = js_get_str(o, "port"), *name = js_get_str(o, "name");
-	char have[IFNAMSIZ] = "";
-	int index = 0, r;
+	char have[IFNAMSIZ] = "", aside[IFNAMSIZ];
+	int r;
 
 	if (!port || !name)
 		return err_set(err, EINVAL, "network: an interface has a port and a name");
-	r = hotplug_wait_net(port, &index, err);
-	if (r < 0)
+	r = hotplug_wait_net(port, ret_index, err);
+	if (r < 0 || !if_indextoname((unsigned int)*ret_index, have) || strcmp(have, name) == 0)
 		return r;
+	snprintf(aside, sizeof(aside), "moat%d", *ret_index);
+	return netlink_set_link(nl, *ret_index, aside, 0, err);
+}
+
+static int configure(struct netlink *nl, const json_t *o, int index, struct err *err)
+{
+	const char *name = js_get_str(o, "name");
+	char have[IFNAMSIZ] = "";
+	int r;
+
 	if_indextoname((unsigned int)index, have);
 	r = netlink_set_link(nl, index, strcmp(have, name) != 0 ? name : NULL,
 			     (uint32_t)js_get_int(o, "mtu", 0), err);
@@ -95,20 +109,24 @@ static int routes(struct netlink *nl, const json_t *list, bool gateways, struct 
 int network_configure(const json_t *network, struct err *err)
 {
 	const json_t *list = json_object_get(network, "interfaces"), *v;
+	int index[INTERFACES_MAX], r;
 	struct netlink nl;
 	size_t i;
-	int r;
 
 	if (json_array_size(list) == 0)
 		return 0;
+	if (json_array_size(list) > INTERFACES_MAX)
+		return err_set(err, E2BIG, "network: more than %d interfaces", INTERFACES_MAX);
 	r = netlink_open(&nl, err);
 	if (r < 0)
 		return r;
 	json_array_foreach(list, i, v) {
-		r = interface(&nl, v, err);
+		r = find(&nl, v, &index[i], err);
 		if (r < 0)
 			break;
 	}
+	for (i = 0; r >= 0 && i < json_array_size(list); i++)
+		r = configure(&nl, json_array_get(list, i), index[i], err);
 	if (r >= 0)
 		r = routes(&nl, json_object_get(network, "routes"), false, err);
 	if (r >= 0)

@@ -67,6 +67,8 @@ finish()
 	done
 	delete_all "$ROOT" || bad=1
 	within 10 nothing_new "$T/host.before" || bad=1
+	# Each has hundreds of links to the base's busybox, of which a file can only have so many.
+	rm -rf "$T"/bundle*
 	return $bad
 }
 
