@@ -155,7 +155,7 @@ const struct command cmd_template = {
 	.description =
 		"A template is a virtual machine that was booted once and saved; containers' virtual machines start from it in a\n"
 		"fraction of a boot's time. It is made by itself, in the background, when a container is created without one.\n"
-		"create makes it now, fill starts the virtual machines that vm_cache_number asks for ahead of their use, status lists the templates below --root (* is the one that new containers use), remove\n"
+		"create makes it now, fill starts the virtual machines that vm_cache_number asks for ahead of their use, status lists the templates (* is the one that new containers use), remove\n"
 		"removes them all; running containers are not concerned.",
 	.options = options,
 	.min_args = 1,

@@ -55,6 +55,7 @@ struct config_agent {
 
 struct config_factory {
 	bool enable_template;
+	char *template_path; /* "": see factory_path() */
 	uint32_t vm_cache_number; /* VMs kept started */
 };
 

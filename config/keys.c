@@ -104,6 +104,9 @@ const struct config_key config_keys[] = {
 	FACTORY(enable_template, BOOL, "true",
 		"Boot a VM once, save it, and start all others from that. The guests' kernels then have the same "
 		"address layout; their random numbers are their own. The machine type must be q35."),
+	FACTORY(template_path, PATH, "\"\"",
+		"The directory in whose @templates the saved VMs are, and in whose @spares those that wait. Empty: /run/moat for "
+		"every --root below /run, so that all callers share them; any other --root has its own."),
 	FACTORY(vm_cache_number, INT, "0",
 		"VMs that are kept started, with an agent that waits, ahead of their use: a container then starts in half of the "
 		"time, or less. Each takes the memory of an idle VM. Needs enable_template.",

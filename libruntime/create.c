@@ -183,8 +183,7 @@ static int start_monitor(struct creation *c, struct err *err)
 	r = cgroup_make(c->state.cgroups, err);
 	if (r < 0)
 		return r;
-	if (c->claimed &&
-	    spare_take(c->root_fd, &c->vm, c->args->id, c->dir, c->state.cgroups, &c->monitor))
+	if (c->claimed && spare_take(&c->vm, c->args->id, c->dir, c->state.cgroups, &c->monitor))
 		return note_monitor(c, err);
 	r = creation_open_devices(c, fds, err);
 	if (r >= 0)
@@ -306,7 +305,7 @@ static int prepare(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = save_config(c, err);
 	if (r >= 0)
-		template_use(c->root_fd, &c->vm, &c->template);
+		template_use(&c->vm, &c->template);
 	return r;
 }
 
@@ -346,7 +345,7 @@ static int attempt_cold(struct creation *c, const struct err *why, struct err *e
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		(void)unlinkat(c->dir, files[i], 0);
 	template_use_done(&c->template);
-	template_reject(c->root_fd, &c->vm, why);
+	template_reject(&c->vm, why);
 	c->template.missing = true;
 	/* Those of the first attempt have moved into its share. */
 	trees_done(&c->trees);
@@ -376,7 +375,7 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
 	if (r >= 0 && ret_pid)
 		*ret_pid = c.standin.pid;
 	if (r >= 0 && c.template.missing)
-		template_make_in_background(rt, c.root_fd, &c.vm);
+		template_make_in_background(rt, &c.vm);
 	else if (r >= 0)
 		spare_fill_in_background(rt, &c.vm);
 	if (r < 0)

@@ -20,7 +20,6 @@
 #include "base/str.h"
 #include "libruntime/cgroup.h"
 #include "libruntime/spare_store.h"
-#include "libruntime/store.h"
 #include "wire/message.h"
 
 #define ADOPT_MS 2000
@@ -102,8 +101,8 @@ static bool try_spare(int store, const char *name, const char *key, const char *
 	return true;
 }
 
-bool spare_take(int root_fd, const struct vm_config *vm, const char *id, int dir,
-		char *const *cgroups, struct monitor_proc *ret)
+bool spare_take(const struct vm_config *vm, const char *id, int dir, char *const *cgroups,
+		struct monitor_proc *ret)
 {
 	_close_ int store = -EBADF;
 	_strv_ char **names = NULL;
@@ -111,7 +110,7 @@ bool spare_take(int root_fd, const struct vm_config *vm, const char *id, int dir
 
 	if (!vm->spares)
 		return false;
-	store = spare_store_open(root_fd, false, NULL);
+	store = spare_store_at(vm->factory, false, NULL);
 	if (store < 0 || spare_key(vm, key, NULL) < 0 || path_list(store, &names, NULL) < 0)
 		return false;
 	for (size_t i = 0; names && names[i]; i++)
@@ -123,9 +122,14 @@ bool spare_take(int root_fd, const struct vm_config *vm, const char *id, int dir
 
 static int open_store(const struct rt *rt, struct err *err)
 {
-	_close_ int root = store_open(rt->root, false, err);
+	_cleanup_(config_done) struct moat_config c = {};
+	_free_ char *factory = NULL;
+	int r = config_load(rt->config, &c, err);
 
-	return root < 0 ? root : spare_store_open(root, false, err);
+	if (r < 0)
+		return r;
+	factory = factory_path(rt, &c);
+	return factory ? spare_store_at(factory, false, err) : -ENOMEM;
 }
 
 int rt_spare_count(const struct rt *rt)

@@ -16,8 +16,8 @@
  * Takes one that fits: its monitor's socket and logs move into `dir`, and its processes into the cgroups. The connection in *ret
  * is the creator's, as from monitor_spawn(): closing it before `commit` ends the VM. False: there is none.
  */
-bool spare_take(int root_fd, const struct vm_config *vm, const char *id, int dir,
-		char *const *cgroups, struct monitor_proc *ret);
+bool spare_take(const struct vm_config *vm, const char *id, int dir, char *const *cgroups,
+		struct monitor_proc *ret);
 /* Starts `moat template fill` and does not wait for it. */
 void spare_fill_in_background(const struct rt *rt, const struct vm_config *vm);
 

@@ -27,7 +27,6 @@
 #include "libruntime/creation.h"
 #include "libruntime/spare.h"
 #include "libruntime/spare_store.h"
-#include "libruntime/store.h"
 #include "oci/spec.h"
 #include "wire/message.h"
 
@@ -143,7 +142,7 @@ static int start(struct making *m, struct err *err)
 	if (r < 0)
 		return r;
 	c->vm.setup.keep = true;
-	template_use(c->root_fd, &c->vm, &c->template);
+	template_use(&c->vm, &c->template);
 	if (c->template.memory < 0)
 		return err_set(err, ENOENT, "there is no template yet");
 	r = creation_attempt(c, err);
@@ -171,14 +170,13 @@ static int publish(struct making *m, struct err *err)
 	return r;
 }
 
-static int make_one(const struct rt *rt, int root_fd, int store, const struct vm_config *vm,
-		    const char *key, struct err *err)
+static int make_one(const struct rt *rt, int store, const struct vm_config *vm, const char *key,
+		    struct err *err)
 {
 	struct making m = { .rt = rt, .c = CREATION_INIT, .store = store };
 	int r;
 
 	memcpy(m.rec.key, key, sizeof(m.rec.key));
-	m.c.root_fd = root_fd;
 	r = claim(&m, err);
 	if (r >= 0)
 		r = make_bundle(&m, vm->standin, err);
@@ -190,7 +188,6 @@ static int make_one(const struct rt *rt, int root_fd, int store, const struct vm
 		creation_stop(&m.c);
 	if (r < 0 && m.made)
 		(void)path_remove_tree(store, m.name, NULL);
-	m.c.root_fd = -EBADF; /* the caller's */
 	creation_done(&m.c);
 	return r;
 }
@@ -217,7 +214,7 @@ static void sweep(int store, const char *key)
 int rt_spare_fill(const struct rt *rt, struct err *err)
 {
 	_cleanup_(vm_config_done) struct vm_config vm = {};
-	_close_ int root_fd = -EBADF, store = -EBADF;
+	_close_ int store = -EBADF;
 	char key[SPARE_KEY_SIZE];
 	int r, made = 0;
 
@@ -227,9 +224,7 @@ int rt_spare_fill(const struct rt *rt, struct err *err)
 	if (r >= 0)
 		r = spare_key(&vm, key, err);
 	if (r >= 0)
-		r = root_fd = store_open(rt->root, true, err);
-	if (r >= 0)
-		r = store = spare_store_open(root_fd, true, err);
+		r = store = spare_store_at(vm.factory, true, err);
 	if (r < 0)
 		return r;
 	/* One at a time: whoever is at it makes what is missing. */
@@ -237,7 +232,7 @@ int rt_spare_fill(const struct rt *rt, struct err *err)
 		return 0;
 	sweep(store, key);
 	while (r >= 0 && spare_count(store, key) < (int)vm.spares) {
-		r = make_one(rt, root_fd, store, &vm, key, err);
+		r = make_one(rt, store, &vm, key, err);
 		made += r >= 0;
 	}
 	return r < 0 ? r : made;

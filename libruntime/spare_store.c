@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "libruntime/store.h"
 
 #define STORE "@spares"
 #define RECORD "spare.json"
@@ -48,10 +49,13 @@ int spare_key(const struct vm_config *vm, char ret[SPARE_KEY_SIZE], struct err *
 	return 0;
 }
 
-int spare_store_open(int root_fd, bool create, struct err *err)
+int spare_store_at(const char *factory, bool create, struct err *err)
 {
+	_close_ int root_fd = store_open(factory, create, err);
 	int fd;
 
+	if (root_fd < 0)
+		return root_fd;
 	if (create && mkdirat(root_fd, STORE, 0700) < 0 && errno != EEXIST)
 		return err_errno(err, errno, "make the directory of spares");
 	fd = openat(root_fd, STORE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -23,7 +23,7 @@ struct spare_record {
 int spare_key(const struct vm_config *vm, char ret[SPARE_KEY_SIZE], struct err *err);
 
 /* -ENOENT without a message: no directory of spares (and not create). */
-int spare_store_open(int root_fd, bool create, struct err *err);
+int spare_store_at(const char *factory, bool create, struct err *err);
 /* Ready ones, with that key if it is not NULL. */
 int spare_count(int store, const char *key);
 /* Opens and locks one without waiting; -errno if somebody else has it or it is gone. */

@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "libruntime/store.h"
 
 static int set(char **member, const char *value)
 {
@@ -30,10 +29,10 @@ static int set(char **member, const char *value)
 }
 
 /* 1: found, 0: not there, negative: it cannot be used. */
-static int find(int root_fd, struct vm_setup *s, struct template_use *u, struct err *err)
+static int find(const char *factory, struct vm_setup *s, struct template_use *u, struct err *err)
 {
 	_cleanup_(template_meta_done) struct template_meta meta = {};
-	_close_ int store = template_store_open(root_fd, false, err);
+	_close_ int store = template_store_at(factory, false, err);
 	char key[TEMPLATE_KEY_SIZE];
 	int r;
 
@@ -53,14 +52,14 @@ static int find(int root_fd, struct vm_setup *s, struct template_use *u, struct 
 	return 1;
 }
 
-void template_use(int root_fd, struct vm_config *vm, struct template_use *ret)
+void template_use(struct vm_config *vm, struct template_use *ret)
 {
 	struct template_use u = { .memory = -EBADF, .devices = -EBADF };
 	struct err err = {};
 	int r = 0;
 
 	if (vm->template) {
-		r = find(root_fd, &vm->setup, &u, &err);
+		r = find(vm->factory, &vm->setup, &u, &err);
 		u.missing = r <= 0;
 	}
 	if (r < 0)
@@ -78,9 +77,9 @@ void template_use_done(struct template_use *u)
 	u->devices = fd_close(u->devices);
 }
 
-void template_reject(int root_fd, struct vm_config *vm, const struct err *why)
+void template_reject(struct vm_config *vm, const struct err *why)
 {
-	_close_ int store = template_store_open(root_fd, false, NULL);
+	_close_ int store = template_store_at(vm->factory, false, NULL);
 	char key[TEMPLATE_KEY_SIZE];
 
 	log_warn("the virtual machine did not start from its template, which is removed; it boots without one: %s",
@@ -171,9 +170,14 @@ void rt_template_list_free(struct rt_template *list, size_t n)
 
 static int open_store(const struct rt *rt, struct err *err)
 {
-	_close_ int root = store_open(rt->root, false, err);
+	_cleanup_(config_done) struct moat_config c = {};
+	_free_ char *factory = NULL;
+	int r = config_load(rt->config, &c, err);
 
-	return root < 0 ? root : template_store_open(root, false, err);
+	if (r < 0)
+		return r;
+	factory = factory_path(rt, &c);
+	return factory ? template_store_at(factory, false, err) : -ENOMEM;
 }
 
 int rt_template_list(const struct rt *rt, struct rt_template **ret, size_t *ret_n, struct err *err)

@@ -20,12 +20,12 @@ struct template_use {
  * Looks for the template of this VM and turns its description into one that is restored. Never fails: what
  * is wrong with a template is warned of, and the template removed.
  */
-void template_use(int root_fd, struct vm_config *vm, struct template_use *ret);
+void template_use(struct vm_config *vm, struct template_use *ret);
 void template_use_done(struct template_use *u);
 /* A VM did not come up from the template: warns, removes it, and turns the description back. */
-void template_reject(int root_fd, struct vm_config *vm, const struct err *why);
+void template_reject(struct vm_config *vm, const struct err *why);
 /* Starts `moat template create` and does not wait for it. Not after a failure less than ten minutes ago. */
-void template_make_in_background(const struct rt *rt, int root_fd, const struct vm_config *vm);
+void template_make_in_background(const struct rt *rt, const struct vm_config *vm);
 
 /* ---- the command ---- */
 

@@ -22,7 +22,6 @@
 #include "libruntime/background.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/state.h"
-#include "libruntime/store.h"
 #include "libruntime/template.h"
 #include "wire/message.h"
 
@@ -33,7 +32,7 @@ struct making {
 	const struct rt *rt;
 	struct vm_config vm;
 	char key[TEMPLATE_KEY_SIZE];
-	int root_fd, store, dir; /* dir: the claimed directory */
+	int store, dir; /* dir: the claimed directory */
 	int memory, devices;
 	struct monitor_proc monitor;
 	struct template_meta meta;
@@ -53,7 +52,6 @@ static void making_done(struct making *m)
 	fd_close(m->devices);
 	fd_close(m->dir);
 	fd_close(m->store);
-	fd_close(m->root_fd);
 	template_meta_done(&m->meta);
 	vm_config_done(&m->vm);
 }
@@ -81,9 +79,7 @@ static int claim(struct making *m, struct err *err)
 	_cleanup_(template_meta_done) struct template_meta old = {};
 	int memory = -EBADF, devices = -EBADF, r;
 
-	r = m->root_fd = store_open(m->rt->root, true, err);
-	if (r >= 0)
-		r = m->store = template_store_open(m->root_fd, true, err);
+	r = m->store = template_store_at(m->vm.factory, true, err);
 	if (r >= 0)
 		r = template_key(&m->vm.setup, m->key, err);
 	if (r < 0)
@@ -225,7 +221,6 @@ int rt_template_create(const struct rt *rt, struct err *err)
 {
 	struct making m = {
 		.rt = rt,
-		.root_fd = -EBADF,
 		.store = -EBADF,
 		.dir = -EBADF,
 		.memory = -EBADF,
@@ -277,9 +272,9 @@ static bool has_room(int store, uint32_t mib)
 	       (uint64_t)fs.f_bavail * fs.f_frsize >= (uint64_t)mib << 19;
 }
 
-static bool worth_trying(int root_fd, const struct vm_config *vm, struct err *err)
+static bool worth_trying(const struct vm_config *vm, struct err *err)
 {
-	_close_ int store = template_store_open(root_fd, true, err);
+	_close_ int store = template_store_at(vm->factory, true, err);
 	char key[TEMPLATE_KEY_SIZE], name[64];
 
 	if (store < 0 || template_key(&vm->setup, key, err) < 0)
@@ -289,15 +284,15 @@ static bool worth_trying(int root_fd, const struct vm_config *vm, struct err *er
 		return false;
 	if (has_room(store, vm->setup.memory))
 		return true;
-	err_set(err, ENOSPC, "no room for a template below --root");
+	err_set(err, ENOSPC, "no room for a template");
 	return false;
 }
 
-void template_make_in_background(const struct rt *rt, int root_fd, const struct vm_config *vm)
+void template_make_in_background(const struct rt *rt, const struct vm_config *vm)
 {
 	struct err err = {};
 
-	if ((worth_trying(root_fd, vm, &err) && background_run(rt, "template", "create", &err) < 0) ||
+	if ((worth_trying(vm, &err) && background_run(rt, "template", "create", &err) < 0) ||
 	    err.code)
 		log_info("no template is made: %s", err.msg);
 }

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "libruntime/store.h"
 
 #define STORE "@templates"
 #define META "template.json"
@@ -136,6 +137,13 @@ int template_store_open(int root_fd, bool create, struct err *err)
 					 err_errno(err, errno, "open the directory of templates");
 	r = check_owner(fd, "the directory of templates", err);
 	return r < 0 ? r : take_fd(fd);
+}
+
+int template_store_at(const char *factory, bool create, struct err *err)
+{
+	_close_ int root = store_open(factory, create, err);
+
+	return root < 0 ? root : template_store_open(root, create, err);
 }
 
 static int open_dir(int store_fd, const char *name)

@@ -34,6 +34,8 @@ bool template_meta_current(const struct template_meta *m);
 
 /* Opens the directory of all templates below the root; -ENOENT without a message if there is none (and not create). */
 int template_store_open(int root_fd, bool create, struct err *err);
+/* The same below the directory with that path. */
+int template_store_at(const char *factory, bool create, struct err *err);
 /*
  * Opens the two files of a complete template and checks what can be checked without reading them.
  * -ENOENT without a message: there is none; -EUCLEAN: damaged, err says how.

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "hypervisor/accel.h"
 #include "hypervisor/hv.h"
@@ -18,6 +19,7 @@ void vm_config_done(struct vm_config *v)
 	free(v->monitor);
 	free(v->standin);
 	free(v->store);
+	free(v->factory);
 	*v = (struct vm_config){};
 }
 
@@ -93,6 +95,16 @@ static const char *no_template(const struct moat_config *c, const struct hv_ops 
 		       NULL;
 }
 
+/* Callers have a --root each, containerd one for each of its namespaces: what holds nothing of theirs is shared. */
+char *factory_path(const struct rt *rt, const struct moat_config *c)
+{
+	_free_ char *root = path_clean(rt->root);
+
+	if (*c->factory.template_path)
+		return strdup(c->factory.template_path);
+	return root && str_has_prefix(root, "/run/") ? strdup(RT_DEFAULT_ROOT) : strdup(rt->root);
+}
+
 static char *nonempty(const char *s)
 {
 	return s && *s ? strdup(s) : NULL;
@@ -127,7 +139,8 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 		return r;
 	ret->network = strcmp(c->runtime.internetworking_model, "none") != 0;
 	ret->store = strdup(c->qemu.vhost_user_store_path);
-	if (!ret->store)
+	ret->factory = factory_path(rt, c);
+	if (!ret->store || !ret->factory)
 		return err_errno(err, ENOMEM, "configuration");
 	ret->devices = (struct dev_options){ .vhost_user_store = c->qemu.enable_vhost_user_store,
 					     .vhost_user_store_path = ret->store,

@@ -21,6 +21,7 @@ struct vm_config {
 	char *store; /* of vhost-user devices */
 	bool template; /* start from one */
 	const char *no_template; /* why not, a constant */
+	char *factory; /* where templates and spares are */
 	uint32_t spares; /* to be kept started; only with template */
 };
 
@@ -30,6 +31,9 @@ void vm_config_done(struct vm_config *v);
  * image is there: errors name the key and the file.
  */
 int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, struct err *err);
+
+/* The directory of templates and spares, owned by the caller; NULL on ENOMEM. */
+char *factory_path(const struct rt *rt, const struct moat_config *c);
 
 /* ---- its parts, for `moat check` ---- */
 
