@@ -109,7 +109,7 @@ static int routes(struct netlink *nl, const json_t *list, bool gateways, struct 
 int network_configure(const json_t *network, struct err *err)
 {
 	const json_t *list = json_object_get(network, "interfaces"), *v;
-	int index[INTERFACES_MAX], r;
+	int index[INTERFACES_MAX] = { 0 }, r;
 	struct netlink nl;
 	size_t i;
 
