@@ -107,6 +107,8 @@ static int run(const struct rt *rt, char **args, struct err *err)
 	}
 	if (r >= 0 && terminal && !opt.detach)
 		r = terminal_open(&t, err);
+	if (r >= 0 && !opt.detach)
+		r = foreground_hold_signals(err);
 	if (r < 0)
 		return err_wrap(err, "exec failed");
 	r = start(rt, args, &t, process, &pid, err);

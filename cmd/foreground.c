@@ -80,7 +80,7 @@ void terminal_done(struct terminal *t)
 }
 
 /* Everything that can be caught goes to the container, as if it had been sent there. */
-static int signal_fd(void)
+static sigset_t passed_on(void)
 {
 	sigset_t set;
 
@@ -92,9 +92,25 @@ static int signal_fd(void)
 	sigdelset(&set, SIGFPE);
 	sigdelset(&set, SIGILL);
 	sigdelset(&set, SIGABRT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return set;
+}
+
+int foreground_hold_signals(struct err *err)
+{
+	sigset_t set = passed_on();
+
+	return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? err_errno(err, errno, "signals") : 0;
+}
+
+static int signal_fd(struct err *err)
+{
+	sigset_t set = passed_on();
+	int r = foreground_hold_signals(err);
+
+	if (r < 0)
+		return r;
+	r = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r < 0 ? err_errno(err, errno, "signals") : r;
 }
 
 static void pass_signals(int sigs, pid_t pid, const struct terminal *t)
@@ -127,12 +143,12 @@ static int exit_code(int status)
 
 int foreground(pid_t pid, struct terminal *t, struct err *err)
 {
-	_close_ int sigs = signal_fd();
+	_close_ int sigs = signal_fd(err);
 	struct pollfd p[3];
 	int status;
 
 	if (sigs < 0)
-		return err_errno(err, errno, "signals");
+		return sigs;
 	t->slave = fd_close(t->slave); /* the stand-in's alone, so that its end shows as end of file */
 	p[0] = (struct pollfd){ .fd = sigs, .events = POLLIN };
 	p[1] = (struct pollfd){ .fd = t->master, .events = POLLIN };

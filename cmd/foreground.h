@@ -24,6 +24,8 @@ int terminal_open(struct terminal *t, struct err *err);
 /* Restores the caller's terminal. */
 void terminal_done(struct terminal *t);
 
+/* Before the process can run: signals wait for foreground(), which passes them on. */
+int foreground_hold_signals(struct err *err);
 /* Waits for the child; returns its exit code, or 128 + n if it died by signal n. */
 int foreground(pid_t pid, struct terminal *t, struct err *err);
 

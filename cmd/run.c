@@ -50,7 +50,10 @@ static int create_and_start(const struct rt *rt, const char *id, struct terminal
 
 	if (r < 0)
 		return r;
-	r = rt_start(rt, id, err);
+	if (!opt.detach)
+		r = foreground_hold_signals(err);
+	if (r >= 0)
+		r = rt_start(rt, id, err);
 	if (r < 0)
 		(void)rt_delete(rt, id, true, NULL);
 	return r;
