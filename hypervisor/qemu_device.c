@@ -166,6 +166,11 @@ static json_t *net_args(const struct device *dev)
 		.command = "getfd", .timeout_ms = CALL_MS, .args = fd_args, .fd = device_fd, \
 		.undo = "closefd", .undo_args = fd_args                                      \
 	}
+#define MAKE(cmd, args_fn, undo_cmd, undo_fn)                                                   \
+	{                                                                                       \
+		.command = (cmd), .timeout_ms = CALL_MS, .args = (args_fn), .undo = (undo_cmd), \
+		.undo_args = (undo_fn)                                                          \
+	}
 #define DEVICE_ADD(args_fn)                                                      \
 	{                                                                        \
 		.command = "device_add", .timeout_ms = ADD_MS, .args = (args_fn) \
@@ -178,11 +183,7 @@ static json_t *net_args(const struct device *dev)
 
 static const struct qemu_step fs_attach[] = {
 	GETFD,
-	{ .command = "chardev-add",
-	  .timeout_ms = CALL_MS,
-	  .args = chardev_args,
-	  .undo = "chardev-remove",
-	  .undo_args = chardev_id },
+	MAKE("chardev-add", chardev_args, "chardev-remove", chardev_id),
 	DEVICE_ADD(fs_args),
 	{ 0 },
 };
@@ -203,11 +204,7 @@ static const struct qemu_step blk_attach[] = {
 	  .fd = device_fd,
 	  .undo = "remove-fd",
 	  .undo_args = fdset_id },
-	{ .command = "blockdev-add",
-	  .timeout_ms = CALL_MS,
-	  .args = node_args,
-	  .undo = "blockdev-del",
-	  .undo_args = node_name },
+	MAKE("blockdev-add", node_args, "blockdev-del", node_name),
 	DEVICE_ADD(blk_args),
 	{ 0 },
 };
@@ -221,22 +218,14 @@ static const struct qemu_step blk_detach[] = {
 
 static const struct qemu_step vhost_attach[] = {
 	GETFD,
-	{ .command = "chardev-add",
-	  .timeout_ms = CALL_MS,
-	  .args = chardev_args,
-	  .undo = "chardev-remove",
-	  .undo_args = chardev_id },
+	MAKE("chardev-add", chardev_args, "chardev-remove", chardev_id),
 	DEVICE_ADD(vhost_args),
 	{ 0 },
 };
 
 static const struct qemu_step net_attach[] = {
 	GETFD,
-	{ .command = "netdev_add",
-	  .timeout_ms = CALL_MS,
-	  .args = netdev_args,
-	  .undo = "netdev_del",
-	  .undo_args = id_args },
+	MAKE("netdev_add", netdev_args, "netdev_del", id_args),
 	DEVICE_ADD(net_args),
 	{ 0 },
 };

@@ -122,14 +122,10 @@ bool spare_take(const struct vm_config *vm, const char *id, int dir, char *const
 
 static int open_store(const struct rt *rt, struct err *err)
 {
-	_cleanup_(config_done) struct moat_config c = {};
 	_free_ char *factory = NULL;
-	int r = config_load(rt->config, &c, err);
+	int r = factory_path(rt, &factory, err);
 
-	if (r < 0)
-		return r;
-	factory = factory_path(rt, &c);
-	return factory ? spare_store_at(factory, false, err) : -ENOMEM;
+	return r < 0 ? r : spare_store_at(factory, false, err);
 }
 
 int rt_spare_count(const struct rt *rt)

@@ -170,14 +170,10 @@ void rt_template_list_free(struct rt_template *list, size_t n)
 
 static int open_store(const struct rt *rt, struct err *err)
 {
-	_cleanup_(config_done) struct moat_config c = {};
 	_free_ char *factory = NULL;
-	int r = config_load(rt->config, &c, err);
+	int r = factory_path(rt, &factory, err);
 
-	if (r < 0)
-		return r;
-	factory = factory_path(rt, &c);
-	return factory ? template_store_at(factory, false, err) : -ENOMEM;
+	return r < 0 ? r : template_store_at(factory, false, err);
 }
 
 int rt_template_list(const struct rt *rt, struct rt_template **ret, size_t *ret_n, struct err *err)

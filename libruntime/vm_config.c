@@ -96,13 +96,24 @@ static const char *no_template(const struct moat_config *c, const struct hv_ops 
 }
 
 /* Callers have a --root each, containerd one for each of its namespaces: what holds nothing of theirs is shared. */
-char *factory_path(const struct rt *rt, const struct moat_config *c)
+static char *factory_of(const struct rt *rt, const struct moat_config *c)
 {
 	_free_ char *root = path_clean(rt->root);
 
 	if (*c->factory.template_path)
 		return strdup(c->factory.template_path);
 	return root && str_has_prefix(root, "/run/") ? strdup(RT_DEFAULT_ROOT) : strdup(rt->root);
+}
+
+int factory_path(const struct rt *rt, char **ret, struct err *err)
+{
+	_cleanup_(config_done) struct moat_config c = {};
+	int r = config_load(rt->config, &c, err);
+
+	if (r < 0)
+		return r;
+	*ret = factory_of(rt, &c);
+	return *ret ? 0 : err_errno(err, ENOMEM, "configuration");
 }
 
 static char *nonempty(const char *s)
@@ -139,7 +150,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 		return r;
 	ret->network = strcmp(c->runtime.internetworking_model, "none") != 0;
 	ret->store = strdup(c->qemu.vhost_user_store_path);
-	ret->factory = factory_path(rt, c);
+	ret->factory = factory_of(rt, c);
 	if (!ret->store || !ret->factory)
 		return err_errno(err, ENOMEM, "configuration");
 	ret->devices = (struct dev_options){ .vhost_user_store = c->qemu.enable_vhost_user_store,

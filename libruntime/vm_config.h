@@ -32,8 +32,8 @@ void vm_config_done(struct vm_config *v);
  */
 int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, struct err *err);
 
-/* The directory of templates and spares, owned by the caller; NULL on ENOMEM. */
-char *factory_path(const struct rt *rt, const struct moat_config *c);
+/* The directory of templates and spares as the configuration has it, owned by the caller. */
+int factory_path(const struct rt *rt, char **ret, struct err *err);
 
 /* ---- its parts, for `moat check` ---- */
 
