@@ -365,7 +365,7 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
 	r = prepare(&c, &failure);
 	if (r >= 0)
 		r = creation_attempt(&c, &failure);
-	if (r == -VM_TEMPLATE_FAILED && c.template.memory >= 0) {
+	if ((r == -VM_TEMPLATE_FAILED || r == -VM_TEMPLATE_DAMAGED) && c.template.memory >= 0) {
 		struct err why = failure;
 
 		r = attempt_cold(&c, &why, &failure);

@@ -86,8 +86,12 @@ void template_reject(struct vm_config *vm, const struct err *why)
 		 why->msg);
 	(void)set(&vm->setup.template, NULL);
 	(void)set(&vm->setup.template_sum, NULL);
-	if (store >= 0 && template_key(&vm->setup, key, NULL) >= 0)
-		(void)template_store_remove(store, key, NULL);
+	if (store < 0 || template_key(&vm->setup, key, NULL) < 0)
+		return;
+	(void)template_store_remove(store, key, NULL);
+	/* From one without a fault the next will not start either. */
+	if (why->code == VM_TEMPLATE_FAILED)
+		template_store_note_failure(store, key, why->msg);
 }
 
 /* ---- list and remove ---- */

@@ -207,14 +207,11 @@ static int publish(struct making *m, struct err *err)
 /* Removes what was made; what went wrong is kept for `template status` and so that it is not tried at once again. */
 static void give_up(struct making *m, const struct err *why)
 {
-	char name[64];
-
 	template_store_give_up(m->store, m->dir, m->key);
 	/* It is open still, and there may be room for nothing else. */
 	(void)!ftruncate(m->memory, 0);
-	failed_name(m->key, name);
 	if (why->code != EEXIST && why->code != ECANCELED)
-		(void)io_write_file(m->store, name, why->msg, strlen(why->msg), 0600, false, NULL);
+		template_store_note_failure(m->store, m->key, why->msg);
 }
 
 int rt_template_create(const struct rt *rt, struct err *err)

@@ -283,6 +283,14 @@ int template_store_remove(int store_fd, const char *name, struct err *err)
 	return path_remove_tree(store_fd, name, err);
 }
 
+void template_store_note_failure(int store_fd, const char *key, const char *why)
+{
+	char name[64];
+
+	name_of(name, key, TEMPLATE_FAILED);
+	(void)io_write_file(store_fd, name, why, strlen(why), 0600, false, NULL);
+}
+
 bool template_store_busy(int store_fd, const char *name)
 {
 	_close_ int fd = open_dir(store_fd, name);

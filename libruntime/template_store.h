@@ -52,6 +52,8 @@ int template_store_publish(int store_fd, int claimed, const char *key, struct er
 void template_store_give_up(int store_fd, int claimed, const char *key);
 /* Removes everything with that key, or the entry of that name. Those who read from it are not disturbed. */
 int template_store_remove(int store_fd, const char *name, struct err *err);
+/* Keeps why it cannot be made or used, in <key>.failed. */
+void template_store_note_failure(int store_fd, const char *key, const char *why);
 /* Whether somebody holds the lock of <key>.new. */
 bool template_store_busy(int store_fd, const char *name);
 

@@ -60,11 +60,14 @@ int template_fill(struct monitor *m, struct err *err)
 		r = memory_copy(MONITOR_FD_MEMORY, m->memory_fd, memory_size(m), sum, &bytes, err);
 	if (r >= 0)
 		r = memory_sum_file(MONITOR_FD_DEVICES, DEVICES_MAX, sum, err);
+	if (r == -ESTALE)
+		return err_set(err, VM_TEMPLATE_DAMAGED, "the template is damaged: it is truncated");
 	if (r < 0)
 		return r;
 	memory_sum_text(sum, text);
 	if (!m->setup.template_sum || strcmp(text, m->setup.template_sum) != 0)
-		return err_set(err, ESTALE, "the template is damaged: its sum is %s", text);
+		return err_set(err, VM_TEMPLATE_DAMAGED, "the template is damaged: its sum is %s",
+			       text);
 	log_debug("memory of the template copied: %llu KiB", (unsigned long long)bytes / 1024);
 	return 0;
 }

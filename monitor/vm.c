@@ -110,7 +110,7 @@ void vm_fail(struct monitor *m, const struct err *err)
 	if (!m->failure.code)
 		m->failure.code = EIO;
 	/* Whatever it was, a boot may do better. */
-	if (m->phase == VM_BOOTING && template_restoring(m))
+	if (m->phase == VM_BOOTING && template_restoring(m) && m->failure.code != VM_TEMPLATE_DAMAGED)
 		m->failure.code = VM_TEMPLATE_FAILED;
 	log_error("%s", m->failure.msg);
 	vm_end_now(m);

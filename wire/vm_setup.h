@@ -18,6 +18,8 @@
 #define VM_TEMPLATE_RESTORE "restore" /* start from what was saved */
 /* Code of the error with which every request fails that waits for a VM which did not come up from its template. */
 #define VM_TEMPLATE_FAILED ENOTRECOVERABLE
+#define VM_TEMPLATE_DAMAGED \
+	EUCLEAN /* the same, and it was the template's fault: another one may do */
 
 /* A device of the VM besides those that every VM has; its descriptor comes with the start of the monitor. */
 struct vm_device {

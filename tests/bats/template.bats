@@ -435,6 +435,32 @@ change()
 	from_template "$CT-2"
 }
 
+@test "template: sound, but QEMU does not start from it" {
+	make_root
+	mkdir "$T/qemu"
+	cat >"$T/qemu/qemu" <<-'EOF'
+		#!/bin/sh
+		case " $* " in
+		*" -incoming "*) echo "qemu: no such machine" >&2; exit 1 ;;
+		esac
+		exec /usr/bin/qemu-system-x86_64 "$@"
+	EOF
+	chmod -R 755 "$T/qemu"
+	with "path = \"$T/qemu/qemu\""
+	args true
+	ok template create
+	is "$(states)" ready
+	ok run --bundle "$B" "$CT"
+	has "$stderr" "did not start from its template" "no such machine"
+	# It is gone, and not made again at once.
+	is "$(states)" failed
+	ok run --bundle "$B" "$CT"
+	is "$stderr" ""
+	is "$(states)" failed
+	ok template create
+	is "$(states)" ready
+}
+
 @test "template: damaged and removed under those that run from it" {
 	local i
 	own_template
