@@ -145,11 +145,16 @@ int rt_spare_remove(const struct rt *rt, struct err *err)
 		return store == -ENOENT ? 0 : store;
 	r = path_list(store, &names, err);
 	for (size_t i = 0; r >= 0 && names && names[i]; i++) {
+		bool made = !str_has_suffix(names[i], SPARE_NEW);
 		struct spare_record rec = {};
-		_close_ int dir = openat(store, names[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		_close_ int dir = made ? spare_lock(store, names[i]) : -EBADF;
 
-		/* One that is being made has its record from the moment that its monitor runs. */
-		(void)spare_record_load(dir, &rec, NULL);
+		/* Whoever has locked a ready one is taking it: it is a container's by now. */
+		if (made && dir < 0)
+			continue;
+		/* The maker of the others finds at its end that its directory is gone, and ends what it has started. */
+		if (made)
+			(void)spare_record_load(dir, &rec, NULL);
 		spare_end(store, names[i], &rec);
 		removed++;
 	}
