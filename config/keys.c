@@ -46,7 +46,10 @@ const struct config_key config_keys[] = {
 	     WORDS("auto", "kvm", "tcg")),
 	QEMU(kernel_params, STR, "\"\"",
 	     "Words that are appended to the guest kernel's command line.", .max = 1024),
-	QEMU(default_vcpus, INT, "1", "Virtual processors of a VM.", RANGE(1, 240)),
+	QEMU(default_vcpus, INT, "1",
+	     "Virtual processors of a VM. Those of a TCG older than QEMU 8.1 share a thread of the host: with one each, the guest's kernel "
+	     "now and then meets code that it has patched as it was before.",
+	     RANGE(1, 240)),
 	QEMU(default_maxvcpus, INT, "0",
 	     "Virtual processors that a VM can grow to. 0: as many as default_vcpus.",
 	     RANGE(0, 240), .later = "virtual processors cannot be added to a running VM"),

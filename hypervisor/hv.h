@@ -49,6 +49,7 @@ struct hv_config {
 	const char *firmware; /* absolute path; NULL: the backend's choice */
 	uint32_t memory; /* MiB */
 	uint32_t vcpus;
+	bool one_thread; /* TCG: virtual processors share a thread, see tcg.h */
 	bool shared_memory; /* memory mapped shared: wanted by virtio-fs and vhost-user */
 	bool hugepages;
 	bool reclaim; /* give memory that the guest has freed back to the host */

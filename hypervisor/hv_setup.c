@@ -16,6 +16,7 @@ void hv_config_from_setup(const struct vm_setup *s, const char *kernel, const ch
 		.firmware = s->firmware,
 		.memory = s->memory,
 		.vcpus = s->vcpus,
+		.one_thread = s->one_thread,
 		.shared_memory = true,
 		.hugepages = s->hugepages,
 		.reclaim = s->reclaim,

@@ -147,7 +147,10 @@ static void add_machine(struct plan *p, const struct hv_config *cfg)
 		    "q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,"
 		    "dump-guest-core=off,mem-merge=off,memory-backend=m0");
 	/* tb-size in MiB: translated code is most of QEMU's own memory. */
-	add(p, "-accel", tcg ? "tcg,thread=multi,tb-size=64" : "kvm");
+	if (tcg)
+		addf(p, "-accel", "tcg,thread=%s,tb-size=64", cfg->one_thread ? "single" : "multi");
+	else
+		add(p, "-accel", "kvm");
 	/* TCG runs "rep movsb" byte by byte: without erms the guest copies in words, stdio is nearly twice as fast. */
 	add(p, "-cpu", cfg->cpu ? cfg->cpu : tcg ? "max,-erms" : "host");
 	addf(p, "-smp", "%u", cfg->vcpus);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "hypervisor/accel.h"
 #include "hypervisor/hv.h"
+#include "hypervisor/tcg.h"
 
 void vm_config_done(struct vm_config *v)
 {
@@ -138,6 +139,11 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 		if (r < 0)
 			return r;
 		log_info("accelerator %s: %s", accel_name(accel), why);
+	}
+	if (strcmp(ops->name, "qemu") == 0 && accel == ACCEL_TCG && c->qemu.default_vcpus > 1) {
+		r = tcg_needs_one_thread(c->qemu.path, &s->one_thread, err);
+		if (r < 0)
+			return r;
 	}
 	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug ||
 		   c->runtime.enable_debug;

@@ -71,6 +71,7 @@ static const struct js_field fields[] = {
 	FLAG(vsock),
 	FLAG(hugepages),
 	FLAG(reclaim),
+	FLAG(one_thread),
 	FLAG(keep),
 	FLAG(debug),
 	{},

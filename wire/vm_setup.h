@@ -58,6 +58,7 @@ struct vm_setup {
 	size_t n_devices;
 	bool vsock; /* agent channel over vsock instead of virtio-serial */
 	bool hugepages;
+	bool one_thread; /* TCG: virtual processors share a thread */
 	bool keep; /* the VM stays when its last container has ended, until a command adopts it */
 	bool reclaim; /* memory that the guest has freed goes back to the host */
 	bool debug;

@@ -58,6 +58,17 @@ essentials()
 	((kb > 80000 && kb < 164000))
 }
 
+@test "machines: processors share a thread where the emulation needs it" {
+	settings 'accelerator = "tcg"'
+	ok run --dry-run --bundle "$B" "$CT"
+	has "$(jq -r '.vm.argv | join(" ")' "$T/stdout")" " tcg,thread=multi,"
+	settings 'accelerator = "tcg"' 'default_vcpus = 2'
+	ok run --dry-run --bundle "$B" "$CT"
+	local threads=multi
+	[[ ! $(qemu-system-x86_64 --version) =~ version\ (7|8\.0)\. ]] || threads=single
+	has "$(jq -r '.vm.argv | join(" ")' "$T/stdout")" " tcg,thread=$threads,"
+}
+
 @test "machines: the smallest memory that is allowed, or an error that says so" {
 	settings 'default_memory = 32' '[agent.moat]' 'boot_timeout = 20'
 	LIMIT=100 rt run --bundle "$B" "$CT"

@@ -137,6 +137,12 @@ START_TEST(variants)
 	struct hv_config cfg = base();
 	char **argv;
 
+	cfg.one_thread = true;
+	argv = plan(&cfg);
+	ck_assert_str_eq(value(argv, "-accel", 0), "tcg,thread=single,tb-size=64");
+	strv_free(argv);
+	cfg.one_thread = false;
+
 	cfg.machine = "microvm";
 	cfg.accel = "kvm";
 	cfg.initrd = NULL;
