@@ -15,6 +15,7 @@
 
 #include "agent/container.h"
 #include "agent/modules.h"
+#include "agent/network.h"
 #include "agent/server.h"
 #include "agent/settle.h"
 #include "agent/trim.h"
@@ -153,6 +154,14 @@ int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *pa
 	if (r >= 0 && !a->balloon && !a->prepared)
 		a->balloon = loop_add_timer(a->loop, BALLOON_MS, on_balloon_timer, a, NULL);
 	return r;
+}
+
+int sandbox_network(struct agent *a, const struct pending *asked, const json_t *params,
+		    json_t **ret_result, struct err *err)
+{
+	(void)asked;
+	(void)ret_result;
+	return a->test ? 0 : network_configure(params, err);
 }
 
 int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *params,

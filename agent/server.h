@@ -39,6 +39,8 @@ int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *pa
 		  json_t **ret_result, struct err *err);
 int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *params,
 		    json_t **ret_result, struct err *err);
+int sandbox_network(struct agent *a, const struct pending *asked, const json_t *params,
+		    json_t **ret_result, struct err *err);
 int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params,
 		     json_t **ret_result, struct err *err);
 /* The reply to the latter has gone out. */

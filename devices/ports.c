@@ -29,7 +29,9 @@ int ports_take(struct ports *p, const void *owner, struct err *err)
 			return (int)i;
 		}
 	}
-	return err_set(err, ENOSPC, "all %u pcie root ports are in use", p->n);
+	return err_set(err, ENOSPC,
+		       "all %u pcie root ports are in use (pcie_root_port in the configuration)",
+		       p->n);
 }
 
 void ports_release(struct ports *p, const void *owner)

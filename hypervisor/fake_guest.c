@@ -281,6 +281,7 @@ static const struct {
 	int (*run)(struct fake_guest *g, const json_t *params, json_t **ret, struct err *err);
 } methods[] = {
 	{ "sandbox.setup", do_nothing },
+	{ "sandbox.network", do_nothing },
 	{ "sandbox.shutdown", do_shutdown },
 	{ "container.create", do_create },
 	{ "container.start", do_start },

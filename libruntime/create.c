@@ -323,6 +323,8 @@ int creation_attempt(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = run_hooks(c, err);
 	if (r >= 0)
+		r = creation_late_network(c, err);
+	if (r >= 0)
 		r = create_in_guest(c, err);
 	return r;
 }
@@ -338,6 +340,7 @@ static int attempt_cold(struct creation *c, const struct err *why, struct err *e
 	if (c->hooks_ran)
 		hooks_poststop(&c->state, c->config);
 	c->hooks_ran = false;
+	creation_forget_late_network(c);
 	c->monitor.pid = 0;
 	c->monitor.pidfd = fd_close(c->monitor.pidfd);
 	c->standin.setup = fd_close(c->standin.setup);

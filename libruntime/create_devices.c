@@ -8,17 +8,21 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "libruntime/creation.h"
+#include "libruntime/network_late.h"
 
 int creation_plan_devices(struct creation *c, struct err *err)
 {
 	struct vm_setup *s = &c->vm.setup;
+	const struct oci_namespace *ns = oci_namespace_find(c->config, "network");
 	bool fake = strcmp(s->hypervisor, "fake") == 0;
 	size_t n;
 	int r;
 
 	r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
-	if (r >= 0 && !fake && c->vm.network)
-		r = network_scan(c->config, &c->network, err);
+	if (r >= 0 && !fake && c->vm.network && ns) {
+		c->state.network = true;
+		r = network_scan(ns->path && *ns->path ? ns->path : NULL, &c->network, err);
+	}
 	if (r < 0)
 		return r;
 	n = dev_plan_hardware(&c->devices) + c->network.n;
@@ -92,11 +96,32 @@ void creation_close_devices(struct creation *c)
 
 int creation_note_network(struct creation *c, struct err *err)
 {
-	if (c->network.n == 0)
+	if (!c->network.netns)
 		return 0;
 	c->state.netns = strdup(c->network.netns);
 	for (size_t i = 0; c->state.netns && i < c->network.n; i++)
 		if (strv_add(&c->state.interfaces, c->network.v[i].name) < 0)
 			return err_errno(err, ENOMEM, "state");
 	return c->state.netns ? 0 : err_errno(err, ENOMEM, "state");
+}
+
+int creation_late_network(struct creation *c, struct err *err)
+{
+	int timeout = (int)c->vm.setup.boot_timeout * 1000 + MONITOR_REQUEST_MS;
+
+	/* Only a hook can have brought what was not there before. */
+	if (!c->state.network || !c->hooks_ran || c->network.n > 0)
+		return 0;
+	network_done(&c->network);
+	c->late_network = true;
+	return network_plug_new(c->dir, &c->state, timeout, &c->network, err);
+}
+
+void creation_forget_late_network(struct creation *c)
+{
+	if (!c->late_network)
+		return;
+	network_done(&c->network);
+	strv_free(c->state.interfaces);
+	c->state.interfaces = NULL;
 }

@@ -35,6 +35,7 @@ struct creation {
 	struct standin_start start;
 	struct standin_proc standin;
 	int console_slave;
+	bool late_network; /* it came with the hooks, into a VM that was there already */
 	bool hooks_ran; /* some of them: what they did is for the poststop hooks to undo */
 	bool committed;
 };
@@ -69,5 +70,9 @@ int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], stru
 void creation_close_devices(struct creation *c);
 /* Recorded before it is touched: `delete` undoes it by name. */
 int creation_note_network(struct creation *c, struct err *err);
+/* What hooks have put into the network namespace, docker's for example, is plugged into the VM. */
+int creation_late_network(struct creation *c, struct err *err);
+/* That VM is gone; the hooks bring it again. */
+void creation_forget_late_network(struct creation *c);
 
 #endif

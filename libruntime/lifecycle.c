@@ -9,6 +9,7 @@
 #include "libruntime/container.h"
 #include "libruntime/hooks.h"
 #include "libruntime/monitor_client.h"
+#include "libruntime/network_late.h"
 #include "oci/hook.h"
 
 #define KILLED_MS 1000
@@ -55,6 +56,9 @@ static int start(const struct rt *rt, const char *id, struct container *c,
 	}
 	if (c->state.terminal)
 		look_at_terminal(&c->state);
+	r = network_catch_up(c, err);
+	if (r < 0)
+		return r;
 	*ret_hooks = hooks_load(c->dir);
 	h = *ret_hooks ? (*ret_hooks)->hooks : NULL;
 	/* The guest's startContainer hooks may take as long as they are given. */

@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "libruntime/netns.h"
 
 #define RECORDS_MAX 4096 /* addresses, routes or neighbours: more are refused rather than cut */
@@ -192,13 +193,14 @@ static int read_all(struct nl_sock *sk, struct network *n, struct err *err)
 	return r;
 }
 
-/* One that nobody gave an address takes no part in the network. */
-static void drop_unused(struct network *n)
+static void keep(struct network *n,
+		 bool (*wanted)(const struct network_interface *i, char *const *names),
+		 char *const *names)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n->n; i++) {
-		if (json_array_size(n->v[i].addresses) > 0) {
+		if (wanted(&n->v[i], names)) {
 			n->v[kept++] = n->v[i];
 			continue;
 		}
@@ -208,21 +210,51 @@ static void drop_unused(struct network *n)
 	n->n = kept;
 }
 
-int network_scan(const struct oci_config *c, struct network *ret, struct err *err)
+/* One that nobody gave an address takes no part in the network. */
+static bool has_address(const struct network_interface *i, char *const *names)
 {
-	const struct oci_namespace *ns = oci_namespace_find(c, "network");
+	(void)names;
+	return json_array_size(i->addresses) > 0;
+}
+
+static bool is_new(const struct network_interface *i, char *const *names)
+{
+	for (; names && *names; names++)
+		if (strcmp(*names, i->name) == 0)
+			return false;
+	return true;
+}
+
+static bool has_interface(const struct network *n, const char *name)
+{
+	for (size_t i = 0; i < n->n; i++)
+		if (strcmp(n->v[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+void network_leave_out(struct network *n, char *const *names)
+{
+	keep(n, is_new, names);
+	for (size_t i = json_array_size(n->routes); i-- > 0;)
+		if (!has_interface(n, js_get_str(json_array_get(n->routes, i), "dev")))
+			json_array_remove(n->routes, i);
+}
+
+int network_scan(const char *netns, struct network *ret, struct err *err)
+{
 	struct netns in = { .home = -EBADF };
 	struct network n = { 0 };
 	struct nl_sock *sk;
 	int r;
 
 	*ret = n;
-	if (!ns || !ns->path || !*ns->path)
+	if (!netns)
 		return 0;
-	r = netns_enter(ns->path, &in, err);
+	r = netns_enter(netns, &in, err);
 	if (r < 0)
 		return r;
-	n.netns = strdup(ns->path);
+	n.netns = strdup(netns);
 	n.routes = json_array();
 	sk = nl_socket_alloc();
 	r = n.netns && n.routes && sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
@@ -231,23 +263,28 @@ int network_scan(const struct oci_config *c, struct network *ret, struct err *er
 	netns_leave(&in);
 	if (r < 0) {
 		network_done(&n);
-		return err_wrap(err, "network namespace '%s'", ns->path);
+		return err_wrap(err, "network namespace '%s'", netns);
 	}
-	drop_unused(&n);
+	keep(&n, has_address, NULL);
 	*ret = n;
 	return 0;
 }
 
 json_t *network_describe(const struct network *n, size_t first)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *o;
 
-	for (size_t i = 0; list && i < n->n; i++)
-		json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:O, s:O}", "device",
-						      (json_int_t)first + (json_int_t)i, "name",
-						      n->v[i].name, "mtu", (json_int_t)n->v[i].mtu,
-						      "addresses", n->v[i].addresses, "neighbours",
-						      n->v[i].neighbours));
+	for (size_t i = 0; list && i < n->n; i++) {
+		const struct network_interface *v = &n->v[i];
+
+		o = json_pack("{s:s, s:I, s:O, s:O}", "name", v->name, "mtu", (json_int_t)v->mtu,
+			      "addresses", v->addresses, "neighbours", v->neighbours);
+		if (o && *v->port)
+			json_object_set_new(o, "port", json_string(v->port));
+		else if (o)
+			json_object_set_new(o, "device", json_integer((json_int_t)(first + i)));
+		json_array_append_new(list, o);
+	}
 	return json_pack("{s:o, s:O?}", "interfaces", list, "routes", n->routes);
 }
 

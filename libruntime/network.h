@@ -15,7 +15,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "oci/config.h"
 
 #define NETWORK_MAX 8 /* interfaces */
 
@@ -27,6 +26,8 @@ struct network_interface {
 	json_t *addresses; /* ["10.0.0.2/16"] */
 	json_t *neighbours; /* [{"to", "mac"}] */
 	int tap; /* -EBADF: none yet */
+	char device[32],
+		port[16]; /* once it was plugged into a VM that runs: the monitor's name for it, its place; else "" */
 	bool redirected;
 };
 
@@ -38,13 +39,15 @@ struct network {
 };
 
 /*
- * Looks at the namespace that config.json names by path. None, or one without interfaces but loopback: an empty
- * network. The host's own is refused.
+ * Looks at a network namespace. Without interfaces but loopback, or with netns NULL: an empty network. The host's own is
+ * refused.
  */
-int network_scan(const struct oci_config *c, struct network *ret, struct err *err);
+int network_scan(const char *netns, struct network *ret, struct err *err);
+/* Leaves out the interfaces of these names, with their routes. */
+void network_leave_out(struct network *n, char *const *names);
 /* Makes the taps and lets the packets through them. */
 int network_attach(struct network *n, struct err *err);
-/* What the agent is told: interfaces (with "device", counted from first) and routes. */
+/* What the agent is told: interfaces (with their port, or "device", counted from first) and routes. */
 json_t *network_describe(const struct network *n, size_t first);
 /* Undoes what network_attach() did to the caller's interfaces, which may be gone by now. */
 void network_detach(const struct network *n);

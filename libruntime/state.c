@@ -59,6 +59,7 @@ static const struct js_field fields[] = {
 	  .type = JS_OBJ,
 	  .offset = offsetof(struct state, standin),
 	  .sub = process_fields },
+	{ .key = "network", .type = JS_BOOL, .offset = offsetof(struct state, network) },
 	{ .key = "netns", .type = JS_STR, .offset = offsetof(struct state, netns) },
 	{ .key = "interfaces", .type = JS_STRV, .offset = offsetof(struct state, interfaces) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
@@ -112,22 +113,17 @@ static json_t *process_json(const struct state_process *p)
 
 int state_save(int dirfd, const struct state *s, struct err *err)
 {
-	_json_ json_t *tree = NULL;
+	_json_ json_t *tree = NULL, *names = json_array();
 	_free_ char *text = NULL;
 
-	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "version",
-			 STATE_VERSION, "id", s->id, "phase", s->phase, "boot_id", s->boot_id,
-			 "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created, "monitor",
-			 process_json(&s->monitor), "standin", process_json(&s->standin),
-			 "terminal", (int)s->terminal);
-	if (tree && s->netns) {
-		json_t *names = json_array();
-
-		for (char **n = s->interfaces; n && *n; n++)
-			json_array_append_new(names, json_string(*n));
-		json_object_set_new(tree, "netns", json_string(s->netns));
-		json_object_set_new(tree, "interfaces", names);
-	}
+	for (char **n = s->interfaces; n && *n; n++)
+		json_array_append_new(names, json_string(*n));
+	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s*, s:O}",
+			 "version", STATE_VERSION, "id", s->id, "phase", s->phase, "boot_id",
+			 s->boot_id, "bundle", s->bundle, "rootfs", s->rootfs, "created",
+			 s->created, "monitor", process_json(&s->monitor), "standin",
+			 process_json(&s->standin), "terminal", (int)s->terminal, "network",
+			 (int)s->network, "netns", s->netns, "interfaces", names);
 	if (tree && s->annotations)
 		json_object_set(tree, "annotations", s->annotations);
 	text = tree ? js_dump(tree) : NULL;

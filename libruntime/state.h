@@ -34,8 +34,9 @@ struct state {
 	char *created; /* RFC 3339 */
 	struct state_process monitor, standin;
 	bool terminal; /* init has one */
-	char *netns; /* in which interfaces were given to the VM; NULL: none */
-	char **interfaces; /* their names */
+	bool network; /* what comes into its network namespace is for the VM, too */
+	char *netns; /* that namespace, if it is the caller's; NULL: it is the container's own */
+	char **interfaces; /* names of those that the VM has been given */
 	char **cgroups; /* absolute directories in the order of their making */
 	json_t *annotations; /* object of strings or NULL */
 };

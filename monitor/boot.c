@@ -24,6 +24,8 @@
 #include "monitor/drop.h"
 #include "monitor/jail.h"
 #include "monitor/journal.h"
+#include "monitor/plug.h"
+#include "monitor/setup_device.h"
 #include "monitor/template.h"
 #include "monitor/virtiofsd.h"
 #include "monitor/vm.h"
@@ -138,6 +140,7 @@ static void on_guest_ready(void *data, json_t *result, const struct err *err)
 	m->boot_timer = loop_remove(m->boot_timer);
 	m->phase = VM_READY;
 	log_info("ready");
+	plugs_vm_ready(m);
 	containers_vm_ready(m);
 	template_vm_ready(m);
 }
@@ -307,30 +310,13 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 
 static int add_setup_device(struct monitor *m, const struct vm_device *v, struct err *err)
 {
-	struct device dev = { 0 };
+	struct device dev;
+	int r;
 
 	if (v->fd < MONITOR_FD_FIRST || v->fd > INT_MAX)
 		return err_set(err, EPROTO, "device with descriptor %u", v->fd);
-	if (strcmp(v->kind, VM_DEVICE_BLOCK) == 0) {
-		dev.kind = DEVICE_BLK;
-		dev.blk = (struct device_blk){ .fd = (int)v->fd,
-					       .host_device = true,
-					       .readonly = v->readonly };
-	} else if (strcmp(v->kind, VM_DEVICE_VHOST_BLK) == 0 ||
-		   strcmp(v->kind, VM_DEVICE_VHOST_SCSI) == 0) {
-		dev.kind = strcmp(v->kind, VM_DEVICE_VHOST_BLK) == 0 ? DEVICE_VHOST_BLK :
-								       DEVICE_VHOST_SCSI;
-		dev.vhost = (struct device_vhost){ .socket = (int)v->fd,
-						   .queues = v->queues,
-						   .queue_size = v->queue_size };
-	} else if (strcmp(v->kind, VM_DEVICE_NET) == 0) {
-		dev.kind = DEVICE_NET;
-		dev.net.tap = (int)v->fd;
-		snprintf(dev.net.mac, sizeof(dev.net.mac), "%s", v->mac ? v->mac : "");
-	} else {
-		return err_set(err, EPROTO, "device of the kind '%s'", v->kind);
-	}
-	return add_boot_device(m, &dev, err);
+	r = setup_device(v, (int)v->fd, &dev, err);
+	return r < 0 ? r : add_boot_device(m, &dev, err);
 }
 
 static int add_setup_devices(struct monitor *m, struct err *err)

@@ -105,7 +105,7 @@ static void on_drained(struct wire_conn *conn, void *data)
 int client_new(struct monitor *m, int fd, bool creator, struct err *err)
 {
 	static const struct wire_handler handler = { on_frame, on_closed, on_drained };
-	static const struct wire_options opt = { .accept_requests = true };
+	static const struct wire_options opt = { .accept_requests = true, .accept_fds = true };
 	struct client *c = calloc(1, sizeof(*c));
 	int r;
 

@@ -15,6 +15,7 @@
  *   agent.c     session with the guest's agent: requests, deadlines, events
  *   client.c    connections of commands and stand-ins
  *   verbs.c     what commands ask for
+ *   plug.c      devices that are added to a VM that runs
  *   container.c containers and processes
  *   stream.c    stdio between stand-ins and agent
  *   journal.c   bounded logs
@@ -63,6 +64,7 @@ struct devices;
 struct hv;
 struct hv_ops;
 struct journal;
+struct plug;
 struct vsock_listener;
 
 struct monitor {
@@ -97,6 +99,7 @@ struct monitor {
 	/* client.c */
 	struct loop_source *listen;
 	struct client *clients;
+	struct plug *plugs; /* plug.c: devices to be attached or detached, the first one is on its way */
 	struct call *calls; /* verbs.c: requests that wait for the agent */
 	bool committed; /* the creator finished; its connection may close */
 

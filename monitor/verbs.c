@@ -14,11 +14,13 @@
 #include "monitor/container.h"
 #include "monitor/jail.h"
 #include "monitor/journal.h"
+#include "monitor/plug.h"
 #include "monitor/template.h"
 #include "monitor/vm.h"
 #include "wire/message.h"
 
 #define REQUEST_TIMEOUT_MS 10000
+#define NETWORK_TIMEOUT_MS 20000 /* the guest waits for its interfaces */
 
 /* A command's request that waits for the agent. */
 struct call {
@@ -40,6 +42,7 @@ void verbs_client_gone(struct monitor *m, struct client *c)
 			k->client = NULL;
 	if (m->saver == c)
 		m->saver = NULL;
+	plugs_client_gone(m, c);
 }
 
 static void on_reply(void *data, json_t *result, const struct err *err)
@@ -402,16 +405,38 @@ static int do_save(struct client *c, uint32_t id, json_t *params, struct err *er
 	return template_save(c, id, err);
 }
 
+static int do_plug(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	return plug_request(c, id, params, wire_conn_take_fd(c->conn), err);
+}
+
+static int do_unplug(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	return unplug_request(c, id, params, err);
+}
+
+/* Of the guest as a whole: interfaces that were plugged in. */
+static int do_network(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	if (!k)
+		return -ENOENT;
+	return forward_for(c, id, "sandbox.network", k, json_incref(params), CONTAINER_CREATING,
+			   NETWORK_TIMEOUT_MS, err);
+}
+
 static const struct {
 	const char *method;
 	int (*fn)(struct client *c, uint32_t id, json_t *params, struct err *err);
 } verbs[] = {
-	{ "setup", do_setup },   { "commit", do_commit }, { "attach", do_attach },
-	{ "create", do_create }, { "exec", do_exec },     { "start", do_start },
-	{ "kill", do_kill },     { "pause", do_pause },   { "resume", do_resume },
-	{ "state", do_state },   { "delete", do_delete }, { "processes", do_processes },
-	{ "update", do_update }, { "stats", do_stats },   { "events", do_events },
-	{ "save", do_save },     { "adopt", do_adopt },
+	{ "setup", do_setup },   { "commit", do_commit },   { "attach", do_attach },
+	{ "create", do_create }, { "exec", do_exec },       { "start", do_start },
+	{ "kill", do_kill },     { "pause", do_pause },     { "resume", do_resume },
+	{ "state", do_state },   { "delete", do_delete },   { "processes", do_processes },
+	{ "update", do_update }, { "stats", do_stats },     { "events", do_events },
+	{ "save", do_save },     { "adopt", do_adopt },     { "plug", do_plug },
+	{ "unplug", do_unplug }, { "network", do_network },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)

@@ -10,6 +10,7 @@
 #include "monitor/client.h"
 #include "monitor/container.h"
 #include "monitor/journal.h"
+#include "monitor/plug.h"
 #include "monitor/template.h"
 #include "monitor/vsock.h"
 
@@ -36,6 +37,7 @@ static void vm_ended(struct monitor *m)
 	m->vsock = NULL;
 	agent_free(m->agent);
 	m->agent = NULL;
+	plugs_vm_ended(m, &err);
 	containers_vm_ended(m, &err);
 	template_vm_ended(m, &err);
 	log_info("ended: %s", m->failure.code ? m->failure.msg : "in order");

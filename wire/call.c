@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/sock.h"
 #include "wire/message.h"
 
 static int64_t now_ms(void)
@@ -60,8 +61,8 @@ static int transfer(int sock, void *data, size_t len, bool out, int64_t deadline
 	return 0;
 }
 
-static int send_request(int sock, uint32_t id, const char *method, json_t *params, int64_t deadline,
-			struct err *err)
+static int send_request(int sock, uint32_t id, const char *method, json_t *params, int fd,
+			int64_t deadline, struct err *err)
 {
 	uint8_t header[WIRE_HEADER_SIZE];
 	_free_ char *text = wire_format_request(method, params);
@@ -73,7 +74,8 @@ static int send_request(int sock, uint32_t id, const char *method, json_t *param
 	if (!wire_length_valid(WIRE_REQUEST, len))
 		return err_set(err, EMSGSIZE, "request '%s' of %zu bytes is too long", method, len);
 	wire_put_header(header, WIRE_REQUEST, id, (uint32_t)len);
-	r = transfer(sock, header, sizeof(header), true, deadline);
+	r = fd < 0 ? transfer(sock, header, sizeof(header), true, deadline) :
+		     sock_send_fds(sock, header, sizeof(header), &fd, 1);
 	return r < 0 ? r : transfer(sock, text, len, true, deadline);
 }
 
@@ -103,6 +105,12 @@ static int receive(int sock, struct wire_frame *f, uint8_t **ret, int64_t deadli
 int wire_call(int sock, const char *method, json_t *params, int timeout_ms, json_t **ret_result,
 	      struct err *err)
 {
+	return wire_call_fd(sock, method, params, -EBADF, timeout_ms, ret_result, err);
+}
+
+int wire_call_fd(int sock, const char *method, json_t *params, int fd, int timeout_ms,
+		 json_t **ret_result, struct err *err)
+{
 	static uint32_t last_id; /* a late reply to an earlier request is told by its id */
 	uint32_t id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
 	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
@@ -110,7 +118,7 @@ int wire_call(int sock, const char *method, json_t *params, int timeout_ms, json
 	struct err e = { 0 };
 	int r;
 
-	r = send_request(sock, id, method, params, deadline, &e);
+	r = send_request(sock, id, method, params, fd, deadline, &e);
 	while (r == 0) {
 		_free_ uint8_t *payload = NULL;
 		struct wire_frame f;

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/sock.h"
 #include "wire/queue.h"
 
 #define BUFFER_SIZE \
@@ -32,6 +33,7 @@ struct wire_conn {
 	int write_error; /* errno of the write that failed, 0 while all is well */
 	unsigned int busy; /* frames of ours on the stack: memory must stay */
 	bool is_socket, is_char;
+	int passed; /* opt.accept_fds: of the last message that brought one */
 	bool freed, closed;
 	bool away; /* opt.port: the other side is not there */
 };
@@ -236,6 +238,25 @@ static void conn_set_away(struct wire_conn *c, bool away)
 	conn_update_events(c);
 }
 
+/* A read may bring the end of one frame and a descriptor of the next: it is kept until that is handed over. */
+static ssize_t conn_receive(struct wire_conn *c)
+{
+	size_t n_fds = 1;
+	int fd = -EBADF;
+	ssize_t n;
+
+	if (!c->opt.accept_fds) {
+		n = read(c->fd, c->in + c->in_end, c->in_cap - c->in_end);
+		return n < 0 ? -errno : n;
+	}
+	n = sock_recv_fds(c->fd, c->in + c->in_end, c->in_cap - c->in_end, &fd, &n_fds);
+	if (n > 0 && n_fds > 0) {
+		fd_close(c->passed);
+		c->passed = fd;
+	}
+	return n;
+}
+
 /* One read of 0 or more bytes: 1, 0 if there is nothing more for now, -errno at the end of the connection. */
 static int conn_read_once(struct wire_conn *c, uint32_t revents, struct err *err)
 {
@@ -244,15 +265,15 @@ static int conn_read_once(struct wire_conn *c, uint32_t revents, struct err *err
 	if (conn_make_room(c) < 0)
 		return err_set(err, ENOMEM, "no memory for a frame of %zu bytes", c->need);
 	do
-		n = read(c->fd, c->in + c->in_end, c->in_cap - c->in_end);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		n = conn_receive(c);
+	while (n == -EINTR);
+	if (n == -EAGAIN || n == -EWOULDBLOCK) {
 		if (c->opt.port || !(revents & EPOLLHUP))
 			return 0;
 		return err_set(err, EIO, "connection hung up");
 	}
 	if (n < 0)
-		return err_errno(err, errno, "read from connection");
+		return err_errno(err, (int)-n, "read from connection");
 	if (n == 0 && c->opt.port) {
 		conn_set_away(c, true);
 		return 0;
@@ -333,6 +354,7 @@ int wire_conn_new(struct loop *loop, int fd, const struct wire_options *opt,
 				 .opt = *opt,
 				 .h = *h,
 				 .data = data,
+				 .passed = -EBADF,
 				 .need = WIRE_HEADER_SIZE };
 	if (fstat(fd, &st) < 0) {
 		r = err_errno(err, errno, "examine connection");
@@ -372,6 +394,7 @@ void wire_conn_free(struct wire_conn *c)
 	c->fail_timer = loop_remove(c->fail_timer);
 	wire_queue_clear(&c->out);
 	c->fd = fd_close(c->fd);
+	c->passed = fd_close(c->passed);
 	if (c->busy == 0)
 		conn_destroy(c);
 }
@@ -384,6 +407,11 @@ void wire_conn_freep(struct wire_conn **c)
 int wire_conn_fd(const struct wire_conn *c)
 {
 	return c->fd;
+}
+
+int wire_conn_take_fd(struct wire_conn *c)
+{
+	return take_fd(c->passed);
 }
 
 size_t wire_conn_queued(const struct wire_conn *c)

@@ -37,6 +37,8 @@ struct wire_options {
 	 * input pauses until the next edge, and what is sent until then is dropped.
 	 */
 	bool port;
+	/* A socket whose frames may bring a descriptor each, see wire_conn_take_fd(); otherwise the kernel drops them. */
+	bool accept_fds;
 };
 
 /* Takes over fd (any of socket, pipe pair end, character device; made non-blocking) even on failure. */
@@ -46,6 +48,11 @@ void wire_conn_free(struct wire_conn *c); /* closes the descriptor; unsent outpu
 void wire_conn_freep(struct wire_conn **c);
 
 int wire_conn_fd(const struct wire_conn *c);
+/*
+ * For a frame that comes with a descriptor (sock_send_fds() of its first byte), while it is handed over: that, once. -EBADF:
+ * there is none. One that nobody takes is closed when another comes.
+ */
+int wire_conn_take_fd(struct wire_conn *c);
 size_t wire_conn_queued(const struct wire_conn *c); /* bytes not yet written */
 /*
  * Writes or queues a frame; 0, -ENOMEM, -EMSGSIZE (longer than its type may be: nothing sent), or -EPIPE after

@@ -36,5 +36,8 @@ void wire_clean_text(char *to, size_t size, const char *from);
  */
 int wire_call(int sock, const char *method, json_t *params, int timeout_ms, json_t **ret_result,
 	      struct err *err);
+/* The same on a blocking socket, with a descriptor (borrowed; < 0: none) that goes along with the request. */
+int wire_call_fd(int sock, const char *method, json_t *params, int fd, int timeout_ms,
+		 json_t **ret_result, struct err *err);
 
 #endif

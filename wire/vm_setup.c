@@ -28,7 +28,7 @@
 
 static const struct js_field device_fields[] = {
 	DEVICE(kind, JS_STR, JS_REQUIRED | JS_NONEMPTY),
-	DEVICE(fd, JS_U32, JS_REQUIRED),
+	DEVICE(fd, JS_U32, 0),
 	DEVICE(readonly, JS_BOOL, 0),
 	DEVICE(mac, JS_STR, 0),
 	DEVICE(queues, JS_U32, 0),
@@ -133,6 +133,24 @@ int vm_setup_from_json(const json_t *tree, struct vm_setup *ret, struct err *err
 
 	memset(ret, 0, sizeof(*ret));
 	return js_decode(tree, fields, ret, "setup", &ctx);
+}
+
+json_t *vm_device_to_json(const struct vm_device *v)
+{
+	return to_json(device_fields, v);
+}
+
+int vm_device_from_json(const json_t *tree, struct vm_device *ret, struct err *err)
+{
+	struct js_ctx ctx = { .strict = true, .err = err };
+
+	memset(ret, 0, sizeof(*ret));
+	return js_decode(tree, device_fields, ret, "device", &ctx);
+}
+
+void vm_device_done(struct vm_device *v)
+{
+	js_free_fields(device_fields, v);
 }
 
 void vm_setup_done(struct vm_setup *s)

@@ -64,6 +64,11 @@ struct vm_setup {
 	bool debug;
 };
 
+/* As below, for one that is plugged into a running VM; fd is 0 then. */
+json_t *vm_device_to_json(const struct vm_device *v);
+int vm_device_from_json(const json_t *tree, struct vm_device *ret, struct err *err);
+void vm_device_done(struct vm_device *v);
+
 json_t *vm_setup_to_json(const struct vm_setup *s); /* fresh; NULL on ENOMEM */
 int vm_setup_from_json(const json_t *tree, struct vm_setup *ret,
 		       struct err *err); /* vm_setup_done() also after failure */

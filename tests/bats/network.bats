@@ -142,3 +142,67 @@ network_state()
 	is "$output" lo
 	is "$(network_state)" "$before"
 }
+
+# own_network: config.json asks for a network namespace of the container's own
+own_network()
+{
+	edit 'del((.linux.namespaces[] | select(.type == "network")).path)'
+}
+
+# fill PID: what docker's prestart hook does
+fill()
+{
+	cat >"$T/fill" <<-EOF
+		#!/bin/sh
+		pid=\$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+		ip link add $HOST-9 type veth peer name eth0 netns \$pid || exit 1
+		ip addr add 10.99.9.1/24 dev $HOST-9 && ip link set $HOST-9 up
+		nsenter -n -t \$pid ip addr add 10.99.9.2/24 dev eth0
+		nsenter -n -t \$pid ip link set eth0 up
+		nsenter -n -t \$pid ip route add default via 10.99.9.1
+	EOF
+	chmod 755 "$T/fill"
+}
+
+@test "network: a prestart hook brings it" {
+	own_network
+	fill
+	edit '.hooks.prestart = [{path: $ARGS.positional[0], env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]' --args "$T/fill"
+	script 'ip route; ip -o link | grep -c .; ping -c 1 -W 5 10.99.9.1 >/dev/null && echo answered'
+	ok run --bundle "$B" "$CT"
+	is "$output" $'default via 10.99.9.1 dev eth0 \n10.99.9.0/24 dev eth0 scope link  src 10.99.9.2 \n2\nanswered'
+}
+
+@test "network: it comes between create and start" {
+	own_network
+	fill
+	script 'ip route; ping -c 1 -W 5 10.99.9.1 >/dev/null && echo answered'
+	cli create --bundle "$B" "$CT" >"$T/out" 2>"$T/err" </dev/null
+	ok state "$CT"
+	"$T/fill" <"$T/stdout"
+	ok start "$CT"
+	within 30 grep -q answered "$T/out"
+	has "$(cat "$T/out")" "default via 10.99.9.1 dev eth0"
+	ok delete --force "$CT"
+	within 10 [ ! -e "/sys/class/net/$HOST-9" ]
+}
+
+@test "network: more interfaces than ports, between create and start" {
+	own_network
+	args sleep 100
+	ok create --bundle "$B" "$CT"
+	local pid n
+	pid=$(pid_of)
+	for n in 1 2 3 4 5; do
+		ip link add "$HOST-$n" type veth peer name "eth$n" netns "$pid"
+		nsenter -n -t "$pid" ip addr add "10.99.$n.2/24" dev "eth$n"
+	done
+	ko 1 start "$CT"
+	has "$stderr" "pcie_root_port"
+	not eval "nsenter -n -t $pid tc qdisc | grep ingress"
+	for n in 3 4 5; do
+		ip link del "$HOST-$n"
+	done
+	ok start "$CT"
+	within 10 eval 'is "$(cli exec "$CT" ls /sys/class/net | tr "\n" " ")" "eth1 eth2 lo "'
+}

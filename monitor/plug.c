@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/plug.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "hypervisor/hv.h"
+#include "monitor/setup_device.h"
+#include "wire/vm_setup.h"
+
+struct plug {
+	struct plug *next;
+	struct client *client; /* NULL: gone */
+	uint32_t id;
+	bool out;
+	struct device *dev; /* the device manager's */
+};
+
+static void answer(struct plug *p, const struct err *err)
+{
+	_json_ json_t *result = NULL;
+
+	if (!p->client)
+		return;
+	if (err->code) {
+		client_error(p->client, p->id, err);
+		return;
+	}
+	if (!p->out)
+		result = json_pack("{s:s, s:s}", "device", p->dev->id, "port", p->dev->port_address);
+	client_result(p->client, p->id, result);
+}
+
+static void do_first(struct monitor *m);
+
+static void on_done(void *data, const struct err *err)
+{
+	struct monitor *m = data;
+	struct plug *p = m->plugs;
+
+	/* The VM's end has answered already. */
+	if (!p || m->phase != VM_READY)
+		return;
+	m->plugs = p->next;
+	answer(p, err);
+	if (!err->code)
+		log_debug("%s %s port %s", p->dev->id, p->out ? "taken from" : "plugged into",
+			  p->dev->port_address);
+	/* One that does not come out stays known: it is still there. */
+	if (p->out != !!err->code)
+		devices_remove(m->devices, p->dev);
+	free(p);
+	do_first(m);
+}
+
+static void do_first(struct monitor *m)
+{
+	struct plug *p = m->plugs;
+	struct err err = {};
+	int r;
+
+	if (!p)
+		return;
+	r = p->out ? m->hv->ops->detach(m->hv, p->dev, on_done, m, &err) :
+		     m->hv->ops->attach(m->hv, p->dev, on_done, m, &err);
+	if (r < 0)
+		on_done(m, &err);
+}
+
+static int add(struct client *c, uint32_t id, struct device *dev, bool out, struct err *err)
+{
+	struct monitor *m = c->m;
+	struct plug *p = calloc(1, sizeof(*p)), **end;
+
+	if (!p)
+		return err_errno(err, ENOMEM, "plug");
+	*p = (struct plug){ .client = c, .id = id, .out = out, .dev = dev };
+	for (end = &m->plugs; *end; end = &(*end)->next)
+		;
+	*end = p;
+	if (m->phase == VM_READY && m->plugs == p)
+		do_first(m);
+	return 0;
+}
+
+static int need_vm(const struct monitor *m, struct err *err)
+{
+	if (m->phase == VM_BOOTING || m->phase == VM_READY)
+		return 0;
+	return err_set(err, ESRCH, "the virtual machine is not running");
+}
+
+int plug_request(struct client *c, uint32_t id, const json_t *params, int fd, struct err *err)
+{
+	_cleanup_(vm_device_done) struct vm_device v = {};
+	_close_ int owned = fd;
+	struct device dev, *known;
+	int r;
+
+	if (fd < 0)
+		return err_set(err, EPROTO, "plug without a descriptor");
+	r = need_vm(c->m, err);
+	if (r >= 0)
+		r = vm_device_from_json(params, &v, err);
+	if (r >= 0)
+		r = setup_device(&v, fd, &dev, err);
+	if (r < 0)
+		return r;
+	(void)take_fd(owned);
+	r = devices_add(c->m->devices, &dev, &known, err);
+	if (r < 0)
+		return r;
+	r = add(c, id, known, false, err);
+	if (r < 0)
+		devices_remove(c->m->devices, known);
+	return r;
+}
+
+int unplug_request(struct client *c, uint32_t id, const json_t *params, struct err *err)
+{
+	const char *name = js_get_str(params, "device");
+	struct device *dev = name && c->m->devices ? devices_find(c->m->devices, name) : NULL;
+	int r = need_vm(c->m, err);
+
+	if (r < 0)
+		return r;
+	if (!dev || dev->kind == DEVICE_FS || dev->kind == DEVICE_VSOCK)
+		return err_set(err, ENOENT, "unplug: there is no such device");
+	for (const struct plug *p = c->m->plugs; p; p = p->next)
+		if (p->dev == dev)
+			return err_set(err, EBUSY, "unplug: the device is on its way");
+	return add(c, id, dev, true, err);
+}
+
+void plugs_vm_ready(struct monitor *m)
+{
+	do_first(m);
+}
+
+void plugs_vm_ended(struct monitor *m, const struct err *err)
+{
+	struct plug *p;
+
+	while ((p = m->plugs)) {
+		m->plugs = p->next;
+		answer(p, err);
+		free(p);
+	}
+}
+
+void plugs_client_gone(struct monitor *m, const struct client *c)
+{
+	for (struct plug *p = m->plugs; p; p = p->next)
+		if (p->client == c)
+			p->client = NULL;
+}

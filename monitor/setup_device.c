@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/setup_device.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int setup_device(const struct vm_device *v, int fd, struct device *ret, struct err *err)
+{
+	struct device dev = { 0 };
+
+	if (strcmp(v->kind, VM_DEVICE_BLOCK) == 0) {
+		dev.kind = DEVICE_BLK;
+		dev.blk = (struct device_blk){ .fd = fd,
+					       .host_device = true,
+					       .readonly = v->readonly };
+	} else if (strcmp(v->kind, VM_DEVICE_VHOST_BLK) == 0 ||
+		   strcmp(v->kind, VM_DEVICE_VHOST_SCSI) == 0) {
+		dev.kind = strcmp(v->kind, VM_DEVICE_VHOST_BLK) == 0 ? DEVICE_VHOST_BLK :
+								       DEVICE_VHOST_SCSI;
+		dev.vhost = (struct device_vhost){ .socket = fd,
+						   .queues = v->queues,
+						   .queue_size = v->queue_size };
+	} else if (strcmp(v->kind, VM_DEVICE_NET) == 0) {
+		dev.kind = DEVICE_NET;
+		dev.net.tap = fd;
+		snprintf(dev.net.mac, sizeof(dev.net.mac), "%s", v->mac ? v->mac : "");
+	} else {
+		return err_set(err, EPROTO, "device of the kind '%s'", v->kind);
+	}
+	*ret = dev;
+	return 0;
+}
