@@ -1,0 +1,168 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Docker: a daemon of this file's own, in namespaces of its own, with moat as one of its runtimes.
+
+load helpers
+
+# shellcheck disable=SC2154 # BATS_FILE_TMPDIR
+setup_file()
+{
+	local dir=$BATS_FILE_TMPDIR
+	# Not among the sockets that tests look for: Docker keeps connections of clients that have gone.
+	SOCKETS=$(mktemp -d)
+	export SOCKETS DOCKER_HOST=unix://$SOCKETS/socket
+	mkdir -p "$dir/data" "$dir/factory"
+	give_templates "$dir/factory"
+	{
+		cat "$CONFIG"
+		printf '[factory]\ntemplate_path = "%s"\n' "$dir/factory"
+	} >"$dir/configuration.toml"
+	printf '#!/bin/sh\nexec %s --config %s/configuration.toml "$@"\n' "$BIN" "$dir" >"$dir/moat"
+	cat >"$dir/daemon" <<-EOF
+		mount --make-rprivate / && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs $dir/data && ip link set lo up &&
+		exec dockerd --data-root $dir/data --exec-root /run/docker --pidfile /run/docker.pid --host $DOCKER_HOST \
+			--storage-driver overlay2 --cgroup-parent /$SUITE-docker --bip 10.98.0.1/24 --add-runtime moat=$dir/moat \
+			--default-runtime moat
+	EOF
+	chmod 755 "$dir/moat"
+	unshare --mount --net --pid --mount-proc --fork --kill-child=TERM -- sh "$dir/daemon" >"$dir/log" 2>&1 3>&- </dev/null &
+	echo $! >"$dir/pid"
+	within 60 docker version || { tail -n 20 "$dir/log"; return 1; }
+	DAEMON=$(pgrep -P "$(cat "$dir/pid")")
+	export DAEMON
+	tar -C "$BASE/rootfs" -c . | docker import - busybox >/dev/null
+}
+
+teardown_file()
+{
+	local dir=$BATS_FILE_TMPDIR pid
+	pid=$(cat "$dir/pid")
+	kill "$DAEMON"
+	within 30 not kill -0 "$pid"
+	rm -r "$SOCKETS"
+	# Docker leaves the parent that it was told.
+	find /sys/fs/cgroup -depth -type d -name "$SUITE-docker" -exec rmdir {} +
+}
+
+setup()
+{
+	begin
+	requires docker
+	NAME=moat-$BATS_TEST_NUMBER
+}
+
+teardown()
+{
+	docker rm --force "$NAME" >/dev/null 2>&1 3>&- || true
+	finish
+}
+
+# docker_ok ARG...
+docker_ok()
+{
+	try docker "$@"
+	[ "$status" = 0 ]
+}
+
+# inspect FORMAT
+inspect()
+{
+	docker inspect --format "$1" "$NAME" 3>&-
+}
+
+# in_daemons_network COMMAND...
+in_daemons_network()
+{
+	nsenter -t "$DAEMON" -n "$@"
+}
+
+# fetch ADDRESS PORT: a page, over bash's own TCP
+fetch()
+{
+	in_daemons_network timeout 5 bash -c "exec 3<>/dev/tcp/$1/$2 && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && cat <&3"
+}
+
+@test "docker: run: output, exit code, the guest's kernel, the network of docker's hook" {
+	docker_ok run --rm busybox /bin/sh -c 'uname -r; ip -4 -o addr show eth0; ip route; ping -c 1 -W 5 10.98.0.1'
+	lacks "$output" "$(uname -r)"
+	has "$output" "inet 10.98.0." "default via 10.98.0.1 dev eth0" "1 packets received"
+	try docker run --rm busybox /bin/sh -c 'echo to stderr >&2; exit 7'
+	is "$status $output $stderr" "7  to stderr"
+	try docker run --rm busybox /no/such/program
+	is "$status" 127
+	has "$stderr" "no such file or directory"
+	docker_ok run --rm --network none busybox /bin/ls /sys/class/net
+	is "$output" lo
+	try docker run --rm --network host busybox /bin/true
+	is "$status" 125
+	has "$stderr" "is the network namespace of the host, which a VM cannot share"
+	echo "from stdin" | docker run --rm --interactive busybox /bin/cat >"$T/out" 3>&-
+	is "$(cat "$T/out")" "from stdin"
+}
+
+@test "docker: a container that stays: exec, logs, ports, volumes, top, stats, pause, update, cp, stop, restart, kill" {
+	mkdir "$T/volume"
+	echo "from the host" >"$T/volume/file"
+	docker_ok run --detach --name "$NAME" --publish 8081:80 --volume "$T/volume:/v" --memory 128m --cpus 0.5 --init busybox \
+		/bin/sh -c 'trap "exit 7" TERM; echo up; mkdir /www; echo page >/www/index.html; httpd -p 80 -h /www; while :; do sleep 0.1; done'
+	within 20 eval 'docker logs "$NAME" | grep up'
+	docker_ok exec "$NAME" /bin/cat /v/file
+	is "$output" "from the host"
+	docker_ok exec --user 1000:1000 --env A=b --workdir /v "$NAME" /bin/sh -c 'id -u; echo $A; pwd'
+	is "$output" $'1000\nb\n/v'
+	echo "to the host" | docker exec --interactive "$NAME" /bin/sh -c 'cat >/v/answer' 3>&-
+	is "$(cat "$T/volume/answer")" "to the host"
+	try docker exec "$NAME" /bin/sh -c 'exit 5'
+	is "$status" 5
+	try docker exec "$NAME" /no/such/program
+	is "$status" 126
+	within 20 eval 'fetch 127.0.0.1 8081 | grep page'
+	within 20 eval "fetch $(inspect '{{.NetworkSettings.IPAddress}}') 80 | grep page"
+	docker_ok top "$NAME"
+	has "$output" docker-init
+	docker_ok stats --no-stream --format '{{.PIDs}} {{.MemUsage}}' "$NAME"
+	[[ $output =~ ^[1-9][0-9]*\ [1-9] ]]
+	docker_ok pause "$NAME"
+	is "$(inspect '{{.State.Status}}')" paused
+	docker_ok unpause "$NAME"
+	docker_ok update --memory 100m --memory-swap -1 --cpus 0.3 "$NAME"
+	docker_ok exec "$NAME" /bin/cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max
+	is "$output" $'104857600\n30000 100000'
+	docker_ok cp "$NAME:/www/index.html" "$T/page"
+	is "$(cat "$T/page")" page
+	docker_ok stop --time 20 "$NAME"
+	is "$(inspect '{{.State.ExitCode}}')" 7
+	docker_ok start "$NAME"
+	docker_ok exec "$NAME" ip route
+	has "$output" "default via 10.98.0.1 dev eth0"
+	docker_ok restart --time 1 "$NAME"
+	docker_ok kill "$NAME"
+	docker_ok wait "$NAME"
+	is "$output" 137
+}
+
+@test "docker: a terminal" {
+	in_terminal docker run --rm --interactive --tty --name "$NAME" busybox /bin/sh -c 'tty; stty size; read a; echo "got $a"' <<<"a line"
+	has "$output" /dev/pts/0 "got a line"
+}
+
+@test "docker: devices" {
+	truncate --size 1M "$T/disk"
+	echo "the device" | dd of="$T/disk" conv=notrunc status=none
+	local loop
+	loop=$(losetup --find --show "$T/disk")
+	try docker run --rm --device "$loop:/dev/xvda" busybox /bin/head -c 10 /dev/xvda
+	losetup --detach "$loop"
+	is "$status $output" "0 the device"
+}
+
+@test "docker: two networks and one that is connected before the start" {
+	docker network create --subnet 10.97.0.0/24 "$NAME" >/dev/null 3>&-
+	docker_ok create --name "$NAME" busybox /bin/sh -c 'ls /sys/class/net; ping -c 1 -W 5 10.97.0.1 && ping -c 1 -W 5 10.98.0.1'
+	docker_ok network connect "$NAME" "$NAME"
+	docker_ok start --attach "$NAME"
+	docker rm --force "$NAME" >/dev/null 2>&1 3>&-
+	docker network rm "$NAME" >/dev/null 3>&-
+	has "$output" eth0 eth1
+}
