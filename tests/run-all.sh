@@ -18,7 +18,7 @@ logs=$build/logs
 mkdir -p "$logs" || exit 1
 unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES MFLAGS VARIANT
 
-STAGES=(packages build unit asan guest bats leaks fuzz lint)
+STAGES=(packages build unit asan guest bats clients leaks fuzz lint)
 passed=0 failed=0 skipped=0
 
 # ---- stages: each writes its log to standard output ----
@@ -87,6 +87,21 @@ stage_bats()
 	BUILD=$build bats --tap tests/bats
 }
 
+# The scripts that drive containerd and podman; they and the documents are beside the checkout.
+stage_clients()
+{
+	local scripts=../shared/clients script rc=0
+	if [ ! -d "$scripts" ]; then
+		echo "ok 1 # skip no $scripts"
+		[ -z "${CI:-}" ]
+		return
+	fi
+	for script in ctr podman; do
+		"$scripts/$script-smoke.sh" "$build/release/moat" || rc=1
+	done
+	return $rc
+}
+
 # What ends by itself gets five seconds.
 stage_leaks()
 {
@@ -146,7 +161,7 @@ count()
 	unit | asan)
 		read -r good bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
 		;;
-	bats)
+	bats | clients)
 		skip=$(grep -Ec '^ok [0-9]+ .*# skip' "$log")
 		good=$(($(grep -Ec '^ok [0-9]+' "$log") - skip))
 		bad=$(grep -Ec '^not ok [0-9]+' "$log")
@@ -169,7 +184,7 @@ show()
 {
 	local log=$logs/$1.log
 	case $1 in
-	bats) grep -E -A 12 '^not ok' "$log" | head -n 60 ;;
+	bats | clients) grep -E -A 12 '^not ok' "$log" | head -n 60 ;;
 	unit | asan) grep -A 8 -E '^  FAIL|error:' "$log" | head -n 60 ;;
 	*) tail -n 25 "$log" ;;
 	esac | sed 's/^/        /'

@@ -22,10 +22,11 @@ setup_file()
 	cat >"$dir/daemon" <<-EOF
 		mount --make-rprivate / && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs $dir/data && ip link set lo up &&
 		exec dockerd --data-root $dir/data --exec-root /run/docker --pidfile /run/docker.pid --host $DOCKER_HOST \
-			--storage-driver overlay2 --cgroup-parent /$SUITE-docker --bip 10.98.0.1/24 --add-runtime moat=$dir/moat \
-			--default-runtime moat
+			--storage-driver overlay2 --cgroup-parent /$SUITE-docker --bip 10.98.0.1/24 --default-runtime moat \
+			--config-file $dir/system/etc/docker/daemon.json
 	EOF
 	chmod 755 "$dir/moat"
+	"$TOP/contrib/clients/setup.sh" --root "$dir/system" --moat "$dir/moat" docker
 	unshare --mount --net --pid --mount-proc --fork --kill-child=TERM -- sh "$dir/daemon" >"$dir/log" 2>&1 3>&- </dev/null &
 	echo $! >"$dir/pid"
 	within 60 docker version || { tail -n 20 "$dir/log"; return 1; }

@@ -125,8 +125,9 @@ START_TEST(exhaustion_rolls_back)
 	for (int i = 0; i < 5; i++) {
 		struct device fs = an_fs("more");
 
-		unit_fails(devices_add(d, &fs, &none, &err), ENOSPC, &err,
-			   "cannot add a fs device: all 3 pcie root ports are in use");
+		unit_fails(
+			devices_add(d, &fs, &none, &err), ENOSPC, &err,
+			"cannot add a fs device: all 3 pcie root ports are in use (pcie_root_port");
 		ck_assert_ptr_null(none);
 	}
 	/* What was refused is closed, and holds neither port nor tag. */

@@ -95,4 +95,23 @@ START_TEST(refusals)
 }
 END_TEST
 
-UNIT_MAIN("vm_setup", round_trip, without_a_template, refusals)
+/* One by itself, as it is plugged in */
+START_TEST(device)
+{
+	struct vm_device in = { .kind = (char *)VM_DEVICE_NET, .mac = (char *)"52:54:00:12:34:56" },
+			 v;
+	_json_ json_t *tree = vm_device_to_json(&in);
+	struct err err = {};
+
+	unit_ok(vm_device_from_json(tree, &v, &err), &err);
+	ck_assert_str_eq(v.kind, in.kind);
+	ck_assert_str_eq(v.mac, in.mac);
+	ck_assert_uint_eq(v.fd, 0);
+	vm_device_done(&v);
+	json_object_set_new(tree, "kind", json_string(""));
+	unit_fails(vm_device_from_json(tree, &v, &err), EINVAL, &err, "kind");
+	vm_device_done(&v);
+}
+END_TEST
+
+UNIT_MAIN("vm_setup", round_trip, without_a_template, refusals, device)

@@ -622,6 +622,75 @@ START_TEST(new_takes_descriptor)
 }
 END_TEST
 
+/* ---- frames that bring a descriptor ---- */
+
+struct taker {
+	struct loop *loop;
+	unsigned int frames;
+	int got[3]; /* what each frame brought */
+};
+
+static int on_passed(struct wire_conn *c, const struct wire_frame *f, void *data, struct err *err)
+{
+	struct taker *t = data;
+
+	(void)err;
+	/* Frame 2 does not look. */
+	t->got[t->frames] = f->id == 2 ? -EBADF : wire_conn_take_fd(c);
+	ck_assert_int_eq(f->id == 2 ? -EBADF : wire_conn_take_fd(c), -EBADF);
+	if (++t->frames == 3)
+		loop_quit(t->loop, 0);
+	return 0;
+}
+
+static void unexpected(struct wire_conn *c, const struct err *err, void *data)
+{
+	(void)c;
+	(void)data;
+	ck_abort_msg("closed: %s", err->msg);
+}
+
+static void put_with_fd(int sock, uint32_t id)
+{
+	_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	uint8_t h[WIRE_HEADER_SIZE];
+
+	wire_put_header(h, WIRE_EOF, id, 0);
+	ck_assert_int_eq(sock_send_fds(sock, h, sizeof(h), &null, 1), 0);
+}
+
+START_TEST(descriptors)
+{
+	static const struct wire_handler taking = { on_passed, unexpected, NULL };
+	static const struct wire_options opt = { .accept_fds = true };
+	struct taker t = { .loop = new_loop() };
+	struct wire_conn *c;
+	struct err err = { 0 };
+	struct stat st;
+	int fd[2], before = unit_count_fds();
+
+	new_pair(fd);
+	unit_ok(wire_conn_new(t.loop, fd[0], &opt, &taking, &t, &c, &err), &err);
+	put_with_fd(fd[1], 1);
+	put_with_fd(fd[1], 2); /* closed when the next one comes, */
+	put_with_fd(fd[1], 3);
+	run(t.loop);
+	for (int i = 0; i < 3; i += 2) {
+		ck_assert_int_eq(fstat(t.got[i], &st), 0);
+		ck_assert(S_ISCHR(st.st_mode));
+		ck_assert_int_eq(fcntl(t.got[i], F_GETFD), FD_CLOEXEC);
+		close(t.got[i]);
+	}
+	put_with_fd(fd[1], 2); /* or at the end */
+	t.frames = 2;
+	run(t.loop);
+	wire_conn_free(c);
+	close(fd[1]);
+	ck_assert_int_eq(unit_count_fds(), before);
+	loop_free(t.loop);
+}
+END_TEST
+
 UNIT_MAIN("wire_conn", one_byte_a_turn, header_violation_closes, end_of_file, large_request,
 	  interleaving, freed_in_callbacks, last_words, stalled_peer, other_descriptors, port_away,
-	  json_senders, new_takes_descriptor)
+	  json_senders, new_takes_descriptor, descriptors)
