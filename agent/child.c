@@ -34,6 +34,8 @@
 #include "base/path.h"
 #include "oci/names.h"
 
+#define KEEP_MAX 8 /* descriptors that a step needs */
+
 static void log_to_agent(void *data, enum log_level level, const char *msg)
 {
 	const struct child *ch = data;
@@ -46,10 +48,16 @@ static int compare_ints(const void *a, const void *b)
 	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
 }
 
-void child_close_others(int *keep, size_t n)
+void child_close_others(const struct child *ch, const int *listed, size_t n_listed)
 {
+	int keep[KEEP_MAX + WIRE_PASSED_MAX];
 	unsigned int from = 3;
+	size_t n = 0;
 
+	for (size_t i = 0; i < n_listed && n < KEEP_MAX; i++)
+		keep[n++] = listed[i];
+	for (size_t i = 0; i < ch->n_passed; i++)
+		keep[n++] = ch->passed[i].child;
 	qsort(keep, n, sizeof(*keep), compare_ints);
 	for (size_t i = 0; i < n; i++) {
 		if (keep[i] < (int)from)
@@ -74,10 +82,10 @@ static void reset_signals(void)
 
 void child_begin(struct child *ch, int more_fd)
 {
-	int keep[] = { ch->report,   ch->stdio[0],       ch->stdio[1],
-		       ch->stdio[2], ch->agent->proc_fd, more_fd };
+	const int keep[] = { ch->report,   ch->stdio[0],       ch->stdio[1],
+			     ch->stdio[2], ch->agent->proc_fd, more_fd };
 
-	child_close_others(keep, ARRAY_SIZE(keep));
+	child_close_others(ch, keep, ARRAY_SIZE(keep));
 	reset_signals();
 	log_set_sink(log_to_agent, ch);
 	setsid();
@@ -116,9 +124,20 @@ int child_open_tty(const struct child *ch, int root, struct err *err)
 
 /* ---- becoming the program ---- */
 
-static int set_stdio(const struct child *ch, int tty, struct err *err)
+/* So that /dev/stdout and its like can be opened again by the user. */
+static int give_to_user(const struct child *ch, int fd, int number, struct err *err)
 {
 	struct stat st;
+
+	if (fstat(fd, &st) == 0 && st.st_uid != ch->process->user.uid &&
+	    fchown(fd, ch->process->user.uid, (gid_t)-1) < 0)
+		return err_errno(err, errno, "give descriptor %d to the user", number);
+	return 0;
+}
+
+static int set_stdio(const struct child *ch, int tty, struct err *err)
+{
+	int r = 0;
 
 	if (tty >= 0 && ioctl(tty, TIOCSCTTY, 0) < 0)
 		return err_errno(err, errno, "set controlling terminal");
@@ -127,12 +146,13 @@ static int set_stdio(const struct child *ch, int tty, struct err *err)
 
 		if (dup2(fd, i) < 0)
 			return err_errno(err, errno, "set up standard streams");
-		/* So that /dev/stdout and its like can be opened again by the user. */
-		if (fstat(i, &st) == 0 && st.st_uid != ch->process->user.uid &&
-		    fchown(i, ch->process->user.uid, (gid_t)-1) < 0)
-			return err_errno(err, errno, "give standard stream %d to the user", i);
+		r = give_to_user(ch, i, i, err);
+		if (r < 0)
+			return r;
 	}
-	return 0;
+	for (size_t i = 0; i < ch->n_passed && r >= 0; i++)
+		r = give_to_user(ch, ch->passed[i].child, 3 + (int)i, err);
+	return r;
 }
 
 int child_rlimits(pid_t pid, const struct oci_process *p, struct err *err)
@@ -234,10 +254,33 @@ int child_become(struct child *ch, int root, int tty, char **ret_program, char *
 	return exec_lookup(p->args[0], *ret_env, ret_program, err);
 }
 
-int child_execve(const struct child *ch, const char *program, char *const *env, struct err *err)
+/* To the numbers from 3 on, where something else may be, among it one of themselves. */
+static int place_passed(struct child *ch, struct err *err)
 {
-	/* Every descriptor was close-on-exec from its birth; this makes sure of it. */
-	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	int above = 3 + (int)ch->n_passed;
+
+	if (ch->n_passed == 0)
+		return 0;
+	ch->report = fcntl(ch->report, F_DUPFD_CLOEXEC, above);
+	for (size_t i = 0; i < ch->n_passed && ch->report >= 0; i++) {
+		ch->passed[i].child = fcntl(ch->passed[i].child, F_DUPFD_CLOEXEC, above);
+		if (ch->passed[i].child < 0)
+			return err_errno(err, errno, "descriptor %zu", 3 + i);
+	}
+	for (size_t i = 0; i < ch->n_passed; i++)
+		if (ch->report < 0 || dup2(ch->passed[i].child, 3 + (int)i) < 0)
+			return err_errno(err, errno, "descriptor %zu", 3 + i);
+	return 0;
+}
+
+int child_execve(struct child *ch, const char *program, char *const *env, struct err *err)
+{
+	int r = place_passed(ch, err);
+
+	if (r < 0)
+		return r;
+	/* Every other descriptor was close-on-exec from its birth; this makes sure of it. */
+	close_range(3 + (unsigned int)ch->n_passed, ~0U, CLOSE_RANGE_CLOEXEC);
 	/* Last of all, so that the profile has to permit nothing but execve. */
 	if (ch->seccomp && ch->process->no_new_privileges && install_seccomp(ch->seccomp, err) < 0)
 		return -err->code;

@@ -11,6 +11,7 @@
 
 #include "agent/agent.h"
 #include "agent/rootfs.h"
+#include "agent/stdio.h"
 #include "oci/config.h"
 #include "oci/seccomp.h"
 
@@ -22,6 +23,8 @@ struct child {
 	bool linux32; /* linux.personality.domain */
 	int report; /* agent/report.h */
 	int stdio[3]; /* -EBADF if there is a terminal */
+	struct passed *passed; /* descriptors from 3 on */
+	size_t n_passed;
 	/* init only */
 	struct rootfs *rootfs;
 	json_t *state; /* for the startContainer hooks; NULL: there are none */
@@ -39,8 +42,8 @@ void child_exec(struct child *ch) __attribute__((noreturn));
 
 /* Default signals, no descriptors but the listed and those of *ch, its own session, log to the agent. */
 void child_begin(struct child *ch, int more_fd);
-/* Closes everything from 3 up that is not listed; sorts the list. */
-void child_close_others(int *keep, size_t n);
+/* Closes everything from 3 up that is neither listed nor to be passed on. */
+void child_close_others(const struct child *ch, const int *keep, size_t n);
 /* Reports the error, in runc's words, and ends the process. */
 void child_fail(const struct child *ch, const struct err *err) __attribute__((noreturn));
 /* The limits of a process (0: the calling one), which in a user namespace only root of the guest can raise. */
@@ -52,6 +55,6 @@ int child_open_tty(const struct child *ch, int root, struct err *err);
 int child_become(struct child *ch, int root, int tty, char **ret_program, char ***ret_env,
 		 struct err *err);
 /* Executes; returns only to fail. */
-int child_execve(const struct child *ch, const char *program, char *const *env, struct err *err);
+int child_execve(struct child *ch, const char *program, char *const *env, struct err *err);
 
 #endif

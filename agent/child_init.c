@@ -113,11 +113,12 @@ static void die_on_signals(void)
 static int close_guest(const struct child *ch, int tty, struct err *err)
 {
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int keep[] = { ch->report, ch->start, ch->stdio[0], ch->stdio[1], ch->stdio[2], tty, root };
+	const int keep[] = { ch->report,   ch->start, ch->stdio[0], ch->stdio[1],
+			     ch->stdio[2], tty,       root };
 
 	if (root < 0)
 		return err_errno(err, errno, "open /");
-	child_close_others(keep, ARRAY_SIZE(keep));
+	child_close_others(ch, keep, ARRAY_SIZE(keep));
 	return root;
 }
 
@@ -150,7 +151,7 @@ void child_init(struct child *ch)
 	}
 	if (child_become(ch, root, tty, &program, &env, &err) < 0)
 		child_fail(ch, &err);
-	child_close_others((int[]){ ch->report, ch->start }, 2);
+	child_close_others(ch, (const int[]){ ch->report, ch->start }, 2);
 	die_on_signals();
 	if (report_send(ch->report, REPORT_READY, 0, "", NULL, 0) < 0)
 		_exit(1);

@@ -246,15 +246,28 @@ void container_on_cgroup_event(struct container *c)
 
 /* ---- requests ---- */
 
-int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret,
-			   struct err *err)
+int container_stream_params(const struct agent *a, const json_t *params, struct stream_params *ret,
+			    struct err *err)
 {
-	int r = server_u32(params, "stream", UINT32_MAX - 3, ret, err);
+	const json_t *passed = json_object_get(params, "passed"), *o;
+	int r = server_u32(params, "stream", UINT32_MAX - WIRE_STREAMS + 1, &ret->stream, err);
+	size_t i;
 
 	if (r < 0)
 		return r;
-	if (*ret % 4 != 0 || !mux_id_free(&a->mux, *ret))
-		return err_set(err, EINVAL, "stream: %u is not a free multiple of 4", *ret);
+	if (ret->stream % WIRE_STREAMS != 0 || !mux_id_free(&a->mux, ret->stream))
+		return err_set(err, EINVAL, "stream: %u is not a free multiple of %d", ret->stream,
+			       WIRE_STREAMS);
+	ret->n_passed = json_array_size(passed);
+	if (ret->n_passed > WIRE_PASSED_MAX)
+		return err_set(err, EINVAL, "passed: more than %d", WIRE_PASSED_MAX);
+	json_array_foreach(passed, i, o) {
+		ret->passed[i] = (struct passed){ .in = js_get_bool(o, "in", false),
+						  .out = js_get_bool(o, "out", false),
+						  .child = -EBADF };
+		if (!ret->passed[i].in && !ret->passed[i].out)
+			return err_set(err, EINVAL, "passed[%zu]: neither in nor out", i);
+	}
 	return 0;
 }
 

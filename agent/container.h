@@ -55,9 +55,14 @@ void container_child_reaped(struct agent *a, pid_t pid, int code, int status);
 
 /* The container that the parameter "id" of a request names; NULL with err set. */
 struct container *container_param(const struct agent *a, const json_t *params, struct err *err);
-/* The parameter "stream" of a request: a multiple of 4 that is not in use. */
-int container_stream_param(const struct agent *a, const json_t *params, uint32_t *ret,
-			   struct err *err);
+/* The parameters "stream", a multiple of WIRE_STREAMS that is not in use, and "passed" of a request. */
+struct stream_params {
+	uint32_t stream;
+	struct passed passed[WIRE_PASSED_MAX];
+	size_t n_passed;
+};
+int container_stream_params(const struct agent *a, const json_t *params, struct stream_params *ret,
+			    struct err *err);
 
 /* The parameter "seccomp" of a request; it may be absent, then *ret stays empty. */
 int container_seccomp_param(const json_t *params, struct oci_seccomp_program *ret, struct err *err);

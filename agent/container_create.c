@@ -53,7 +53,7 @@ struct creation {
 	const char *id, *root;
 	const json_t *mounts;
 	json_t *state; /* for hooks; NULL: none */
-	uint32_t stream;
+	struct stream_params streams;
 	struct oci_config *config;
 	struct oci_seccomp_program seccomp; /* no code: none */
 	struct mount_plan plan;
@@ -82,7 +82,7 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 	cr->state = json_object_get(params, "state");
 	if (cr->state && !json_is_object(cr->state))
 		return err_set(err, EINVAL, "state: an object is required");
-	r = container_stream_param(a, params, &cr->stream, err);
+	r = container_stream_params(a, params, &cr->streams, err);
 	if (r < 0)
 		return r;
 	if (!json_is_object(config))
@@ -134,12 +134,14 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 		.rootfs = &rootfs,
 		.state = cr->state,
 		.linux32 = c->linux32,
+		.passed = cr->streams.passed,
+		.n_passed = cr->streams.n_passed,
 		.init_pidfd = -EBADF,
 	};
 
 	if (!attach || (c->cgroup >= 0 && !cgroup))
 		return err_errno(err, ENOMEM, "new container");
-	return process_spawn(a, c, "", cr->stream, &ch, child_init,
+	return process_spawn(a, c, "", cr->streams.stream, &ch, child_init,
 			     c->namespaces & ~LATE_NAMESPACES, c->cgroup, &c->init, err);
 }
 

@@ -42,16 +42,19 @@ static int open_cgroup(const struct container *c, const json_t *params, int *ret
  * Where the process is born: the group that was asked for, or else the container's. A container that has groups of its own may not
  * have processes in the one above them; then it is the group of its init.
  */
-static int spawn_exec(struct container *c, const char *exec, uint32_t stream, int asked_group,
-		      const struct oci_process *process, const struct oci_seccomp_program *seccomp,
-		      struct process **ret, struct err *err)
+static int spawn_exec(struct container *c, const char *exec, struct stream_params *s,
+		      int asked_group, const struct oci_process *process,
+		      const struct oci_seccomp_program *seccomp, struct process **ret,
+		      struct err *err)
 {
 	struct child ch = { .process = process,
 			    .seccomp = seccomp->n ? seccomp : NULL,
 			    .namespaces = c->namespaces,
 			    .linux32 = c->linux32,
+			    .passed = s->passed,
+			    .n_passed = s->n_passed,
 			    .init_pidfd = c->init->pidfd };
-	int r = process_spawn(c->agent, c, exec, stream, &ch, child_exec, 0,
+	int r = process_spawn(c->agent, c, exec, s->stream, &ch, child_exec, 0,
 			      asked_group >= 0 ? asked_group : c->cgroup, ret, err);
 
 	if (r != -EBUSY || asked_group >= 0)
@@ -60,7 +63,7 @@ static int spawn_exec(struct container *c, const char *exec, uint32_t stream, in
 					      c->cgroup_name);
 	if (group < 0)
 		return r;
-	return process_spawn(c->agent, c, exec, stream, &ch, child_exec, 0, group, ret, err);
+	return process_spawn(c->agent, c, exec, s->stream, &ch, child_exec, 0, group, ret, err);
 }
 
 static struct process *find_process(const struct container *c, const char *exec)
@@ -93,7 +96,7 @@ CONTAINER_REQUEST(container_exec)
 	const json_t *given = json_object_get(params, "process");
 	_close_ int group = -EBADF;
 	struct process *p;
-	uint32_t stream;
+	struct stream_params streams;
 	int r;
 
 	if (!exec)
@@ -101,7 +104,7 @@ CONTAINER_REQUEST(container_exec)
 	if (!c)
 		return err_set(err, ENOENT, "container does not exist");
 	if ((r = check_can_exec(c, params, err)) < 0 ||
-	    (r = container_stream_param(a, params, &stream, err)) < 0)
+	    (r = container_stream_params(a, params, &streams, err)) < 0)
 		return r;
 	if (find_process(c, exec))
 		return err_set(err, EEXIST, "exec: \"%s\" is in use", exec);
@@ -113,7 +116,7 @@ CONTAINER_REQUEST(container_exec)
 	if (r >= 0)
 		r = container_seccomp_param(params, &seccomp, err);
 	if (r >= 0)
-		r = spawn_exec(c, exec, stream, group, process, &seccomp, &p, err);
+		r = spawn_exec(c, exec, &streams, group, process, &seccomp, &p, err);
 	if (r < 0)
 		return r;
 	p->asked = *asked;

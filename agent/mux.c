@@ -14,7 +14,10 @@ static struct stream *find(const struct mux *m, uint32_t id)
 
 bool mux_id_free(const struct mux *m, uint32_t id)
 {
-	return !find(m, id) && !find(m, id + 1) && !find(m, id + 2);
+	for (const struct stream *st = m->streams; st; st = st->next)
+		if (st->id - id < WIRE_STREAMS && (st->owner || st->input))
+			return false;
+	return true;
 }
 
 static int credit(struct stream *st, const struct wire_frame *f, struct err *err)
@@ -84,7 +87,7 @@ void mux_reset(struct mux *m)
 			continue;
 		}
 		if (st->input) {
-			s->in = NULL;
+			s->v[st->id - s->id] = NULL;
 			stream_free(st);
 		} else {
 			stream_orphan(st);

@@ -145,9 +145,8 @@ static int make_channels(struct process *p, struct child *ch, struct err *err)
 		ch->start = start[0];
 		p->start = start[1];
 	}
-	if (!ch->process->terminal)
-		return stdio_open_pipes(&p->io, ch->stdio, err);
-	return 0;
+	r = ch->process->terminal ? 0 : stdio_open_pipes(&p->io, ch->stdio, err);
+	return r < 0 ? r : stdio_open_passed(&p->io, ch->passed, ch->n_passed, err);
 }
 
 /* So that /dev/stdout and its like can be opened again: inside, nobody could give these pipes to the user. */
@@ -155,9 +154,12 @@ static void own_stdio(const struct container *c, const struct child *ch)
 {
 	uint32_t uid = userns_outer(c->uid_map, c->n_uid_map, ch->process->user.uid);
 
-	for (int i = 0; uid != USERNS_NONE && i < 3; i++)
-		if (ch->stdio[i] >= 0 && fchown(ch->stdio[i], uid, (gid_t)-1) < 0)
-			log_warn("give standard stream %d to the user: %s", i, err_str(errno));
+	for (size_t i = 0; uid != USERNS_NONE && i < 3 + ch->n_passed; i++) {
+		int fd = i < 3 ? ch->stdio[i] : ch->passed[i - 3].child;
+
+		if (fd >= 0 && fchown(fd, uid, (gid_t)-1) < 0)
+			log_warn("give descriptor %zu to the user: %s", i, err_str(errno));
+	}
 }
 
 /* What a process in a new user namespace waits for. Failures are its failure to start. */
@@ -206,6 +208,8 @@ int process_spawn(struct agent *a, struct container *c, const char *exec, uint32
 	c->processes = p;
 	ch->agent = a;
 	ch->report = ch->start = ch->stdio[0] = ch->stdio[1] = ch->stdio[2] = -EBADF;
+	for (size_t i = 0; i < ch->n_passed; i++)
+		ch->passed[i].child = -EBADF;
 	p->exec = strdup(exec);
 	r = p->exec ? make_channels(p, ch, err) : err_errno(err, ENOMEM, "new process");
 	if (r >= 0) {
@@ -225,6 +229,8 @@ int process_spawn(struct agent *a, struct container *c, const char *exec, uint32
 	fd_close(ch->start);
 	for (int i = 0; i < 3; i++)
 		fd_close(ch->stdio[i]);
+	for (size_t i = 0; i < ch->n_passed; i++)
+		fd_close(ch->passed[i].child);
 	if (r < 0) {
 		process_free(p);
 		return r;

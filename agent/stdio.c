@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/stream.h"
@@ -33,9 +34,10 @@ int stdio_open_pipes(struct stdio *s, int child[3], struct err *err)
 			fd_set_nonblock(ends[i][i == 0 ? 1 : 0], true);
 	}
 	if (r >= 0)
-		r = stream_new(s, 0, take_fd(ends[0][1]), false, &s->in, err);
+		r = stream_new(s, 0, take_fd(ends[0][1]), false, &s->v[0], err);
 	for (int i = 0; i < 2 && r >= 0; i++)
-		r = stream_new(s, 1 + (uint32_t)i, take_fd(ends[1 + i][0]), false, &s->out[i], err);
+		r = stream_new(s, 1 + (uint32_t)i, take_fd(ends[1 + i][0]), false, &s->v[1 + i],
+			       err);
 	for (int i = 0; i < 3; i++) {
 		if (r >= 0)
 			child[i] = take_fd(ends[i][i == 0 ? 0 : 1]);
@@ -58,9 +60,9 @@ int stdio_open_tty(struct stdio *s, int master, int slave, struct err *err)
 		stdio_done(s);
 		return err_set(err, EMFILE, "set up terminal");
 	}
-	r = stream_new(s, 0, take_fd(in), true, &s->in, err);
+	r = stream_new(s, 0, take_fd(in), true, &s->v[0], err);
 	if (r >= 0)
-		r = stream_new(s, 1, take_fd(out), true, &s->out[0], err);
+		r = stream_new(s, 1, take_fd(out), true, &s->v[1], err);
 	if (r < 0)
 		stdio_done(s);
 	return r;
@@ -68,13 +70,56 @@ int stdio_open_tty(struct stdio *s, int master, int slave, struct err *err)
 
 int stdio_tty(const struct stdio *s)
 {
-	return s->out[0] && s->out[0]->tty ? s->out[0]->fd : -EBADF;
+	return s->v[1] && s->v[1]->tty ? s->v[1]->fd : -EBADF;
 }
 
-/* Ends here if both outputs have; nothing of *s may be touched afterwards. */
+static int open_passed(struct stdio *s, struct passed *p, size_t n, struct err *err)
+{
+	uint32_t to = wire_passed_stream(n, true), from = wire_passed_stream(n, false);
+	_close_ int ours = -EBADF, other = -EBADF;
+	int fd[2], r = 0;
+
+	/* A socket where both directions are wanted: [0] is the process's end. */
+	if ((p->in && p->out ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) :
+			       pipe2(fd, O_CLOEXEC)) < 0)
+		return err_errno(err, errno, "descriptor %zu", 3 + n);
+	p->child = fd[p->in ? 0 : 1];
+	ours = fd[p->in ? 1 : 0];
+	fd_set_nonblock(ours, true);
+	if (p->in && p->out) {
+		other = fd_dup(ours);
+		if (other < 0)
+			return err_errno(err, EMFILE, "descriptor %zu", 3 + n);
+		r = stream_new(s, from, take_fd(other), false, &s->v[from], err);
+	}
+	return r < 0 ? r :
+		       stream_new(s, p->in ? to : from, take_fd(ours), false,
+				  &s->v[p->in ? to : from], err);
+}
+
+int stdio_open_passed(struct stdio *s, struct passed *v, size_t n, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = open_passed(s, &v[i], i, err);
+	if (r < 0)
+		stdio_done(s);
+	return r;
+}
+
+static bool has_output(const struct stdio *s)
+{
+	for (uint32_t i = 0; i < WIRE_STREAMS; i++)
+		if (s->v[i] && !wire_to_process(i))
+			return true;
+	return false;
+}
+
+/* Ends here if all outputs have; nothing of *s may be touched afterwards. */
 void stdio_check(struct stdio *s)
 {
-	if (s->exited && !s->out[0] && !s->out[1] && s->on_flushed) {
+	if (s->exited && s->on_flushed && !has_output(s)) {
 		void (*fn)(void *data) = s->on_flushed;
 
 		s->on_flushed = NULL;
@@ -84,14 +129,17 @@ void stdio_check(struct stdio *s)
 
 void stdio_exited(struct stdio *s)
 {
-	s->in = stream_free(s->in);
 	s->slave = fd_close(s->slave);
-	for (int i = 0; i < 2; i++) {
-		struct stream *st = s->out[i];
+	for (uint32_t i = 0; i < WIRE_STREAMS; i++) {
+		struct stream *st = s->v[i];
 		int left = 0;
 
 		if (!st)
 			continue;
+		if (st->input) {
+			s->v[i] = stream_free(st);
+			continue;
+		}
 		/* What others write from now on is not this process's output. */
 		if (!st->tty && ioctl(st->fd, FIONREAD, &left) < 0)
 			left = 0;
@@ -103,17 +151,16 @@ void stdio_exited(struct stdio *s)
 
 void stdio_drop(struct stdio *s)
 {
-	for (int i = 0; i < 2; i++)
-		if (s->out[i])
-			stream_orphan(s->out[i]);
+	for (uint32_t i = 0; i < WIRE_STREAMS; i++)
+		if (s->v[i] && !s->v[i]->input)
+			stream_orphan(s->v[i]);
 	stdio_check(s);
 }
 
 void stdio_done(struct stdio *s)
 {
 	s->on_flushed = NULL;
-	s->in = stream_free(s->in);
-	for (int i = 0; i < 2; i++)
-		s->out[i] = stream_free(s->out[i]);
+	for (uint32_t i = 0; i < WIRE_STREAMS; i++)
+		s->v[i] = stream_free(s->v[i]);
 	s->slave = fd_close(s->slave);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/tty.h"
@@ -37,7 +38,7 @@ int stream_new(struct stdio *owner, uint32_t offset, int fd, bool tty, struct st
 		.id = owner->id + offset,
 		.fd = fd,
 		.tty = tty,
-		.input = offset == 0,
+		.input = wire_to_process(offset),
 		.last = '\n',
 	};
 	wire_window_init(&st->window);
@@ -98,9 +99,7 @@ static void leave_owner(struct stream *st)
 		return;
 	send_frame(st, WIRE_EOF, NULL, 0);
 	st->owner = NULL;
-	for (int i = 0; i < 2; i++)
-		if (s->out[i] == st)
-			s->out[i] = NULL;
+	s->v[st->id - s->id] = NULL;
 }
 
 void stream_orphan(struct stream *st)
@@ -192,7 +191,7 @@ void stream_close(struct stream *st)
 
 	/* A terminal ends for input too, with a hang-up. */
 	if (st->tty) {
-		s->in = stream_free(s->in);
+		s->v[0] = stream_free(s->v[0]);
 		s->slave = fd_close(s->slave);
 	}
 	leave_owner(st);
@@ -254,6 +253,8 @@ static void end_input(struct stream *st)
 	if (!st->tty) {
 		st->broken = true;
 		set_watch(st, false, 0);
+		/* A socket's other direction has a descriptor of its own. */
+		(void)shutdown(st->fd, SHUT_WR);
 		st->fd = fd_close(st->fd);
 		return;
 	}

@@ -23,7 +23,7 @@ static const struct option_row options[] = {
 	{ "no-new-keyring", 0, OPT_FLAG, &opt.no_new_keyring, NULL,
 	  "accepted: keyrings are the guest's" },
 	{ "preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N",
-	  "additional descriptors: none can be passed into a VM, so only 0 is accepted" },
+	  "pass descriptors 3 to 3 + N - 1 to the process, as streams" },
 	{},
 };
 
@@ -36,8 +36,9 @@ static int run(const struct rt *rt, char **args, struct err *err)
 		.console_socket = opt.console_socket,
 		.detach = true,
 		.console_fd = -EBADF,
+		.preserve_fds = opt.preserve_fds,
 	};
-	int r = inherited_check(opt.preserve_fds, err);
+	int r = inherited_check(err);
 
 	if (r >= 0)
 		r = opt.dry_run ? print_dry_run(rt, &a, err) : rt_create(rt, &a, NULL, err);

@@ -36,7 +36,7 @@ static const struct option_row options[] = {
 	{ "no-new-privs", 0, OPT_FLAG, &opt.no_new_privs, NULL, "set no_new_privs for the process" },
 	{ "pid-file", 0, OPT_STR, &opt.pid_file, "FILE", "file to write the process id to" },
 	{ "preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N",
-	  "additional descriptors: none can be passed into a VM, so only 0 is accepted" },
+	  "pass descriptors 3 to 3 + N - 1 to the process, as streams" },
 	{ "process", 'p', OPT_STR, &opt.process, "FILE", "OCI process object (process.json)" },
 	{ "process-label", 0, OPT_STR, &opt.label, "LABEL", "SELinux label" },
 	{ "tty", 't', OPT_FLAG, &opt.tty, NULL, "give the process a terminal" },
@@ -60,7 +60,7 @@ static int check(char **args, struct err *err)
 {
 	if (!opt.process && !*args)
 		return err_set(err, EINVAL, "process args cannot be empty");
-	return inherited_check(opt.preserve_fds, err);
+	return inherited_check(err);
 }
 
 static int start(const struct rt *rt, char **args, struct terminal *t, json_t *process, pid_t *pid,
@@ -87,6 +87,7 @@ static int start(const struct rt *rt, char **args, struct terminal *t, json_t *p
 		.console_socket = opt.console_socket,
 		.detach = opt.detach,
 		.console_fd = t->slave,
+		.preserve_fds = opt.preserve_fds,
 	};
 
 	return rt_exec(rt, &a, pid, err);

@@ -7,16 +7,11 @@
 
 #include "base/num.h"
 
-int inherited_check(unsigned int preserve_fds, struct err *err)
+int inherited_check(struct err *err)
 {
 	const char *n = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
 	int fds, to;
 
-	if (preserve_fds)
-		return err_set(
-			err, ENOTSUP,
-			"--preserve-fds %u: a descriptor cannot be passed into a virtual machine",
-			preserve_fds);
 	/* sd_listen_fds(3): what was meant for another process is not for us, and so not for the container. */
 	if (!n || num_int(n, 1, INT32_MAX, &fds) < 0 || !pid ||
 	    num_int(pid, 1, INT32_MAX, &to) < 0 || to != getpid())

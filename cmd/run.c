@@ -31,7 +31,7 @@ static const struct option_row options[] = {
 	{ "no-new-keyring", 0, OPT_FLAG, &opt.no_new_keyring, NULL,
 	  "accepted: keyrings are the guest's" },
 	{ "preserve-fds", 0, OPT_UINT, &opt.preserve_fds, "N",
-	  "additional descriptors: none can be passed into a VM, so only 0 is accepted" },
+	  "pass descriptors 3 to 3 + N - 1 to the process, as streams" },
 	{},
 };
 
@@ -45,6 +45,7 @@ static int create_and_start(const struct rt *rt, const char *id, struct terminal
 		.console_socket = opt.console_socket,
 		.detach = opt.detach,
 		.console_fd = t->slave,
+		.preserve_fds = opt.preserve_fds,
 	};
 	int r = rt_create(rt, &a, pid, err);
 
@@ -89,7 +90,7 @@ static int run(const struct rt *rt, char **args, struct err *err)
 		r = print_dry_run(rt, &a, err);
 		return r < 0 ? err_wrap(err, PROGRAM " run failed") : r;
 	}
-	r = inherited_check(opt.preserve_fds, err);
+	r = inherited_check(err);
 	if (r >= 0)
 		r = rt_wants_terminal(opt.bundle, &terminal, err);
 	if (r >= 0 && terminal && !opt.detach)

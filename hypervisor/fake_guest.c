@@ -38,7 +38,7 @@ static struct fake_process *find_stream(struct fake_guest *g, uint32_t id)
 {
 	struct fake_process *p = g->processes;
 
-	while (p && id - p->stream >= 4)
+	while (p && id - p->stream >= WIRE_STREAMS)
 		p = p->next;
 	return p;
 }
@@ -84,7 +84,8 @@ static int add_process(struct fake_guest *g, const char *id, const char *exec, c
 	struct fake_process *p;
 	int r;
 
-	if (stream < 0 || stream > UINT32_MAX || stream % 4 != 0 || find_stream(g, (uint32_t)stream))
+	if (stream < 0 || stream > UINT32_MAX || stream % WIRE_STREAMS != 0 ||
+	    find_stream(g, (uint32_t)stream))
 		return err_set(err, EINVAL, "bad stream");
 	if (find_process(g, id, exec))
 		return err_set(err, EEXIST, "process '%s' exists", exec);

@@ -110,7 +110,9 @@ int creation_check(struct creation *c, struct err *err)
 	if (a->console_socket && (!c->config->process->terminal || !a->detach))
 		return err_set(err, EINVAL,
 			       "cannot use console socket if runc will not detach or allocate tty");
-	r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
+	r = passed_check(a->preserve_fds, c->passed, err);
+	if (r >= 0)
+		r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
 	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
 	return r < 0 ? r : creation_plan_devices(c, err);
@@ -229,6 +231,8 @@ static int start_standin(struct creation *c, struct err *err)
 		.exec = "",
 		.terminal = c->config->process->terminal,
 		.console_fd = c->console_slave >= 0 ? c->console_slave : c->args->console_fd,
+		.preserve_fds = c->args->preserve_fds,
+		.passed = c->passed,
 		.state_fd = c->dir,
 		.config = c->config,
 		.trees = &c->trees,

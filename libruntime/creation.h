@@ -35,6 +35,7 @@ struct creation {
 	struct standin_start start;
 	struct standin_proc standin;
 	int console_slave;
+	struct passed passed[WIRE_PASSED_MAX]; /* args->preserve_fds of them */
 	bool late_network; /* it came with the hooks, into a VM that was there already */
 	bool hooks_ran; /* some of them: what they did is for the poststop hooks to undo */
 	bool committed;

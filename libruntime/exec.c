@@ -244,10 +244,11 @@ static int check_cgroups(char *const *groups, const char **ret, struct err *err)
 }
 
 static json_t *exec_params(const struct rt_exec *a, const char *name, json_t *process,
-			   const char *cgroup)
+			   const char *cgroup, const struct passed *passed)
 {
-	json_t *params = json_pack("{s:s, s:O, s:b}", "exec", name, "process", process,
-				   "ignore_paused", (int)a->ignore_paused);
+	json_t *params = json_pack("{s:s, s:O, s:b, s:o}", "exec", name, "process", process,
+				   "ignore_paused", (int)a->ignore_paused, "passed",
+				   passed_describe(passed, a->preserve_fds));
 
 	if (params && cgroup)
 		json_object_set_new(params, "cgroup", json_string(cgroup));
@@ -255,9 +256,9 @@ static json_t *exec_params(const struct rt_exec *a, const char *name, json_t *pr
 }
 
 static int request(const struct rt_exec *a, struct container *c, const char *name, json_t *process,
-		   const char *cgroup, struct err *err)
+		   const char *cgroup, const struct passed *passed, struct err *err)
 {
-	_json_ json_t *params = exec_params(a, name, process, cgroup);
+	_json_ json_t *params = exec_params(a, name, process, cgroup, passed);
 	int r = params ? add_seccomp(c->dir, params, err) : err_errno(err, ENOMEM, "exec");
 
 	return r < 0 ? r : container_request(c, "exec", json_incref(params), EXEC_MS, NULL, err);
@@ -292,11 +293,14 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree,
 	_close_ int join = -EBADF, slave = -EBADF;
 	_cleanup_(moat_paths_done) struct moat_paths paths = {};
 	struct standin_start start;
+	struct passed passed[WIRE_PASSED_MAX];
 	const char *cgroup;
 	char name[33];
 	int r;
 
-	r = check_cgroups(a->cgroups, &cgroup, err);
+	r = passed_check(a->preserve_fds, passed, err);
+	if (r >= 0)
+		r = check_cgroups(a->cgroups, &cgroup, err);
 	if (r >= 0)
 		r = moat_paths(&paths, err);
 	if (r >= 0)
@@ -314,6 +318,8 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree,
 		.exec = name,
 		.terminal = p->terminal,
 		.console_fd = slave >= 0 ? slave : a->console_fd,
+		.preserve_fds = a->preserve_fds,
+		.passed = passed,
 		.state_fd = c->dir,
 		.join_pidfd = join,
 		.join_pid = c->state.standin.pid,
@@ -324,7 +330,7 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree,
 	if (r >= 0)
 		r = standin_setup(&start, standin, err);
 	if (r >= 0)
-		r = request(a, c, name, tree, cgroup, err);
+		r = request(a, c, name, tree, cgroup, passed, err);
 	if (r >= 0)
 		r = standin_go(standin, err);
 	if (r >= 0 && a->pid_file)

@@ -34,6 +34,7 @@ struct rt_create {
 	const char *console_socket; /* NULL: none */
 	bool detach; /* the caller does not wait: a terminal needs a console socket */
 	int console_fd; /* slave of a pty that the caller relays, -EBADF: none */
+	unsigned int preserve_fds; /* that many descriptors of this process, from 3 on, are for the container's, too */
 };
 
 /* After success the container's process waits. *ret_pid (may be NULL) is its stand-in, a child of this process. */
@@ -71,6 +72,7 @@ struct rt_exec {
 	const char *console_socket;
 	bool detach;
 	int console_fd; /* as in rt_create */
+	unsigned int preserve_fds; /* likewise */
 };
 
 /*

@@ -63,19 +63,21 @@ int standin_spawn(const struct standin_start *s, struct standin_proc *ret, struc
 	}
 
 	bool pty = s->console_fd >= 0;
-	const struct spawn_fd fds[] = {
+	struct spawn_fd fds[5 + WIRE_PASSED_MAX] = {
 		{ pty ? s->console_fd : 0, 0 },
 		{ pty ? s->console_fd : 1, 1 },
 		{ pty ? s->console_fd : 2, 2 },
 		{ theirs, 3 },
 		{ monitor, 4 },
 	};
+	for (unsigned int i = 0; i < s->preserve_fds; i++)
+		fds[5 + i] = (struct spawn_fd){ PASSED_FIRST + (int)i, 5 + (int)i };
 	const struct spawn sp = {
 		.path = s->program,
 		.exe_fd = -EBADF,
 		.argv = s->args,
 		.fds = fds,
-		.n_fds = ARRAY_SIZE(fds),
+		.n_fds = 5 + s->preserve_fds,
 		.clone_flags = join ? 0 : CLONE_NEWPID,
 		.new_session = true,
 	};
@@ -283,8 +285,9 @@ int standin_setup(const struct standin_start *s, const struct standin_proc *p, s
 	_cleanup_(message_done) struct message msg = {};
 	int r;
 
-	msg.json = json_pack("{s:s, s:s, s:b}", "id", s->id, "exec", s->exec, "terminal",
-			     (int)s->terminal);
+	msg.json = json_pack("{s:s, s:s, s:b, s:o}", "id", s->id, "exec", s->exec, "terminal",
+			     (int)s->terminal, "passed",
+			     passed_describe(s->passed, s->preserve_fds));
 	if (!msg.json)
 		return err_errno(err, ENOMEM, "stand-in");
 	r = *s->exec ? describe_exec(&msg, s, err) : describe_init(&msg, s, err);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "libruntime/passed.h"
 #include "libruntime/trees.h"
 #include "oci/config.h"
 
@@ -22,6 +23,8 @@ struct standin_start {
 	const char *id, *exec;
 	bool terminal;
 	int console_fd; /* slave of a pty for all three of stdio, or -EBADF for descriptors 0-2 of the caller */
+	unsigned int preserve_fds; /* how many of ours from 3 on are passed to the process, */
+	const struct passed *passed; /* and what each is for */
 	int state_fd; /* where monitor.sock is */
 	/* Init: */
 	const struct oci_config *config;

@@ -50,7 +50,7 @@ struct process *process_by_stream(struct monitor *m, uint32_t stream)
 
 	for (c = m->containers; c; c = c->next)
 		for (p = c->processes; p; p = p->next)
-			if (p->stream == (stream & ~3u))
+			if (p->stream == stream - stream % WIRE_STREAMS)
 				return p;
 	return NULL;
 }
@@ -142,9 +142,9 @@ struct process *process_get(struct monitor *m, const char *id, const char *exec,
 		return NULL;
 	}
 	p->container = c;
-	/* Ids are not used again before 2^30 processes: a late frame never meets another process's stream. */
+	/* Ids are not used again before 2^26 processes: a late frame never meets another process's stream. */
 	p->stream = m->next_stream;
-	m->next_stream += 4;
+	m->next_stream += WIRE_STREAMS;
 	for (n = 0; n < ARRAY_SIZE(p->streams); n++)
 		wire_window_init(&p->streams[n].window);
 	*pp = p;
@@ -281,6 +281,7 @@ void process_try_start(struct process *p)
 	json_object_set_new(params, "stream", json_integer(p->stream));
 	name_devices(m, json_object_get(params, "devices"));
 	name_devices(m, json_object_get(json_object_get(params, "network"), "interfaces"));
+	p->n_passed = json_array_size(json_object_get(params, "passed"));
 	p->phase = PROCESS_STARTING;
 	p->pending++;
 	if (agent_call(m->agent, method, params, START_TIMEOUT_MS, on_started, p, &err) < 0) {

@@ -42,7 +42,8 @@ struct process {
 	struct stream_state {
 		struct wire_window window;
 		bool eof, closed; /* each is said once: a guest cannot make us queue without bound */
-	} streams[3];
+	} streams[WIRE_STREAMS];
+	size_t n_passed; /* descriptors beyond the standard ones, once it is known */
 	struct loop_source *kill_timer;
 	unsigned int pending; /* requests to the agent that will call back with this process */
 };

@@ -45,11 +45,9 @@ static int account(const struct wire_frame *f, struct stream_state *s, bool send
 int stream_from_guest(struct monitor *m, const struct wire_frame *f, struct err *err)
 {
 	struct process *p = process_by_stream(m, f->id);
-	unsigned int n = f->id & 3;
+	unsigned int n = f->id % WIRE_STREAMS;
 	int r;
 
-	if (n > 2)
-		return err_set(err, EPROTO, "stream that cannot exist");
 	/* Processes whose end crossed this frame are gone already; ids that were never given out are an attack. */
 	if (!p)
 		return f->id >= m->next_stream ?
@@ -57,7 +55,9 @@ int stream_from_guest(struct monitor *m, const struct wire_frame *f, struct err 
 			       0;
 	if (p->phase == PROCESS_NEW)
 		return err_set(err, EPROTO, "stream of a process that was not asked for");
-	r = account(f, &p->streams[n], n != 0, err);
+	if (!wire_stream_exists(n, p->n_passed))
+		return err_set(err, EPROTO, "stream that cannot exist");
+	r = account(f, &p->streams[n], !wire_to_process(n), err);
 	if (r < 0 || !p->standin)
 		return r;
 	return client_frame(p->standin, f->type, n, f->payload, f->len);
@@ -67,9 +67,9 @@ int stream_from_standin(struct process *p, const struct wire_frame *f, struct er
 {
 	int r;
 
-	if (f->id > 2)
+	if (f->id >= WIRE_STREAMS || !wire_stream_exists(f->id, p->n_passed))
 		return err_set(err, EPROTO, "stream that cannot exist");
-	r = account(f, &p->streams[f->id], f->id == 0, err);
+	r = account(f, &p->streams[f->id], wire_to_process(f->id), err);
 	if (r < 0)
 		return r;
 	if (p->phase != PROCESS_STARTING && p->phase != PROCESS_ALIVE)

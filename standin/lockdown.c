@@ -20,6 +20,7 @@ static int filter_syscalls(struct err *err)
 		CONFINE_ALLOW(write),
 		CONFINE_ALLOW(recvfrom), /* where they are sockets */
 		CONFINE_ALLOW(sendto),
+		CONFINE_ALLOW(shutdown),
 #ifdef SYS_poll
 		CONFINE_ALLOW(poll), /* where they can be neither reopened nor sent to: sio.c */
 #endif

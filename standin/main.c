@@ -2,7 +2,7 @@
 /*
  * moat-standin: the host's side of one process in a VM. Started by the command
  * with spawn(): arguments are the container's (shown by ps, never read),
- * descriptors 0-2 its streams, 3 the set-up socket, 4 the connection to the monitor.
+ * descriptors 0-2 its streams, 3 the set-up socket, 4 the connection to the monitor, from 5 on what is passed to it.
  */
 #include "base/fd.h"
 #include "standin/lockdown.h"
@@ -14,6 +14,7 @@
 
 #define SETUP_SOCK 3
 #define MONITOR_SOCK 4
+#define FIRST_PASSED 5
 
 /* Everything up to the answer. A session is the caller's to free also on failure. */
 static int prepare(struct setup *s, struct session **ret, struct err *err)
@@ -22,7 +23,7 @@ static int prepare(struct setup *s, struct session **ret, struct err *err)
 	int r;
 
 	/* The streams are opened again through the host's /proc: before the world changes. */
-	r = session_new(MONITOR_SOCK, s->id, s->exec ? s->exec : "", s->terminal, ret, err);
+	r = session_new(MONITOR_SOCK, s, FIRST_PASSED, ret, err);
 	if (r < 0)
 		return r;
 	if (s->terminal && terminal_init(0, &why) < 0)

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "standin/relay.h"
 
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 
 #define CHUNK 0x8000u /* 32 KiB are read at once */
 #define CHUNKS_PER_TURN 8 /* then the other sources have their turn */
 #define QUEUE_HIGH 0x20000u /* 128 KiB: no more input while that much waits for the monitor */
 #define CREDIT_STEP (WIRE_WINDOW / 4) /* credit is given back in steps, not for every byte typed */
 
-/* ---- input: descriptor 0 to stream 0 ---- */
+/* ---- input: from a descriptor to its stream ---- */
 
 static void input_update(struct input *in);
 
@@ -19,7 +22,7 @@ static void input_stop(struct input *in)
 	in->done = true;
 	in->src = loop_remove(in->src);
 	in->turn = loop_remove(in->turn);
-	if (!in->relay->terminal)
+	if (!in->relay->terminal || in->stream > 0)
 		sio_close(&in->io);
 }
 
@@ -42,14 +45,14 @@ static void input_read(struct input *in)
 		if (n == -EAGAIN)
 			break;
 		if (n <= 0) { /* the end; an error (a terminal that hung up) is one too */
-			wire_send(in->relay->conn, WIRE_EOF, 0, NULL, 0);
+			wire_send(in->relay->conn, WIRE_EOF, in->stream, NULL, 0);
 			input_stop(in);
 			return;
 		}
 		wire_window_take(&in->credit, (uint32_t)n);
-		if (wire_send(in->relay->conn, WIRE_DATA, 0, buf, (size_t)n) == -ENOMEM) {
+		if (wire_send(in->relay->conn, WIRE_DATA, in->stream, buf, (size_t)n) == -ENOMEM) {
 			/* A gap must not be taken for what the user typed. */
-			wire_send(in->relay->conn, WIRE_EOF, 0, NULL, 0);
+			wire_send(in->relay->conn, WIRE_EOF, in->stream, NULL, 0);
 			input_stop(in);
 			return;
 		}
@@ -86,7 +89,7 @@ static void input_update(struct input *in)
 		if (!in->src)
 			in->turn = loop_add_timer(r->loop, -1, input_on_turn, in, &err);
 		if (!in->src && !in->turn) {
-			wire_send(r->conn, WIRE_EOF, 0, NULL, 0);
+			wire_send(r->conn, WIRE_EOF, in->stream, NULL, 0);
 			input_stop(in);
 		}
 	}
@@ -94,14 +97,19 @@ static void input_update(struct input *in)
 		loop_set_timer(in->turn, 0);
 }
 
-/* ---- output: streams 1 and 2 to their descriptors ---- */
+/* ---- output: from a stream to its descriptor ---- */
 
 static void output_end(struct output *out)
 {
 	out->src = loop_remove(out->src);
 	wire_queue_clear(&out->queue);
-	if (!out->relay->terminal) /* a terminal stays ours until we end */
-		sio_close(&out->io);
+	/* A terminal stays ours until we end. */
+	if (out->relay->terminal && out->stream < 3)
+		return;
+	/* The other direction of a socket has a descriptor of its own. */
+	if (out->io.kind == SIO_SOCKET && out->stream > 2)
+		(void)shutdown(out->io.fd, SHUT_WR);
+	sio_close(&out->io);
 }
 
 /* The reader is gone, the disk is full, the terminal hung up: the process is to hear of it. */
@@ -224,64 +232,126 @@ static int input_frame(struct input *in, const struct wire_frame *f, struct err 
 		return 0;
 	}
 	if (f->type != WIRE_CREDIT)
-		return err_set(err, EPROTO, "frame of type %d on stream 0", f->type);
+		return err_set(err, EPROTO, "frame of type %d on stream %u", f->type, f->id);
 	if (!wire_window_give(&in->credit, wire_get_u32(f->payload)))
-		return err_set(err, EPROTO, "too much credit on stream 0");
+		return err_set(err, EPROTO, "too much credit on stream %u", f->id);
 	if (!in->done)
 		input_update(in);
 	return 0;
 }
 
+static struct input *input_of(struct relay *r, uint32_t stream)
+{
+	return stream == 0 ? &r->in : &r->passed[(stream - 4) / 2].in;
+}
+
+static struct output *output_of(struct relay *r, uint32_t stream)
+{
+	return stream < 3 ? &r->out[stream - 1] : &r->passed[(stream - 4) / 2].out;
+}
+
 int relay_frame(struct relay *r, const struct wire_frame *f, struct err *err)
 {
-	if (f->id == 0)
-		return input_frame(&r->in, f, err);
-	if (f->id == 1 || (f->id == 2 && !r->terminal))
-		return output_frame(&r->out[f->id - 1], f, err);
-	return err_set(err, EPROTO, "no stream %u", f->id);
+	if (!wire_stream_exists(f->id, r->n_passed) || (f->id == 2 && r->terminal))
+		return err_set(err, EPROTO, "no stream %u", f->id);
+	return wire_to_process(f->id) ? input_frame(input_of(r, f->id), f, err) :
+					output_frame(output_of(r, f->id), f, err);
+}
+
+static void input_init(struct input *in, struct relay *r, uint32_t stream, int fd)
+{
+	*in = (struct input){ .relay = r, .stream = stream, .done = fd < 0 };
+	wire_window_init(&in->credit);
+	sio_init(&in->io, fd);
+}
+
+static void output_init(struct output *out, struct relay *r, uint32_t stream, int fd)
+{
+	*out = (struct output){ .relay = r, .stream = stream, .closed = fd < 0 };
+	wire_window_init(&out->window);
+	sio_init(&out->io, fd);
 }
 
 void relay_init(struct relay *r, struct loop *loop, bool terminal)
 {
 	*r = (struct relay){ .loop = loop, .terminal = terminal };
-	r->in.relay = r;
-	sio_init(&r->in.io, 0);
-	wire_window_init(&r->in.credit);
-	for (int i = 0; i < 2; i++) {
-		struct output *out = &r->out[i];
+	input_init(&r->in, r, 0, 0);
+	for (int i = 0; i < 2; i++)
+		output_init(&r->out[i], r, (uint32_t)i + 1, i + 1);
+}
 
-		*out = (struct output){ .relay = r, .stream = (uint32_t)i + 1 };
-		wire_window_init(&out->window);
-		sio_init(&out->io, i + 1);
+int relay_pass(struct relay *r, int first, const struct setup_passed *passed, size_t n)
+{
+	r->passed = calloc(n ? n : 1, sizeof(*r->passed));
+	if (!r->passed)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int fd = first + (int)i, out = passed[i].out ? fd : -EBADF;
+
+		if (passed[i].in && passed[i].out)
+			out = fd_dup(fd);
+		if (passed[i].in && passed[i].out && out < 0)
+			return -EMFILE;
+		input_init(&r->passed[i].in, r, wire_passed_stream(i, true),
+			   passed[i].in ? fd : -EBADF);
+		output_init(&r->passed[i].out, r, wire_passed_stream(i, false), out);
+		r->n_passed = i + 1;
 	}
+	return 0;
+}
+
+/* Calls fn with every input. */
+static void each_input(struct relay *r, void (*fn)(struct input *in))
+{
+	fn(&r->in);
+	for (size_t i = 0; i < r->n_passed; i++)
+		fn(&r->passed[i].in);
 }
 
 void relay_done(struct relay *r)
 {
-	input_stop(&r->in);
+	each_input(r, input_stop);
 	for (int i = 0; i < 2; i++)
 		output_end(&r->out[i]);
+	for (size_t i = 0; i < r->n_passed; i++)
+		output_end(&r->passed[i].out);
+	free(r->passed);
+	r->passed = NULL;
+	r->n_passed = 0;
+}
+
+static void input_start(struct input *in)
+{
+	in->started = true;
+	if (!in->done)
+		input_update(in);
 }
 
 void relay_start(struct relay *r)
 {
-	r->in.started = true;
-	if (!r->in.done)
-		input_update(&r->in);
+	each_input(r, input_start);
+}
+
+static void input_drained(struct input *in)
+{
+	if (!in->done)
+		input_update(in);
 }
 
 void relay_drained(struct relay *r)
 {
-	if (!r->in.done)
-		input_update(&r->in);
+	each_input(r, input_drained);
 }
 
 void relay_finish(struct relay *r)
 {
-	input_stop(&r->in);
+	each_input(r, input_stop);
 }
 
 bool relay_flushed(const struct relay *r)
 {
+	for (size_t i = 0; i < r->n_passed; i++)
+		if (r->passed[i].out.queue.len > 0)
+			return false;
 	return r->out[0].queue.len == 0 && r->out[1].queue.len == 0;
 }

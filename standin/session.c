@@ -280,7 +280,8 @@ static void on_drained(struct wire_conn *c, void *data)
 
 /* ---- life ---- */
 
-static int session_init(struct session *s, int monitor_sock, struct err *err)
+static int session_init(struct session *s, int monitor_sock, const struct setup *setup,
+			int first_passed, struct err *err)
 {
 	static const struct wire_handler handler = { on_frame, on_closed, on_drained };
 	const struct wire_options opt = { .accept_requests = false };
@@ -293,6 +294,9 @@ static int session_init(struct session *s, int monitor_sock, struct err *err)
 	relay_init(&s->relay, s->loop, s->terminal);
 	s->relay.on_progress = on_progress;
 	s->relay.data = s;
+	r = relay_pass(&s->relay, first_passed, setup->passed, setup->n_passed);
+	if (r < 0)
+		return err_errno(err, -r, "session");
 	r = signals_open(err);
 	if (r < 0)
 		return r;
@@ -304,8 +308,8 @@ static int session_init(struct session *s, int monitor_sock, struct err *err)
 	return 0;
 }
 
-int session_new(int monitor_sock, const char *id, const char *exec, bool terminal,
-		struct session **ret, struct err *err)
+int session_new(int monitor_sock, const struct setup *setup, int first_passed, struct session **ret,
+		struct err *err)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	int r;
@@ -316,10 +320,10 @@ int session_new(int monitor_sock, const char *id, const char *exec, bool termina
 	}
 	s->setup_sock = -EBADF;
 	s->signal_fd = -EBADF;
-	s->terminal = terminal;
-	s->id = strdup(id);
-	s->exec = strdup(exec);
-	r = session_init(s, monitor_sock, err);
+	s->terminal = setup->terminal;
+	s->id = strdup(setup->id);
+	s->exec = strdup(setup->exec ? setup->exec : "");
+	r = session_init(s, monitor_sock, setup, first_passed, err);
 	if (r == 0 && (!s->id || !s->exec))
 		r = err_errno(err, ENOMEM, "session");
 	if (r < 0) {

@@ -48,6 +48,12 @@ static const struct js_field root_fields[] = {
 	{ .key = NULL },
 };
 
+static const struct js_field passed_fields[] = {
+	{ .key = "in", .type = JS_BOOL, .offset = offsetof(struct setup_passed, in) },
+	{ .key = "out", .type = JS_BOOL, .offset = offsetof(struct setup_passed, out) },
+	{ .key = NULL },
+};
+
 #define JOIN(name)                                                                         \
 	{                                                                                  \
 		.key = #name, .type = JS_I32,                                              \
@@ -77,6 +83,12 @@ static const struct js_field setup_fields[] = {
 	  .offset2 = offsetof(struct setup, n_mounts),
 	  .sub = mount_fields,
 	  .size = sizeof(struct setup_mount) },
+	{ .key = "passed",
+	  .type = JS_ARR,
+	  .offset = offsetof(struct setup, passed),
+	  .offset2 = offsetof(struct setup, n_passed),
+	  .sub = passed_fields,
+	  .size = sizeof(struct setup_passed) },
 	{ .key = "netns", .type = JS_I32, .offset = offsetof(struct setup, netns) },
 	{ .key = "ipcns", .type = JS_I32, .offset = offsetof(struct setup, ipcns) },
 	{ .key = "utsns", .type = JS_I32, .offset = offsetof(struct setup, utsns) },
@@ -136,6 +148,8 @@ static int check(struct setup *s, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	if (s->n_passed > WIRE_PASSED_MAX)
+		return err_set(err, EINVAL, "set-up message: %zu passed descriptors", s->n_passed);
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		r = check_mount(s, &s->mounts[i], err);
 		if (r < 0)

@@ -9,7 +9,8 @@
  *	 "hostname": "h", "domainname": "",
  *	 "root": {"fd": 0, "readonly": false},
  *	 "mounts": [{"destination": "/data", "kind": "bind", "fd": 1, "readonly": true, "file": false, "options": ""}],
- *	 "netns": -1, "ipcns": -1, "utsns": 2}     -1: a new one
+ *	 "netns": -1, "ipcns": -1, "utsns": 2,     -1: a new one
+ *	 "passed": [{"in": true, "out": false}]}   descriptors 5, 6 and so on: for the process to read, to write
  *
  * and for an exec, in place of hostname, root, mounts and namespaces:
  *
@@ -50,6 +51,10 @@ struct setup_mount {
 	bool has_fd, file, readonly;
 };
 
+struct setup_passed {
+	bool in, out;
+};
+
 struct setup {
 	char *id, *exec, *hostname, *domainname; /* the last three may be NULL */
 	bool terminal, has_root, has_join;
@@ -59,6 +64,8 @@ struct setup {
 	} root;
 	struct setup_mount *mounts;
 	size_t n_mounts;
+	struct setup_passed *passed;
+	size_t n_passed;
 	int32_t netns, ipcns, utsns;
 	struct {
 		int32_t mnt, uts, ipc, net;

@@ -18,6 +18,26 @@
 #define WIRE_WINDOW 0x40000u /* credit of a new stream: 256 KiB */
 #define WIRE_VERSION 1
 
+/*
+ * Streams of one process: 0 to it, 1 and 2 from it; of the descriptor 3 + n that it was passed, 4 + 2n to it and 5 + 2n
+ * from it.
+ */
+#define WIRE_STREAMS 64 /* numbers that a process has; the first id is a multiple of it */
+#define WIRE_PASSED_MAX ((WIRE_STREAMS - 4) / 2)
+static inline uint32_t wire_passed_stream(size_t n, bool to_process)
+{
+	return 4 + 2 * (uint32_t)n + !to_process;
+}
+static inline bool wire_to_process(uint32_t stream)
+{
+	return stream % 2 == 0 && stream != 2;
+}
+/* False for what no process with that many passed descriptors has. */
+static inline bool wire_stream_exists(uint32_t stream, size_t n_passed)
+{
+	return stream < 3 || (stream >= 4 && stream < 4 + 2 * n_passed);
+}
+
 enum wire_type {
 	WIRE_HELLO = 1,
 	WIRE_REQUEST,

@@ -268,9 +268,51 @@ no_process()
 }
 
 # bats test_tags=moat
-@test "exec: descriptors are refused, since none can be passed" {
-	ko 255 exec --preserve-fds 1 "$CT" true
-	message "exec failed: --preserve-fds 1: a descriptor cannot be passed into a virtual machine"
+@test "exec: descriptors are passed as streams, and what is none is refused" {
+	local large got
+	passing() { "$BIN" "${OPTIONS[@]}" --root "$ROOT" "$@"; } # which `cli` keeps clear of bats' descriptor 3
+	large=$T/large
+	head -c 3000000 /dev/urandom >"$large"
+	passing exec --preserve-fds 2 "$CT" sh -c 'cat <&3 >&4; echo end >&4' 3<"$large" 4>"$T/copy"
+	echo end >>"$large"
+	cmp "$large" "$T/copy"
+	# A pipe, a socket for both directions, and one that is there and not used
+	got=$(echo "by a pipe" | {
+		exec 3<&0
+		passing exec --preserve-fds 1 "$CT" sh -c 'cat <&3' </dev/null
+	})
+	is "$got" "by a pipe"
+	cat >"$T/socket.pl" <<-'EOF'
+		use Socket;
+		use POSIX ();
+		socketpair(my $here, my $there, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die;
+		my $pid = fork() // die;
+		if (!$pid) {
+			my ($number, $null) = (fileno($there), POSIX::open("/dev/null", POSIX::O_RDWR));
+			POSIX::dup2($number, 20); # above what it is put at
+			POSIX::dup2($null, $_) for 3, 4;
+			POSIX::dup2(20, 5);
+			exec(@ARGV) or die;
+		}
+		close($there);
+		syswrite($here, "a line\n");
+		my $text = "";
+		while (sysread($here, $text, 100, length($text))) {}
+		waitpid($pid, 0);
+		print $text;
+		exit($? >> 8);
+	EOF
+	try perl "$T/socket.pl" "$BIN" "${OPTIONS[@]}" --root "$ROOT" exec --preserve-fds 3 "$CT" \
+		sh -c 'read a <&5; echo "got $a" >&5; exec 5>&-; sleep 0.1'
+	is "$status $output" "0 got a line"
+	LIMIT=20 ko 255 exec --preserve-fds 1 "$CT" true
+	has "$stderr" "--preserve-fds: descriptor 3: bad file descriptor"
+	try sh -c 'exec "$@" 3</' sh "$BIN" "${OPTIONS[@]}" --root "$ROOT" exec --preserve-fds 1 "$CT" true
+	message "exec failed: --preserve-fds: descriptor 3 is a directory, which cannot be passed into a virtual machine"
+	try sh -c 'exec "$@" 3<>"$0"' "$T/copy" "$BIN" "${OPTIONS[@]}" --root "$ROOT" exec --preserve-fds 1 "$CT" true
+	has "$stderr" "descriptor 3 is a file that is open for reading and writing"
+	ko 255 exec --preserve-fds 31 "$CT" true
+	has "$stderr" "--preserve-fds 31: at most 30"
 	ok exec --preserve-fds 0 "$CT" true
 	# LISTEN_FDS counts if it is meant for this process: that is the shell's number, which it gives to the runtime.
 	try sh -c 'LISTEN_FDS=2 LISTEN_PID=$$ exec "$@"' sh "$BIN" "${OPTIONS[@]}" --root "$ROOT" exec "$CT" true

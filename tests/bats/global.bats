@@ -206,10 +206,12 @@ load helpers
 }
 
 # bats test_tags=moat
-@test "global: --no-pivot, --no-new-keyring, --preserve-fds 0, --no-subreaper" {
+@test "global: --no-pivot, --no-new-keyring, --preserve-fds, --no-subreaper" {
 	ok run --no-pivot --no-new-keyring --no-subreaper --preserve-fds 0 --bundle "$B" "$CT"
-	ko 1 run --preserve-fds 2 --bundle "$B" "$CT"
-	message "moat run failed: --preserve-fds 2: a descriptor cannot be passed into a virtual machine"
+	args sh -c 'cat <&3; echo out >&4'
+	echo in >"$T/in"
+	try sh -c 'exec "$@" 3<"$0/in" 4>"$0/out"' "$T" "$BIN" "${OPTIONS[@]}" --root "$ROOT" run --preserve-fds 2 --bundle "$B" "$CT"
+	is "$status $output $(cat "$T/out")" "0 in out"
 	ko 1 run --preserve-fds x --bundle "$B" "$CT"
 	has "$stderr" preserve-fds
 }

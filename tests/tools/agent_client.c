@@ -140,7 +140,7 @@ int client_init(struct client *c, int fd, struct err *err)
 	static const struct wire_handler handler = { on_frame, on_closed, NULL };
 	int r;
 
-	*c = (struct client){ .next_id = 1, .next_stream = 4, .replies = json_object() };
+	*c = (struct client){ .next_id = 1, .next_stream = WIRE_STREAMS, .replies = json_object() };
 	r = loop_new(&c->loop, err);
 	if (r >= 0)
 		r = wire_conn_new(c->loop, fd, &(struct wire_options){ 0 }, &handler, c, &c->conn,
@@ -248,7 +248,7 @@ struct guest_process *client_process(struct client *c, const char *id, const cha
 	snprintf(p->id, sizeof(p->id), "%s", id);
 	snprintf(p->exec, sizeof(p->exec), "%s", exec);
 	p->stream = c->next_stream;
-	c->next_stream += 4;
+	c->next_stream += WIRE_STREAMS;
 	p->keep = true;
 	p->window = WIRE_WINDOW;
 	p->code = p->signal = -1;

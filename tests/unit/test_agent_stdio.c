@@ -28,6 +28,7 @@ static struct test {
 	struct buf out[2];
 	bool eof[2], closed_in, flushed, over;
 	uint32_t credit;
+	size_t passed; /* bytes from descriptors that were passed */
 	struct err err;
 } t;
 
@@ -51,7 +52,11 @@ static void on_agent_drained(struct wire_conn *c, void *data)
 static int on_host_frame(struct wire_conn *c, const struct wire_frame *f, void *data,
 			 struct err *err)
 {
-	if (f->type == WIRE_DATA)
+	if (f->id - ID >= 4 && f->type == WIRE_DATA)
+		t.passed += f->len;
+	else if (f->id - ID >= 4)
+		return 0;
+	else if (f->type == WIRE_DATA)
 		buf_append(&t.out[f->id - ID - 1], f->payload, f->len);
 	else if (f->type == WIRE_EOF)
 		t.eof[f->id - ID - 1] = true;
@@ -374,8 +379,8 @@ START_TEST(reset)
 	t.mux.conn = NULL;
 	mux_reset(&t.mux);
 	settle();
-	ck_assert_ptr_null(t.io.in);
-	ck_assert_ptr_null(t.io.out[0]);
+	ck_assert_ptr_null(t.io.v[0]);
+	ck_assert_ptr_null(t.io.v[1]);
 	/* Nobody listens, but nobody is stopped either. */
 	for (int i = 0; i < 10; i++) {
 		ck_assert_uint_gt(fill_up(t.child[1]), 0);
@@ -473,6 +478,46 @@ START_TEST(terminal_hang_up)
 }
 END_TEST
 
+/* Descriptors beyond the standard ones; the host's frames of them go to the same two buffers. */
+START_TEST(passed)
+{
+	struct passed p[] = { { .in = true }, { .out = true }, { .in = true, .out = true } };
+	char buf[16] = "";
+
+	set_up(true);
+	unit_ok(stdio_open_passed(&t.io, p, 3, &t.err), &t.err);
+	wire_send(t.host, WIRE_DATA, ID + wire_passed_stream(0, true), "one", 3);
+	wire_send(t.host, WIRE_EOF, ID + wire_passed_stream(0, true), NULL, 0);
+	wire_send(t.host, WIRE_DATA, ID + wire_passed_stream(2, true), "three", 5);
+	settle();
+	ck_assert_int_eq(read(p[0].child, buf, sizeof(buf)), 3);
+	ck_assert_int_eq(read(p[0].child, buf, sizeof(buf)), 0);
+	ck_assert_int_eq(read(p[2].child, buf, sizeof(buf)), 5);
+	ck_assert_mem_eq(buf, "three", 5);
+	/* One that is closed for writing can still be read from. */
+	wire_send(t.host, WIRE_EOF, ID + wire_passed_stream(2, true), NULL, 0);
+	settle();
+	ck_assert_int_eq(read(p[2].child, buf, sizeof(buf)), 0);
+	ck_assert_int_eq(write(p[2].child, "answer", 6), 6);
+	ck_assert_int_eq(write(p[1].child, "two", 3), 3);
+	settle();
+	ck_assert_uint_eq(t.passed, 9);
+	/* The process ends, and what it wrote still arrives; others may have its descriptors. */
+	ck_assert_int_eq(write(p[1].child, "rest", 4), 4);
+	stdio_exited(&t.io);
+	settle();
+	ck_assert_uint_eq(t.passed, 13);
+	ck_assert(t.flushed);
+	close_child();
+	for (int i = 0; i < 3; i++)
+		close(p[i].child);
+	/* A stream that was not made is nobody's: late frames are no error. */
+	wire_send(t.host, WIRE_DATA, ID + wire_passed_stream(1, true), "x", 1);
+	settle();
+	tear_down();
+}
+END_TEST
+
 UNIT_MAIN("agent_stdio", output_stops_without_credit, too_much_credit, input_credit, too_much_input,
 	  process_closes_stdin, host_closes_stdout, wrong_frames, rest_at_exit, dropped_at_exit,
-	  reset, terminal_end_of_input, terminal_output, terminal_hang_up)
+	  reset, terminal_end_of_input, terminal_output, terminal_hang_up, passed)

@@ -226,10 +226,10 @@ END_TEST
 START_TEST(exit_code)
 {
 	boot();
-	make("c1", 4, "exit", "42", false);
+	make("c1", WIRE_STREAMS, "exit", "42", false);
 	saw("1 = {\"pid\":100}\n"); /* not before its start */
 	ask_id("container.start", "c1");
-	saw("2 = {}\ntype 6 on 5\ntype 6 on 6\nexit c1/ code 42\n");
+	saw("2 = {}\ntype 6 on 65\ntype 6 on 66\nexit c1/ code 42\n");
 	teardown();
 }
 END_TEST
@@ -239,29 +239,30 @@ START_TEST(exec)
 	boot();
 	make("c1", 0, "sleep", "1", false);
 	ask("process.exec", json_pack("{s:s, s:s, s:i, s:{s:[s]}}", "id", "c1", "exec", "e",
-				      "stream", 4, "process", "args", "sleep"));
+				      "stream", WIRE_STREAMS, "process", "args", "sleep"));
 	saw("1 = {\"pid\":100}\n2 ! 3 cannot exec in a container that is not running\n");
 	ask_id("container.start", "c1");
-	ask("process.exec", json_pack("{s:s, s:s, s:i, s:{s:[s], s:b}}", "id", "c1", "exec", "e",
-				      "stream", 4, "process", "args", "sleep", "terminal", 1));
+	ask("process.exec",
+	    json_pack("{s:s, s:s, s:i, s:{s:[s], s:b}}", "id", "c1", "exec", "e", "stream",
+		      WIRE_STREAMS, "process", "args", "sleep", "terminal", 1));
 	ask("process.resize",
 	    json_pack("{s:s, s:s, s:i, s:i}", "id", "c1", "exec", "e", "rows", 24, "cols", 80));
 	saw("3 = {}\n4 = {\"pid\":101}\n5 = {}\n");
 	/* Names, streams and programs that cannot be. */
 	ask("process.exec", json_pack("{s:s, s:s, s:i, s:{s:[s]}}", "id", "c1", "exec", "e",
-				      "stream", 8, "process", "args", "sleep"));
+				      "stream", 2 * WIRE_STREAMS, "process", "args", "sleep"));
 	ask("process.exec", json_pack("{s:s, s:s, s:i, s:{s:[s]}}", "id", "c1", "exec", "f",
-				      "stream", 4, "process", "args", "sleep"));
+				      "stream", WIRE_STREAMS, "process", "args", "sleep"));
 	ask("process.exec", json_pack("{s:s, s:s, s:i, s:{s:[s]}}", "id", "c1", "exec", "f",
-				      "stream", 8, "process", "args", "missing"));
+				      "stream", 2 * WIRE_STREAMS, "process", "args", "missing"));
 	saw("6 ! 17 process 'e' exists\n7 ! 22 bad stream\n"
 	    "8 ! 2 exec: \"missing\": executable file not found in $PATH\n");
 	/* A terminal has no third stream. */
 	send_kill("c1", "e", SIGKILL, false);
-	saw("type 6 on 5\nexit c1/e signal 9\n9 = {}\n");
+	saw("type 6 on 65\nexit c1/e signal 9\n9 = {}\n");
 	ask("process.exec", json_pack("{s:s, s:s, s:i, s:{s:[s, s]}}", "id", "c1", "exec", "g",
-				      "stream", 4, "process", "args", "exit", "7"));
-	saw("10 = {\"pid\":102}\ntype 6 on 5\ntype 6 on 6\nexit c1/g code 7\n");
+				      "stream", WIRE_STREAMS, "process", "args", "exit", "7"));
+	saw("10 = {\"pid\":102}\ntype 6 on 65\ntype 6 on 66\nexit c1/g code 7\n");
 	ask_id("container.delete", "c1");
 	saw("type 6 on 1\ntype 6 on 2\nexit c1/ signal 9\n11 = {}\n");
 	teardown();
@@ -278,7 +279,7 @@ START_TEST(refusals)
 	saw("1 ! 2 exec: \"missing\": executable file not found in $PATH\n2 ! 22 bad stream\n3 ! 22 id is missing\n"
 	    "4 ! 22 exit code 'x' is not 0 to 255\n");
 	make("c1", 0, "sleep", "", false);
-	make("c1", 4, "sleep", "", false);
+	make("c1", WIRE_STREAMS, "sleep", "", false);
 	ask_id("container.start", "c1");
 	ask_id("container.start", "c1");
 	ask_id("container.resume", "c1");

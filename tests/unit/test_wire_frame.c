@@ -173,5 +173,19 @@ START_TEST(queue_keeps_order)
 }
 END_TEST
 
+START_TEST(streams)
+{
+	ck_assert(wire_to_process(0) && !wire_to_process(1) && !wire_to_process(2));
+	for (size_t n = 0; n < WIRE_PASSED_MAX; n++) {
+		ck_assert(wire_to_process(wire_passed_stream(n, true)));
+		ck_assert(!wire_to_process(wire_passed_stream(n, false)));
+		ck_assert(!wire_stream_exists(wire_passed_stream(n, true), n));
+		ck_assert(wire_stream_exists(wire_passed_stream(n, false), n + 1));
+		ck_assert_uint_lt(wire_passed_stream(n, false), WIRE_STREAMS);
+	}
+	ck_assert(wire_stream_exists(2, 0) && !wire_stream_exists(3, 0) && !wire_stream_exists(3, 9));
+}
+END_TEST
+
 UNIT_MAIN("wire_frame", header_round_trip, header_violations, requests_go_one_way,
-	  lengths_of_senders, window, queue_keeps_order)
+	  lengths_of_senders, window, queue_keeps_order, streams)
