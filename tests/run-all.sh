@@ -18,7 +18,7 @@ logs=$build/logs
 mkdir -p "$logs" || exit 1
 unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES MFLAGS VARIANT
 
-STAGES=(packages build unit asan guest bats clients leaks fuzz lint)
+STAGES=(packages build unit asan guest bats runc clients leaks fuzz lint)
 passed=0 failed=0 skipped=0
 
 # ---- stages: each writes its log to standard output ----
@@ -85,6 +85,12 @@ stage_bats()
 {
 	host_state | sort >"$logs/host.before"
 	BUILD=$build bats --tap tests/bats
+}
+
+# What both do has to be the same.
+stage_runc()
+{
+	BUILD=$build RUNTIME=runc bats --tap --filter-tags '!moat' tests/bats
 }
 
 # The scripts that drive containerd and podman; they and the documents are beside the checkout.
@@ -161,7 +167,7 @@ count()
 	unit | asan)
 		read -r good bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
 		;;
-	bats | clients)
+	bats | runc | clients)
 		skip=$(grep -Ec '^ok [0-9]+ .*# skip' "$log")
 		good=$(($(grep -Ec '^ok [0-9]+' "$log") - skip))
 		bad=$(grep -Ec '^not ok [0-9]+' "$log")
@@ -184,7 +190,7 @@ show()
 {
 	local log=$logs/$1.log
 	case $1 in
-	bats | clients) grep -E -A 12 '^not ok' "$log" | head -n 60 ;;
+	bats | runc | clients) grep -E -A 12 '^not ok' "$log" | head -n 60 ;;
 	unit | asan) grep -A 8 -E '^  FAIL|error:' "$log" | head -n 60 ;;
 	*) tail -n 25 "$log" ;;
 	esac | sed 's/^/        /'

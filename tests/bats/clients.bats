@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # contrib/clients: what tells podman, docker, containerd and CRI-O about moat.
+#
+# bats file_tags=moat
 
 load helpers
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Docker: a daemon of this file's own, in namespaces of its own, with moat as one of its runtimes.
+#
+# bats file_tags=moat
 
 load helpers
 
