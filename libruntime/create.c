@@ -34,6 +34,8 @@ void creation_stop(struct creation *c)
 	standin_cancel(&c->standin);
 	/* Without commit the monitor ends the VM when this closes; the wait has a deadline, then the kernel does it. */
 	c->monitor.control = fd_close(c->monitor.control);
+	if (c->pod.sandbox)
+		creation_leave(c);
 	if (c->monitor.pid > 0) {
 		if (c->committed || proc_wait_end(c->monitor.pidfd, 3000) < 0)
 			proc_signal(c->monitor.pidfd, SIGKILL);
@@ -67,6 +69,7 @@ void creation_done(struct creation *c)
 	fd_close(c->bundle_fd);
 	template_use_done(&c->template);
 	trees_done(&c->trees);
+	pod_done(&c->pod);
 	network_done(&c->network);
 	dev_plan_done(&c->devices);
 	vm_config_done(&c->vm);
@@ -112,10 +115,14 @@ int creation_check(struct creation *c, struct err *err)
 			       "cannot use console socket if runc will not detach or allocate tty");
 	r = passed_check(a->preserve_fds, c->passed, err);
 	if (r >= 0)
+		r = pod_find(c->rt, a->id, c->config, &c->pod, err);
+	if (r >= 0)
 		r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
 	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
-	return r < 0 ? r : creation_plan_devices(c, err);
+	if (r < 0)
+		return r;
+	return c->pod.sandbox ? creation_plan_joining(c, err) : creation_plan_devices(c, err);
 }
 
 /* The intent: from here on `delete --force` knows what may exist. */
@@ -146,7 +153,7 @@ static int claim(struct creation *c, struct err *err)
 	c->state.created = state_timestamp();
 	c->state.terminal = c->config->process->terminal;
 	c->state.annotations = json_incref(c->config->annotations);
-	r = creation_note_network(c, err);
+	r = c->pod.sandbox ? creation_note_joining(c, err) : creation_note_network(c, err);
 	if (r < 0)
 		return r;
 	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle ||
@@ -182,6 +189,8 @@ static int start_monitor(struct creation *c, struct err *err)
 {
 	int fds[MONITOR_DEVICES_MAX], r;
 
+	if (c->pod.sandbox)
+		return creation_join(c, err);
 	r = cgroup_make(c->state.cgroups, err);
 	if (r < 0)
 		return r;
@@ -202,8 +211,11 @@ static int fill_share(struct creation *c, struct err *err)
 {
 	if (strcmp(c->vm.setup.hypervisor, "fake") == 0)
 		return 0;
-	return trees_fill_share(&c->trees, &(struct monitor_ref){ c->monitor.pid, c->monitor.pidfd },
-				MONITOR_SHARE, c->args->id, err);
+	const struct monitor_ref own = { c->monitor.pid, c->monitor.pidfd };
+	const struct monitor_ref joined = { c->pod.monitor.pid, c->pod.monitor_pidfd };
+
+	return trees_fill_share(&c->trees, c->pod.sandbox ? &joined : &own, MONITOR_SHARE,
+				c->args->id, err);
 }
 
 static int make_console(struct creation *c, struct err *err)
@@ -236,6 +248,7 @@ static int start_standin(struct creation *c, struct err *err)
 		.state_fd = c->dir,
 		.config = c->config,
 		.trees = &c->trees,
+		.pidns = c->pod.pidns,
 		.join_pidfd = -EBADF,
 	};
 	r = standin_spawn(&c->start, &c->standin, err);
@@ -287,9 +300,10 @@ static int commit(struct creation *c, struct err *err)
 	int r;
 
 	r = set_phase(&c->state, "created", err);
+	c->state.creator.pid = 0;
 	if (r >= 0)
 		r = state_save(c->dir, &c->state, err);
-	if (r >= 0)
+	if (r >= 0 && !c->pod.sandbox)
 		r = wire_call(c->monitor.control, "commit", NULL, MONITOR_REQUEST_MS, NULL, err);
 	c->committed = r >= 0;
 	if (r >= 0)
@@ -308,7 +322,7 @@ static int prepare(struct creation *c, struct err *err)
 		r = claim(c, err);
 	if (r >= 0)
 		r = save_config(c, err);
-	if (r >= 0)
+	if (r >= 0 && !c->pod.sandbox)
 		template_use(&c->vm, &c->template);
 	return r;
 }
@@ -383,7 +397,7 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
 		*ret_pid = c.standin.pid;
 	if (r >= 0 && c.template.missing)
 		template_make_in_background(rt, &c.vm);
-	else if (r >= 0)
+	else if (r >= 0 && !c.pod.sandbox)
 		spare_fill_in_background(rt, &c.vm);
 	if (r < 0)
 		creation_undo(&c);

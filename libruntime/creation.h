@@ -8,6 +8,7 @@
 #include "devices/plan.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/network.h"
+#include "libruntime/pod.h"
 #include "libruntime/runtime.h"
 #include "libruntime/standin_client.h"
 #include "libruntime/state.h"
@@ -23,6 +24,7 @@ struct creation {
 	int bundle_fd;
 	struct oci_config *config;
 	json_t *seccomp; /* the compiled profile; NULL: none */
+	struct pod pod; /* with a sandbox: there is a VM already, and whatever is about making one is left out */
 	struct vm_config vm;
 	struct template_use template;
 	struct dev_plan devices;
@@ -45,6 +47,7 @@ struct creation {
 	{                                                                                       \
 		.bundle_fd = -EBADF, .root_fd = -EBADF, .dir = -EBADF, .console_slave = -EBADF, \
 		.template = { .memory = -EBADF, .devices = -EBADF },                            \
+		.pod = POD_INIT,                                                                \
 		.monitor = { .pidfd = -EBADF, .control = -EBADF },                              \
 		.standin = { .pidfd = -EBADF, .setup = -EBADF },                                \
 	}
@@ -60,6 +63,17 @@ json_t *creation_params(const struct creation *c);
 /* Ends what runs, in reverse order of starting; what was never started is skipped. */
 void creation_stop(struct creation *c);
 void creation_done(struct creation *c);
+
+/* ---- create_join.c ---- */
+
+/* Whether what it asks for can be had in a VM that runs: no hardware can be added to it. */
+int creation_plan_joining(struct creation *c, struct err *err);
+/* Its part of the record. */
+int creation_note_joining(struct creation *c, struct err *err);
+/* Connects it with the sandbox's monitor, as start of a VM does with its own. */
+int creation_join(struct creation *c, struct err *err);
+/* Takes out of the VM what has come there of it. */
+void creation_leave(struct creation *c);
 
 /* ---- create_devices.c ---- */
 

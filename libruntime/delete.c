@@ -17,6 +17,7 @@
 #include "libruntime/cgroup.h"
 #include "libruntime/container.h"
 #include "libruntime/hooks.h"
+#include "libruntime/joined.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/network.h"
 #include "libruntime/store.h"
@@ -40,13 +41,12 @@ static void end_process(const struct state *s, const struct state_process *p, in
 	(void)waitpid(p->pid, NULL, WNOHANG);
 }
 
-static int take_down(int root_fd, int dir, const char *id, struct state *s, bool force,
-		     struct err *err)
+/* The VM, and with it everything in it. */
+static void end_vm(int dir, const struct state *s, bool force)
 {
-	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", (int)force);
+	_json_ json_t *params = json_pack("{s:s, s:b}", "id", s->id, "force", (int)force);
 	_close_ int monitor = status_open_process(s, &s->monitor);
-	_cleanup_(oci_config_freep) struct oci_config *hooks = NULL;
-	int timeout = END_MS, r;
+	int timeout = END_MS;
 
 	/* Half-made or deaf: then it is not asked but killed. */
 	if (monitor >= 0 && monitor_request(dir, "delete", params, 2000, NULL, NULL) < 0) {
@@ -54,6 +54,20 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 		timeout = KILL_MS;
 	}
 	end_process(s, &s->monitor, timeout);
+}
+
+static int take_down(int root_fd, int dir, const char *id, struct state *s, bool force,
+		     struct err *err)
+{
+	_cleanup_(oci_config_freep) struct oci_config *hooks = NULL;
+	int r = 0;
+
+	if (s->sandbox)
+		r = joined_remove(dir, s, force, err);
+	else
+		end_vm(dir, s, force);
+	if (r < 0)
+		return r;
 	end_process(s, &s->standin, force ? 0 : STANDIN_MS);
 	cgroup_kill(s->cgroups, KILL_MS);
 	/* The taps went with the VM. */
@@ -86,7 +100,7 @@ static int take_down_blind(int root_fd, int dir, const char *id, struct err *err
 static int lock_for_delete(int root_fd, const char *id, bool force, struct err *err)
 {
 	_cleanup_(state_done) struct state s = {};
-	_close_ int dir = -EBADF, monitor = -EBADF;
+	_close_ int dir = -EBADF, hanging = -EBADF;
 	bool creating = false;
 	int fd;
 
@@ -101,12 +115,15 @@ static int lock_for_delete(int root_fd, const char *id, bool force, struct err *
 	fd = store_lock(root_fd, id, 200, err);
 	if (fd != -ETIMEDOUT)
 		return fd;
-	/* A create that hangs is ended by taking its VM away; it then cleans up and lets go of the lock. */
+	/*
+	 * A create that hangs is ended by taking its VM away; it then cleans up and lets go of the lock. Where the VM is
+	 * others' too, it is the command that is killed.
+	 */
 	dir = store_get(root_fd, id, err);
 	if (dir >= 0 && state_load(dir, &s, NULL) >= 0) {
-		monitor = status_open_process(&s, &s.monitor);
-		if (monitor >= 0)
-			proc_signal(monitor, SIGKILL);
+		hanging = status_open_process(&s, s.sandbox ? &s.creator : &s.monitor);
+		if (hanging >= 0)
+			proc_signal(hanging, SIGKILL);
 	}
 	return store_lock(root_fd, id, LOCK_MS, err);
 }

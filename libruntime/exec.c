@@ -321,6 +321,7 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree,
 		.preserve_fds = a->preserve_fds,
 		.passed = passed,
 		.state_fd = c->dir,
+		.pidns = -EBADF,
 		.join_pidfd = join,
 		.join_pid = c->state.standin.pid,
 	};

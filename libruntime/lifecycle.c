@@ -93,7 +93,7 @@ int rt_start(const struct rt *rt, const char *id, struct err *err)
 int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *err)
 {
 	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
-	_close_ int monitor = -EBADF, standin = -EBADF;
+	_close_ int deaf = -EBADF, standin = -EBADF;
 	json_t *params;
 	int r;
 
@@ -113,9 +113,13 @@ int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *
 		(void)proc_wait_end(standin, KILLED_MS);
 	if (r >= 0)
 		return 0;
-	/* A monitor that cannot pass it on any more is killed itself, and the VM with it. */
-	monitor = status_open_process(&c.state, &c.state.monitor);
-	return monitor >= 0 ? proc_signal(monitor, SIGKILL) : 0;
+	/*
+	 * A monitor that cannot pass it on any more is killed itself, and the VM with it. That of a sandbox is not for one of the
+	 * others to end: when it listens again it finds that the stand-in is gone.
+	 */
+	deaf = status_open_process(&c.state,
+				   c.state.sandbox ? &c.state.standin : &c.state.monitor);
+	return deaf >= 0 ? proc_signal(deaf, SIGKILL) : 0;
 }
 
 static int freeze(const struct rt *rt, const char *id, const char *method, enum status from,

@@ -28,15 +28,15 @@
 /* ---- start ---- */
 
 /*
- * The pid namespace of the next child: that of init's stand-in, so that callers see both in one /proc.
- * It is for this thread's children only and is taken back at once.
+ * The pid namespace of the next child: that of init's stand-in (of another container's for a shared one), so that callers
+ * see both in one /proc. It is for this thread's children only and is taken back at once.
  */
-static int enter_pidns(const struct standin_start *s, int *ret_own, struct err *err)
+static int enter_pidns(int fd, int *ret_own, struct err *err)
 {
 	_close_ int own = -EBADF;
 
 	own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	if (own < 0 || setns(s->join_pidfd, CLONE_NEWPID) < 0)
+	if (own < 0 || setns(fd, CLONE_NEWPID) < 0)
 		return err_errno(err, errno, "join the container's pid namespace");
 	*ret_own = take_fd(own);
 	return 0;
@@ -45,7 +45,7 @@ static int enter_pidns(const struct standin_start *s, int *ret_own, struct err *
 int standin_spawn(const struct standin_start *s, struct standin_proc *ret, struct err *err)
 {
 	_close_ int mine = -EBADF, theirs = -EBADF, monitor = -EBADF, own_pidns = -EBADF;
-	bool join = s->join_pidfd >= 0;
+	int pidns = s->join_pidfd >= 0 ? s->join_pidfd : s->pidns;
 	int pair[2], r;
 
 	monitor = sock_connect_at(s->state_fd, MONITOR_SOCKET, err);
@@ -56,8 +56,8 @@ int standin_spawn(const struct standin_start *s, struct standin_proc *ret, struc
 		return r;
 	mine = pair[0];
 	theirs = pair[1];
-	if (join) {
-		r = enter_pidns(s, &own_pidns, err);
+	if (pidns >= 0) {
+		r = enter_pidns(pidns, &own_pidns, err);
 		if (r < 0)
 			return r;
 	}
@@ -78,12 +78,12 @@ int standin_spawn(const struct standin_start *s, struct standin_proc *ret, struc
 		.argv = s->args,
 		.fds = fds,
 		.n_fds = 5 + s->preserve_fds,
-		.clone_flags = join ? 0 : CLONE_NEWPID,
+		.clone_flags = pidns >= 0 ? 0 : CLONE_NEWPID,
 		.new_session = true,
 	};
 
 	r = spawn(&sp, &ret->pid, &ret->pidfd, err);
-	if (join && setns(own_pidns, CLONE_NEWPID) < 0 && r >= 0)
+	if (pidns >= 0 && setns(own_pidns, CLONE_NEWPID) < 0 && r >= 0)
 		r = err_errno(err, errno, "leave the container's pid namespace");
 	if (r < 0)
 		return err_wrap(err, "start '%s'", s->program);

@@ -29,6 +29,7 @@ struct standin_start {
 	/* Init: */
 	const struct oci_config *config;
 	const struct trees *trees;
+	int pidns; /* the pid namespace to be born into, -EBADF: a new one */
 	/* Exec: the pidfd of init's stand-in, whose namespaces are joined; else -EBADF. */
 	int join_pidfd;
 	pid_t join_pid;

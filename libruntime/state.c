@@ -60,6 +60,11 @@ static const struct js_field fields[] = {
 	  .offset = offsetof(struct state, standin),
 	  .sub = process_fields },
 	{ .key = "network", .type = JS_BOOL, .offset = offsetof(struct state, network) },
+	{ .key = "creator",
+	  .type = JS_OBJ,
+	  .offset = offsetof(struct state, creator),
+	  .sub = process_fields },
+	{ .key = "sandbox", .type = JS_STR, .offset = offsetof(struct state, sandbox) },
 	{ .key = "netns", .type = JS_STR, .offset = offsetof(struct state, netns) },
 	{ .key = "interfaces", .type = JS_STRV, .offset = offsetof(struct state, interfaces) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
@@ -118,12 +123,14 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 
 	for (char **n = s->interfaces; n && *n; n++)
 		json_array_append_new(names, json_string(*n));
-	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s*, s:O}",
+	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s*, s:O, s:s*}",
 			 "version", STATE_VERSION, "id", s->id, "phase", s->phase, "boot_id",
 			 s->boot_id, "bundle", s->bundle, "rootfs", s->rootfs, "created",
 			 s->created, "monitor", process_json(&s->monitor), "standin",
 			 process_json(&s->standin), "terminal", (int)s->terminal, "network",
-			 (int)s->network, "netns", s->netns, "interfaces", names);
+			 (int)s->network, "netns", s->netns, "interfaces", names, "sandbox", s->sandbox);
+	if (tree && s->creator.pid)
+		json_object_set_new(tree, "creator", process_json(&s->creator));
 	if (tree && s->annotations)
 		json_object_set(tree, "annotations", s->annotations);
 	text = tree ? js_dump(tree) : NULL;
@@ -149,7 +156,7 @@ int state_load(int dirfd, struct state *ret, struct err *err)
 		r = js_decode(tree, fields, ret, "", &ctx);
 	if (r >= 0 && ret->version != STATE_VERSION)
 		r = err_set(err, EINVAL, "version %u is not supported", ret->version);
-	if (r >= 0 && (ret->monitor.pid < 0 || ret->standin.pid < 0))
+	if (r >= 0 && (ret->monitor.pid < 0 || ret->standin.pid < 0 || ret->creator.pid < 0))
 		r = err_set(err, EINVAL, "negative pid");
 	if (r >= 0)
 		r = state_load_cgroups(dirfd, &ret->cgroups, err);

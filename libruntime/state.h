@@ -33,6 +33,8 @@ struct state {
 	char *bundle, *rootfs; /* absolute */
 	char *created; /* RFC 3339 */
 	struct state_process monitor, standin;
+	char *sandbox; /* the container whose VM it has joined, and whose monitor that is; NULL: the VM is its own */
+	struct state_process creator; /* the command that makes it join, as long as it is at it */
 	bool terminal; /* init has one */
 	bool network; /* what comes into its network namespace is for the VM, too */
 	char *netns; /* that namespace, if it is the caller's; NULL: it is the container's own */

@@ -72,8 +72,10 @@ enum status status_compute(int state_fd, const struct state *s)
 {
 	enum status now = STATUS_STOPPED;
 
+	/* A monitor that is not committed ends with its command; a sandbox's goes on. */
 	if (strcmp(s->phase, "creating") == 0)
-		return alive(s, &s->monitor) ? STATUS_CREATING : STATUS_STOPPED;
+		return alive(s, s->sandbox ? &s->creator : &s->monitor) ? STATUS_CREATING :
+									  STATUS_STOPPED;
 	/* Without its stand-in nothing of the container is left for a caller to see. */
 	if (!alive(s, &s->standin))
 		return STATUS_STOPPED;

@@ -231,13 +231,10 @@ static int place(int dir, const struct tree *t, struct err *err)
 	return 0;
 }
 
-static int fill(const struct trees *t, const struct monitor_ref *mon, const char *share,
-		const char *id, struct err *err)
+static int enter_share(const struct monitor_ref *mon, const char *share, struct err *err)
 {
-	_close_ int root = -EBADF, dir = -EBADF;
+	_close_ int root = -EBADF;
 	char path[64];
-	size_t i;
-	int r = 0;
 
 	/*
 	 * By the monitor's own root: in a chroot of ours (an initramfs that did not switch roots) setns(2) would lead to
@@ -249,16 +246,44 @@ static int fill(const struct trees *t, const struct monitor_ref *mon, const char
 		return err_errno(err, errno, "open the share");
 	if (setns(mon->pidfd, CLONE_NEWNS) < 0)
 		return err_errno(err, errno, "enter the monitor's mount namespace");
-	dir = path_mkdirs_in(root, id, 0755, err);
-	if (dir < 0)
-		return dir;
-	for (i = 0; r >= 0 && i < t->n; i++)
+	return take_fd(root);
+}
+
+static int fill(int share, const char *id, const struct trees *t, struct err *err)
+{
+	_close_ int dir = path_mkdirs_in(share, id, 0755, err);
+	int r = dir < 0 ? dir : 0;
+
+	for (size_t i = 0; r >= 0 && i < t->n; i++)
 		r = place(dir, &t->v[i], err);
 	return r;
 }
 
-int trees_fill_share(const struct trees *t, const struct monitor_ref *mon, const char *share,
-		     const char *id, struct err *err)
+/* By name in the current directory: this process does not see itself in the monitor's /proc. */
+static int clear(int share, const char *id, const struct trees *t, struct err *err)
+{
+	_close_ int dir = openat(share, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_strv_ char **names = NULL;
+	int r;
+
+	(void)t;
+	if (dir < 0)
+		return errno == ENOENT ? 0 : err_errno(err, errno, "share of '%s'", id);
+	r = path_list(dir, &names, err);
+	if (r >= 0 && fchdir(dir) < 0)
+		r = err_errno(err, errno, "share of '%s'", id);
+	for (size_t i = 0; r >= 0 && names && names[i]; i++)
+		while (umount2(names[i], MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			;
+	/* It crosses no mount: what could not be taken away is an error, and stays whole. */
+	return r < 0 ? r : path_remove_tree(share, id, err);
+}
+
+/* What works in the share does so in a process of its own, which can enter another mount namespace and end there. */
+static int in_share(const struct monitor_ref *mon, const char *share, const char *id,
+		    const struct trees *t,
+		    int (*fn)(int share, const char *id, const struct trees *t, struct err *err),
+		    struct err *err)
 {
 	struct err result = {};
 	int pipefd[2], status;
@@ -268,17 +293,32 @@ int trees_fill_share(const struct trees *t, const struct monitor_ref *mon, const
 		return err_errno(err, errno, "pipe");
 	pid = fork();
 	if (pid == 0) {
-		fill(t, mon, share, id, &result);
+		int fd = enter_share(mon, share, &result);
+
+		if (fd >= 0)
+			fn(fd, id, t, &result);
 		(void)io_write_all(pipefd[1], &result, sizeof(result));
 		_exit(0);
 	}
 	close(pipefd[1]);
 	if (pid < 0 || io_read_all(pipefd[0], &result, sizeof(result)) < 0)
-		err_set(&result, EIO, "fill the share: the helper process died");
+		err_set(&result, EIO, "the share: the helper process died");
 	close(pipefd[0]);
 	if (pid > 0)
 		waitpid(pid, &status, 0);
 	if (result.code)
 		return err_set(err, result.code, "%s", result.msg);
 	return 0;
+}
+
+int trees_fill_share(const struct trees *t, const struct monitor_ref *mon, const char *share,
+		     const char *id, struct err *err)
+{
+	return in_share(mon, share, id, t, fill, err);
+}
+
+int trees_clear_share(const struct monitor_ref *mon, const char *share, const char *id,
+		      struct err *err)
+{
+	return in_share(mon, share, id, NULL, clear, err);
 }

@@ -43,5 +43,8 @@ struct monitor_ref {
  */
 int trees_fill_share(const struct trees *t, const struct monitor_ref *mon, const char *share,
 		     const char *id, struct err *err);
+/* Takes away whatever is below <share>/<id>, in the same way; nothing there is fine. */
+int trees_clear_share(const struct monitor_ref *mon, const char *share, const char *id,
+		      struct err *err);
 
 #endif

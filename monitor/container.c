@@ -29,7 +29,7 @@ struct container *container_find(struct monitor *m, const char *id)
 {
 	struct container *c;
 
-	for (c = m->containers; c && strcmp(c->id, id) != 0; c = c->next)
+	for (c = m->containers; c && (c->deleted || strcmp(c->id, id) != 0); c = c->next)
 		;
 	return c;
 }
@@ -93,21 +93,6 @@ static void container_free(struct container *c)
 	free(c);
 }
 
-int container_forget(struct container *c)
-{
-	struct process *p;
-
-	for (p = c->processes; p; p = p->next)
-		if (p->phase != PROCESS_ENDED || p->standin || p->pending || p->wanted_by)
-			return -EBUSY;
-	while ((p = c->processes)) {
-		c->processes = p->next;
-		process_free(p);
-	}
-	container_free(c);
-	return 0;
-}
-
 struct process *process_get(struct monitor *m, const char *id, const char *exec, struct err *err)
 {
 	struct container *c = container_find(m, id);
@@ -151,7 +136,7 @@ struct process *process_get(struct monitor *m, const char *id, const char *exec,
 	return p;
 }
 
-/* Frees a process that nobody refers to any more; its container too when that never came to life. */
+/* Frees a process that nobody refers to any more; its container too when that never came to life, or was deleted. */
 static void process_release(struct process *p)
 {
 	struct container *c = p->container;
@@ -159,7 +144,7 @@ static void process_release(struct process *p)
 
 	if (p->phase != PROCESS_ENDED || p->standin || p->pending || p->wanted_by)
 		return;
-	if (!*p->exec && c->status != CONTAINER_CREATING)
+	if (!*p->exec && c->status != CONTAINER_CREATING && !c->deleted)
 		return; /* init's record is the container's */
 	for (pp = &c->processes; *pp; pp = &(*pp)->next)
 		if (*pp == p) {
@@ -167,8 +152,20 @@ static void process_release(struct process *p)
 			break;
 		}
 	process_free(p);
-	if (!c->processes && c->status == CONTAINER_CREATING)
+	if (!c->processes && (c->status == CONTAINER_CREATING || c->deleted))
 		container_free(c);
+}
+
+void container_forget(struct container *c)
+{
+	struct process *p, *next;
+
+	c->deleted = true;
+	/* The last one takes the container with it. */
+	for (p = c->processes; p; p = next) {
+		next = p->next;
+		process_release(p);
+	}
 }
 
 /* The command's answer; its connection may be gone by now. */
@@ -312,6 +309,10 @@ void containers_vm_ended(struct monitor *m, const struct err *err)
 
 	for (c = m->containers; c; c = next_c) {
 		next_c = c->next;
+		clients_ended(m, c->id);
+		if (c->status != CONTAINER_CREATING)
+			c->status = CONTAINER_STOPPED;
+		/* The last process may take the container with it. */
 		for (p = c->processes; p; p = next) {
 			next = p->next;
 			if (p->phase == PROCESS_NEW && !p->params && !p->wanted_by && p->standin &&
@@ -328,9 +329,6 @@ void containers_vm_ended(struct monitor *m, const struct err *err)
 				client_let_go(standin);
 			process_release(p);
 		}
-		if (c->status != CONTAINER_CREATING)
-			c->status = CONTAINER_STOPPED;
-		clients_ended(m, c->id);
 	}
 }
 
@@ -379,13 +377,23 @@ void process_standin_gone(struct process *p)
 
 void process_requester_gone(struct monitor *m, struct client *c)
 {
-	struct container *k;
-	struct process *p;
+	struct container *k, *next_k;
+	struct process *p, *next;
 
-	for (k = m->containers; k; k = k->next)
-		for (p = k->processes; p; p = p->next)
-			if (p->wanted_by == c)
-				p->wanted_by = NULL;
+	for (k = m->containers; k; k = next_k) {
+		next_k = k->next;
+		for (p = k->processes; p; p = next) {
+			next = p->next;
+			if (p->wanted_by != c)
+				continue;
+			p->wanted_by = NULL;
+			/* Nobody knows of it any more, neither a command nor a stand-in. */
+			if (p->phase == PROCESS_NEW && !p->standin) {
+				p->phase = PROCESS_ENDED;
+				process_release(p);
+			}
+		}
+	}
 }
 
 static void on_kill_timeout(struct loop_source *src, void *data)
@@ -408,14 +416,9 @@ void process_expect_death(struct process *p)
 		vm_end_now(p->container->m);
 }
 
-static bool any_alive(struct monitor *m)
+bool container_is_sandbox(const struct container *c)
 {
-	struct container *c;
-
-	for (c = m->containers; c; c = c->next)
-		if (c->status != CONTAINER_STOPPED)
-			return true;
-	return false;
+	return strcmp(c->id, c->m->setup.id) == 0;
 }
 
 /* What the guest may say about an end: a code or a signal within their ranges. */
@@ -463,7 +466,7 @@ int container_on_exit(struct monitor *m, json_t *event, struct err *err)
 		c->status = CONTAINER_STOPPED;
 		clients_ended(m, c->id);
 		log_debug("container ended");
-		if (!any_alive(m) && !m->setup.keep)
+		if (container_is_sandbox(c) && !m->setup.keep)
 			vm_end(m);
 	}
 	process_release(p);

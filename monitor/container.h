@@ -54,11 +54,14 @@ struct container {
 	char *id;
 	enum container_status status;
 	struct process *processes; /* init is the one with exec "" */
+	bool deleted; /* the agent has none any more; this one goes with the last who refers to it */
 };
 
 struct container *container_find(struct monitor *m, const char *id);
-/* A stopped container that the agent has deleted; -EBUSY while somebody still refers to one of its processes. */
-int container_forget(struct container *c);
+/* One that the agent has deleted: nobody finds it any more, and it is freed when nobody refers to a process of it. */
+void container_forget(struct container *c);
+/* Whether the VM is this one's: it ends with it. Others have joined it. */
+bool container_is_sandbox(const struct container *c);
 const char *container_status_name(enum container_status s);
 /* Finds or makes container and process; NULL on ENOMEM or a limit (err set). */
 struct process *process_get(struct monitor *m, const char *id, const char *exec, struct err *err);

@@ -56,7 +56,7 @@ static void on_reply(void *data, json_t *result, const struct err *err)
 			break;
 		}
 	if (c && !err->code && k->forget) {
-		(void)container_forget(c);
+		container_forget(c);
 	} else if (c && !err->code && k->on_success != CONTAINER_CREATING &&
 		   c->status != CONTAINER_STOPPED) {
 		c->status = k->on_success;
@@ -389,7 +389,9 @@ static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *
 		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s",
 			       k->id, container_status_name(k->status));
 	m = c->m;
-	if (m->setup.keep && k->status == CONTAINER_STOPPED)
+	if (!container_is_sandbox(k) && m->phase >= VM_ENDING)
+		return DONE;
+	if (!container_is_sandbox(k) || (m->setup.keep && k->status == CONTAINER_STOPPED))
 		return delete_one(c, id, k, params, err);
 	client_result(c, id, NULL);
 	if (js_get_bool(params, "force", false))
