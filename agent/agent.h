@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "agent/join.h"
 #include "agent/stdio.h"
 #include "base/loop.h"
 #include "wire/conn.h"
@@ -31,7 +32,7 @@ struct agent {
 	struct loop_source *balloon; /* timer that loads the driver, unless prepared */
 	const char *cgroup_dir; /* path of: */
 	int cgroup_fd; /* the directory below which containers get their groups; -EBADF: no cgroups (test only) */
-	int pidns_fd; /* the agent's own pid namespace */
+	int own_ns[JOIN_TYPES]; /* the agent's own namespaces, see join.h */
 };
 
 /* Answer that is still owed to the host. Belongs to the session in which it was asked. */

@@ -66,10 +66,7 @@ static int open_guest_fds(struct agent *a, struct err *err)
 	a->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (a->proc_fd < 0)
 		return err_errno(err, errno, "open /proc");
-	a->pidns_fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	if (a->pidns_fd < 0)
-		return err_errno(err, errno, "open /proc/self/ns/pid");
-	return 0;
+	return join_init(a, err);
 }
 
 void boot_guest(struct agent *a)

@@ -12,7 +12,7 @@
 
 #define JOINED                                                                         \
 	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME | \
-	 CLONE_NEWUSER)
+	 CLONE_NEWUSER | CLONE_NEWNET)
 
 /* The pid namespace is joined by birth: see process.c. */
 static int join(struct child *ch, struct err *err)

@@ -11,10 +11,12 @@
 #include <string.h>
 
 #include "agent/cgroup.h"
+#include "agent/memory.h"
 #include "agent/server.h"
 #include "agent/trim.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -37,6 +39,7 @@ void container_free(struct container *c)
 	}
 	while (c->processes)
 		process_free(c->processes);
+	memory_release(c);
 	loop_remove(c->events_src);
 	loop_remove(c->memory_src);
 	fd_close(c->events);
@@ -87,6 +90,18 @@ void container_child_reaped(struct agent *a, pid_t pid, int code, int status)
 
 /* ---- the end ---- */
 
+/*
+ * The host is about to take the container's trees away, and may bring others under the same names: no file of them is to
+ * be kept open or remembered. 2: dentries and inodes (Documentation/admin-guide/sysctl/vm.rst).
+ */
+static void forget_files(const struct agent *a)
+{
+	struct err err;
+
+	if (!a->test && io_write_string(a->proc_fd, "sys/vm/drop_caches", "2", &err) < 0)
+		log_warn("%s", err.msg);
+}
+
 /* Ends it if nothing is left of it. May free it. */
 static void try_end(struct container *c)
 {
@@ -100,6 +115,7 @@ static void try_end(struct container *c)
 		return; /* the next event of the cgroup tells more */
 	if (r < 0)
 		log_warn("remove cgroup %s: %s", c->cgroup_name, err_str(-r));
+	forget_files(a);
 	if (c->error)
 		server_error(a, &c->ending, c->error);
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Containers: an init process, further processes, a cgroup. Nothing of a
- * container is mounted in the agent's own mount namespace, so it ends with
+ * container alone is mounted in the agent's own mount namespace, so it ends with
  * its processes and its cgroup. All states change in the loop; what takes time
  * (freezing, dying) is answered when the kernel tells of it.
  */
@@ -25,12 +25,13 @@ struct container {
 	struct agent *agent;
 	char *id;
 	enum container_state state;
-	uint64_t namespaces; /* CLONE_NEW* that it has for itself */
+	uint64_t namespaces; /* CLONE_NEW* that it has for itself, or shares with another */
 	bool linux32; /* its personality */
 	struct oci_id_map *uid_map; /* of its user namespace */
 	size_t n_uid_map;
 	struct process *init,
 		*processes; /* init is in the list too; NULL once its end was reported */
+	char **memory; /* memory.h: names of those it uses */
 	char *cgroup_name;
 	int cgroup; /* directory; -EBADF: none */
 	int events, memory_events; /* cgroup.events, memory.events */

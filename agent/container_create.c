@@ -11,6 +11,8 @@
 #include "agent/container.h"
 #include "agent/device_filter.h"
 #include "agent/hotplug.h"
+#include "agent/join.h"
+#include "agent/memory.h"
 #include "agent/mount.h"
 #include "agent/network.h"
 #include "agent/resources.h"
@@ -24,22 +26,23 @@
 #include "oci/config.h"
 #include "oci/names.h"
 
-/* Those a container can have for itself in a guest. The network is the guest's: the VM is the boundary. */
+/* Those a container can have for itself in a guest. The network is the guest's: the VM is the boundary (but see own_network). */
 #define OWN_NAMESPACES                                                                \
 	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | \
 	 CLONE_NEWTIME | CLONE_NEWUSER)
 /* Made by the child: the first begins at the group that it is born into, the second is set before it is entered. */
 #define LATE_NAMESPACES ((uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME))
 
-static uint64_t own_namespaces(const struct oci_config *c)
+static uint64_t own_namespaces(const struct oci_config *c, bool network)
 {
-	uint64_t flags = CLONE_NEWNS; /* always: the guest's mounts are nobody's */
+	/* Always: the guest's mounts are nobody's. */
+	uint64_t flags = CLONE_NEWNS | (network ? CLONE_NEWNET : 0);
 
 	for (size_t i = 0; i < c->linux_->n_namespaces; i++) {
 		const struct oci_namespace *n = &c->linux_->namespaces[i];
 		uint64_t flag = oci_namespace_flag(n->type) & OWN_NAMESPACES;
 
-		/* A path names one of the host's; what the guest has in its place is its own. */
+		/* A path names one of the host's; what the guest has in its place is its own, or another container's. */
 		if (flag && n->path && *n->path)
 			log_debug("namespace %s: %s is the guest's", n->type, n->path);
 		else
@@ -52,6 +55,8 @@ static uint64_t own_namespaces(const struct oci_config *c)
 struct creation {
 	const char *id, *root;
 	const json_t *mounts;
+	struct joins joins;
+	uint64_t own; /* CLONE_NEW* that are made for it */
 	json_t *state; /* for hooks; NULL: none */
 	struct stream_params streams;
 	struct oci_config *config;
@@ -79,6 +84,9 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 	cr->mounts = json_object_get(params, "mounts");
 	if (cr->mounts && !json_is_array(cr->mounts))
 		return err_set(err, EINVAL, "mounts: an array is required");
+	r = join_param(a, params, &cr->joins, err);
+	if (r < 0)
+		return r;
 	cr->state = json_object_get(params, "state");
 	if (cr->state && !json_is_object(cr->state))
 		return err_set(err, EINVAL, "state: an object is required");
@@ -103,6 +111,7 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 		return r;
 	if (!cr->config->process)
 		return err_set(err, EINVAL, "config: process is required");
+	cr->own = own_namespaces(cr->config, js_get_bool(params, "own_network", false));
 	r = container_seccomp_param(params, &cr->seccomp, err);
 	if (r < 0)
 		return r;
@@ -116,10 +125,12 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 {
 	struct agent *a = c->agent;
 	_free_ char *attach = path_join(a->state_dir, "root");
+	_free_ char *memory = path_join(a->state_dir, MEMORY_DIR);
 	_free_ char *cgroup = c->cgroup >= 0 ? path_join(a->cgroup_dir, c->cgroup_name) : NULL;
 	struct rootfs rootfs = {
 		.share_dir = a->share_dir,
 		.attach_dir = attach,
+		.memory_dir = c->memory ? memory : NULL,
 		.cgroup_path = cgroup,
 		.root = cr->root,
 		.cgroup_ns = c->namespaces & CLONE_NEWCGROUP,
@@ -131,6 +142,8 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 		.process = cr->config->process,
 		.seccomp = cr->seccomp.n ? &cr->seccomp : NULL,
 		.namespaces = c->namespaces,
+		.joins = &cr->joins,
+		.own_network = cr->own & CLONE_NEWNET,
 		.rootfs = &rootfs,
 		.state = cr->state,
 		.linux32 = c->linux32,
@@ -139,10 +152,10 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 		.init_pidfd = -EBADF,
 	};
 
-	if (!attach || (c->cgroup >= 0 && !cgroup))
+	if (!attach || !memory || (c->cgroup >= 0 && !cgroup))
 		return err_errno(err, ENOMEM, "new container");
 	return process_spawn(a, c, "", cr->streams.stream, &ch, child_init,
-			     c->namespaces & ~LATE_NAMESPACES, c->cgroup, &c->init, err);
+			     cr->own & ~LATE_NAMESPACES, c->cgroup, &c->init, err);
 }
 
 static int limit_devices(const struct container *c, const struct oci_config *config, struct err *err)
@@ -194,10 +207,12 @@ CONTAINER_REQUEST(container_create)
 	c = container_new(a, cr.id);
 	if (!c)
 		return err_errno(err, ENOMEM, "new container");
-	c->namespaces = own_namespaces(cr.config);
+	c->namespaces = cr.own | cr.joins.types;
 	personality = cr.config->linux_->personality;
 	c->linux32 = personality && !strcmp(personality->domain, "LINUX32");
 	r = container_make_cgroup(c, err);
+	if (r >= 0)
+		r = memory_use(c, cr.mounts, err);
 	if (r >= 0)
 		r = keep_uid_map(c, cr.config->linux_, err);
 	if (r >= 0)

@@ -2,6 +2,7 @@
 /* Requests about processes: process.exec, process.kill, process.resize. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -47,9 +48,13 @@ static int spawn_exec(struct container *c, const char *exec, struct stream_param
 		      const struct oci_seccomp_program *seccomp, struct process **ret,
 		      struct err *err)
 {
+	const struct joins pidns = { .v = { { c->init->pidfd, CLONE_NEWPID } },
+				     .n = 1,
+				     .types = CLONE_NEWPID };
 	struct child ch = { .process = process,
 			    .seccomp = seccomp->n ? seccomp : NULL,
 			    .namespaces = c->namespaces,
+			    .joins = c->namespaces & CLONE_NEWPID ? &pidns : NULL,
 			    .linux32 = c->linux32,
 			    .passed = s->passed,
 			    .n_passed = s->n_passed,

@@ -116,6 +116,8 @@ static int open_source(const struct mount_op *op, const struct mount_env *e, str
 
 	if (op->kind == MOUNT_BIND_SHARE) {
 		fd = path_open_in(e->share, op->share_path, O_PATH, 0);
+	} else if (op->kind == MOUNT_BIND_MEMORY) {
+		fd = path_open_in(e->memory, op->share_path, O_PATH | O_DIRECTORY, 0);
 	} else {
 		/* "/proc/x" as x in the guest's own /proc, so that no link leads out of it. */
 		size_t n = 1 + strcspn(op->source + 1, "/");
@@ -215,7 +217,8 @@ static int run_one(struct mount_op *op, const struct mount_env *e, struct err *e
 		log_warn("mount %s: there are no control groups", op->dest);
 		return 0;
 	}
-	if (op->kind == MOUNT_BIND_SHARE || op->kind == MOUNT_BIND_GUEST) {
+	if (op->kind == MOUNT_BIND_SHARE || op->kind == MOUNT_BIND_GUEST ||
+	    op->kind == MOUNT_BIND_MEMORY) {
 		source = open_source(op, e, err);
 		if (source < 0)
 			return source;

@@ -20,6 +20,7 @@ enum mount_kind {
 	MOUNT_FS, /* a new file system of .type */
 	MOUNT_CGROUP, /* cgroup2, or a bind mount of the container's group if it has no cgroup namespace */
 	MOUNT_BIND_SHARE, /* bind mount of .share_path below the share */
+	MOUNT_BIND_MEMORY, /* bind mount of the file system in memory with the name .share_path */
 	MOUNT_BIND_GUEST, /* bind mount of .source in the guest: below /proc, /sys, /dev */
 	MOUNT_REMOUNT, /* new flags for what is there */
 };
@@ -50,6 +51,7 @@ void mount_plan_done(struct mount_plan *p);
 struct mount_env {
 	int root; /* the container's root */
 	int share; /* the share */
+	int memory; /* the directory of file systems in memory; -EBADF: none is needed */
 	int cgroup; /* the container's own group; -EBADF: there are none */
 	bool cgroup_ns;
 };

@@ -26,14 +26,15 @@ static const char *const proc_files[] = {
 	"/proc/sys/crypto/fips_enabled",
 };
 
-static const char *share_path_of(const json_t *map, size_t index)
+/* A member of what the map says of a mount. */
+static const char *told(const json_t *map, size_t index, const char *key)
 {
 	size_t i;
 	json_t *e;
 
 	json_array_foreach((json_t *)map, i, e)
 		if (js_get_int(e, "index", -1) == (int64_t)index)
-			return js_get_str(e, "source");
+			return js_get_str(e, key);
 	return NULL;
 }
 
@@ -63,7 +64,9 @@ static int plan_kind(struct mount_op *op, const struct oci_mount *m, const json_
 		op->kind = is_cgroup(m->type) ? MOUNT_CGROUP : MOUNT_FS;
 		if (!m->type || !*m->type)
 			return err_set(err, EINVAL, "mount type is missing");
-	} else if ((op->share_path = share_path_of(map, index))) {
+	} else if ((op->share_path = told(map, index, "memory"))) {
+		op->kind = MOUNT_BIND_MEMORY;
+	} else if ((op->share_path = told(map, index, "source"))) {
 		op->kind = MOUNT_BIND_SHARE;
 	} else if (m->source && is_guest_source(m->source) && !strstr(m->source, "/..")) {
 		op->kind = MOUNT_BIND_GUEST;

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "agent/hotplug.h"
@@ -104,6 +105,17 @@ static int routes(struct netlink *nl, const json_t *list, bool gateways, struct 
 			return r;
 	}
 	return 0;
+}
+
+int network_loopback(struct err *err)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
+		return err_errno(err, errno, "loopback interface");
+	ifr.ifr_flags |= IFF_UP;
+	return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? err_errno(err, errno, "loopback interface") : 0;
 }
 
 int network_configure(const json_t *network, struct err *err)

@@ -10,4 +10,7 @@
 /* The member `network` of container.create (wire/PROTOCOL.md); NULL: nothing to do. */
 int network_configure(const json_t *network, struct err *err);
 
+/* Brings the loopback interface of the calling process's network namespace up. */
+int network_loopback(struct err *err);
+
 #endif

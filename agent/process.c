@@ -104,28 +104,22 @@ static pid_t clone_into(uint64_t flags, int cgroup,
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-/*
- * A member of an existing pid namespace: setns(2) changes only where our next
- * child is born, so that child is ours to wait for and never has another pid.
- */
-static pid_t clone_into_pidns(struct agent *a, int init_pidfd, int cgroup, int *ret_pidfd)
-{
-	pid_t pid;
-
-	if (setns(init_pidfd, CLONE_NEWPID) < 0)
-		return -errno;
-	pid = clone_into(0, cgroup, ret_pidfd);
-	if (pid != 0 && setns(a->pidns_fd, CLONE_NEWPID) < 0)
-		agent_fatal("return to the pid namespace: %s", err_str(errno));
-	return pid;
-}
-
+/* A member of an existing pid namespace is ours to wait for all the same, and never has another pid. */
 static pid_t make_child(struct agent *a, struct child *ch, uint64_t flags, int cgroup,
 			int *ret_pidfd)
 {
-	if (ch->init_pidfd >= 0 && ch->namespaces & CLONE_NEWPID)
-		return clone_into_pidns(a, ch->init_pidfd, cgroup, ret_pidfd);
-	return clone_into(flags, cgroup, ret_pidfd);
+	pid_t pid;
+	int r;
+
+	if (!ch->joins)
+		return clone_into(flags, cgroup, ret_pidfd);
+	r = join_enter(a, ch->joins);
+	if (r < 0)
+		return r;
+	pid = clone_into(flags, cgroup, ret_pidfd);
+	if (pid != 0)
+		join_leave(a, ch->joins);
+	return pid;
 }
 
 /* Descriptors of both sides; ours are in p and io, the child's in ch. */

@@ -43,6 +43,7 @@ int rootfs_attach(struct rootfs *r, struct err *err)
 {
 	r->env = (struct mount_env){ .root = -EBADF,
 				     .share = -EBADF,
+				     .memory = -EBADF,
 				     .cgroup = -EBADF,
 				     .cgroup_ns = r->cgroup_ns };
 	r->null = devices_open_null(err);
@@ -52,6 +53,11 @@ int rootfs_attach(struct rootfs *r, struct err *err)
 		r->env.cgroup = open(r->cgroup_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (r->env.cgroup < 0)
 			return err_errno(err, errno, "open %s", r->cgroup_path);
+	}
+	if (r->memory_dir) {
+		r->env.memory = open(r->memory_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (r->env.memory < 0)
+			return err_errno(err, errno, "open %s", r->memory_dir);
 	}
 	return attach_root(r, err);
 }

@@ -14,6 +14,7 @@
 struct rootfs {
 	/* in: paths in the guest */
 	const char *share_dir, *attach_dir;
+	const char *memory_dir; /* NULL: no mount is in memory that containers share */
 	const char *cgroup_path; /* NULL: there are no control groups */
 	const char *root; /* the root's path below the share */
 	bool cgroup_ns;

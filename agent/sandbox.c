@@ -3,12 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>
-#include <net/if.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,19 +82,10 @@ static int add_entropy(const json_t *params, struct err *err)
 
 static int loopback_up(struct agent *a, struct err *err)
 {
-	struct ifreq ifr = { .ifr_name = "lo" };
+	int r = a->loopback ? 0 : network_loopback(err);
 
-	if (a->loopback)
-		return 0;
-	_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
-		return err_errno(err, errno, "loopback interface");
-	ifr.ifr_flags |= IFF_UP;
-	if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
-		return err_errno(err, errno, "loopback interface");
-	a->loopback = true;
-	return 0;
+	a->loopback = r >= 0;
+	return r;
 }
 
 /* -ENOENT while there is no device with that tag: it was plugged in moments ago if this guest was restored. */

@@ -117,7 +117,7 @@ int creation_check(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = pod_find(c->rt, a->id, c->config, &c->pod, err);
 	if (r >= 0)
-		r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
+		r = trees_open(c->bundle_fd, c->bundle, c->config, c->pod.sandbox, &c->trees, err);
 	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
 	if (r < 0)
@@ -370,7 +370,7 @@ static int attempt_cold(struct creation *c, const struct err *why, struct err *e
 	c->template.missing = true;
 	/* Those of the first attempt have moved into its share. */
 	trees_done(&c->trees);
-	int r = trees_open(c->bundle_fd, c->bundle, c->config, &c->trees, err);
+	int r = trees_open(c->bundle_fd, c->bundle, c->config, c->pod.sandbox, &c->trees, err);
 
 	return r < 0 ? r : creation_attempt(c, err);
 }

@@ -144,8 +144,8 @@ static bool from_guest(const char *source)
 	return false;
 }
 
-static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, struct trees *t,
-		     struct err *err)
+static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, bool joining,
+		     struct trees *t, struct err *err)
 {
 	struct oci_mount_flags flags = {};
 	struct mount_attr attr = {};
@@ -183,6 +183,8 @@ static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, str
 	tree->index = index;
 	tree->dir = S_ISDIR(st.st_mode);
 	tree->readonly = attr.attr_set & MOUNT_ATTR_RDONLY;
+	/* In a pod that runs it may be in use by now: then what is in it came from elsewhere. */
+	shm_look(m, fd, !joining, &tree->shm);
 	tree->share = clone_tree(fd, recursive, &attr, rec_attr);
 	tree->view = tree->share < 0 ? tree->share : clone_tree(fd, recursive, &attr, rec_attr);
 	if (tree->view < 0)
@@ -191,8 +193,8 @@ static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, str
 	return 0;
 }
 
-int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *ret,
-	       struct err *err)
+int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, bool joining,
+	       struct trees *ret, struct err *err)
 {
 	struct trees t = {};
 	size_t i;
@@ -202,7 +204,7 @@ int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, st
 	for (i = 0; r >= 0 && i < c->n_mounts; i++)
 		if (oci_mount_is_bind(&c->mounts[i]) &&
 		    !from_guest(c->mounts[i].source ? c->mounts[i].source : ""))
-			r = open_bind(bundle_fd, &c->mounts[i], i, &t, err);
+			r = open_bind(bundle_fd, &c->mounts[i], i, joining, &t, err);
 	if (r < 0) {
 		trees_done(&t);
 		return r;
@@ -255,7 +257,8 @@ static int fill(int share, const char *id, const struct trees *t, struct err *er
 	int r = dir < 0 ? dir : 0;
 
 	for (size_t i = 0; r >= 0 && i < t->n; i++)
-		r = place(dir, &t->v[i], err);
+		if (!*t->v[i].shm.name)
+			r = place(dir, &t->v[i], err);
 	return r;
 }
 

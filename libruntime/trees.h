@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "libruntime/shm.h"
 #include "oci/config.h"
 
 struct tree {
@@ -19,6 +20,7 @@ struct tree {
 	int share, view; /* detached mounts */
 	bool dir;
 	bool readonly;
+	struct shm shm; /* with a name: it is not shared, the guest has memory in its place */
 };
 
 struct trees {
@@ -27,9 +29,9 @@ struct trees {
 	char *rootfs; /* absolute path of the root file system */
 };
 
-/* Relative sources and root.path start at the bundle. Errors name the field and the path. */
-int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *ret,
-	       struct err *err);
+/* Relative sources and root.path start at the bundle. Errors name the field and the path. joining: see shm_look(). */
+int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, bool joining,
+	       struct trees *ret, struct err *err);
 void trees_done(struct trees *t);
 
 struct monitor_ref {
