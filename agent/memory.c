@@ -60,7 +60,7 @@ static int make(const struct agent *a, const json_t *o, const char *name, struct
 	    (r = number(o, "mode", 07777, &mode, err)) < 0 ||
 	    (r = number(o, "uid", UINT32_MAX, &uid, err)) < 0 ||
 	    (r = number(o, "gid", UINT32_MAX, &gid, err)) < 0 ||
-	    (r = path_mkdirs(dir, 0700, err)) < 0)
+	    (r = path_mkdirs(dir, 0711, err)) < 0)
 		return r;
 	snprintf(options, sizeof(options), "size=%llu,mode=%llo,uid=%llu,gid=%llu",
 		 (unsigned long long)size, (unsigned long long)mode, (unsigned long long)uid,
