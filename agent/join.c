@@ -49,7 +49,8 @@ int join_param(const struct agent *a, const json_t *params, struct joins *ret, s
 		if (!v)
 			continue;
 		c = id ? container_find(a, id) : NULL;
-		if (!c || !c->init || (c->state != CONTAINER_CREATED && c->state != CONTAINER_RUNNING))
+		if (!c || !c->init ||
+		    (c->state != CONTAINER_CREATED && c->state != CONTAINER_RUNNING))
 			return err_set(
 				err, ESRCH,
 				"container '%s', whose %s namespace is to be shared, is not there any more",
@@ -79,6 +80,5 @@ void join_leave(const struct agent *a, const struct joins *j)
 {
 	for (size_t i = 0; i < JOIN_TYPES; i++)
 		if (j->types & types[i].type && setns(a->own_ns[i], (int)types[i].type) < 0)
-			agent_fatal("return to the %s namespace: %s", types[i].name,
-				    err_str(errno));
+			agent_fatal("return to the %s namespace: %s", types[i].name, err_str(errno));
 }

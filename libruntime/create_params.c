@@ -70,8 +70,8 @@ json_t *creation_params(const struct creation *c)
 
 	for (i = 1; i < c->trees.n; i++) {
 		if (*c->trees.v[i].shm.name) {
-			json_array_append_new(mounts, shm_describe(&c->trees.v[i].shm,
-								   c->trees.v[i].index));
+			json_array_append_new(mounts,
+					      shm_describe(&c->trees.v[i].shm, c->trees.v[i].index));
 			continue;
 		}
 		snprintf(source, sizeof(source), "%s/m%zu", c->args->id, c->trees.v[i].index);

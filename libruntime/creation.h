@@ -46,8 +46,7 @@ struct creation {
 #define CREATION_INIT                                                                           \
 	{                                                                                       \
 		.bundle_fd = -EBADF, .root_fd = -EBADF, .dir = -EBADF, .console_slave = -EBADF, \
-		.template = { .memory = -EBADF, .devices = -EBADF },                            \
-		.pod = POD_INIT,                                                                \
+		.template = { .memory = -EBADF, .devices = -EBADF }, .pod = POD_INIT,           \
 		.monitor = { .pidfd = -EBADF, .control = -EBADF },                              \
 		.standin = { .pidfd = -EBADF, .setup = -EBADF },                                \
 	}

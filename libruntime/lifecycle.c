@@ -117,8 +117,7 @@ int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *
 	 * A monitor that cannot pass it on any more is killed itself, and the VM with it. That of a sandbox is not for one of the
 	 * others to end: when it listens again it finds that the stand-in is gone.
 	 */
-	deaf = status_open_process(&c.state,
-				   c.state.sandbox ? &c.state.standin : &c.state.monitor);
+	deaf = status_open_process(&c.state, c.state.sandbox ? &c.state.standin : &c.state.monitor);
 	return deaf >= 0 ? proc_signal(deaf, SIGKILL) : 0;
 }
 

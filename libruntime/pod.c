@@ -75,8 +75,7 @@ static void look_at_paths(struct search *s, const struct oci_config *c)
 	}
 }
 
-static int note_owner(struct search *s, size_t type, const char *id, const char *vm,
-		      struct err *err)
+static int note_owner(struct search *s, size_t type, const char *id, const char *vm, struct err *err)
 {
 	struct pod *p = s->pod;
 	char *copy;

@@ -30,9 +30,9 @@ void shm_look(const struct oci_mount *m, int fd, bool must_be_empty, struct shm 
 
 	*ret = (struct shm){ .name = "" };
 	if (strcmp(m->destination, SHM_DIR) != 0 || fstatfs(fd, &fs) < 0 ||
-	    fs.f_type != TMPFS_MAGIC ||
-	    statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) < 0 || !S_ISDIR(st.stx_mode) ||
-	    !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT) || (must_be_empty && !is_empty(fd)))
+	    fs.f_type != TMPFS_MAGIC || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) < 0 ||
+	    !S_ISDIR(st.stx_mode) || !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT) ||
+	    (must_be_empty && !is_empty(fd)))
 		return;
 	snprintf(ret->name, sizeof(ret->name), "%x.%x.%llx", st.stx_dev_major, st.stx_dev_minor,
 		 (unsigned long long)st.stx_ino);

@@ -121,8 +121,7 @@ START_TEST(wrong)
 		"annotation " DOCKER
 		"docker.type: \"sandbox\" is neither \"podsandbox\" nor \"container\"");
 	refused("{\"" CRI "container-type\":\"container\"}",
-		"annotation " CRI "sandbox-id is required with " CRI
-		"container-type \"container\"");
+		"annotation " CRI "sandbox-id is required with " CRI "container-type \"container\"");
 	refused("{\"" CRI "container-type\":\"container\",\"" CRI "sandbox-id\":\"../x\"}",
 		"annotation " CRI "sandbox-id: invalid container ID format");
 	refused("{\"" CRI "container-type\":\"container\",\"" CRI "sandbox-id\":\"\"}",
@@ -137,12 +136,10 @@ START_TEST(two_conventions)
 	      OCI_POD_MEMBER, "sb");
 	refused("{\"" CRI "container-type\":\"container\",\"" CRI "sandbox-id\":\"sb\",\"" CRIO
 		"ContainerType\":\"container\",\"" CRIO "SandboxID\":\"other\"}",
-		"annotations " CRI "container-type and " CRIO
-		"ContainerType contradict each other");
-	refused("{\"" CRI "container-type\":\"sandbox\",\"" CRIO "ContainerType\":\"container\",\""
-		CRIO "SandboxID\":\"sb\"}",
-		"annotations " CRI "container-type and " CRIO
-		"ContainerType contradict each other");
+		"annotations " CRI "container-type and " CRIO "ContainerType contradict each other");
+	refused("{\"" CRI "container-type\":\"sandbox\",\"" CRIO
+		"ContainerType\":\"container\",\"" CRIO "SandboxID\":\"sb\"}",
+		"annotations " CRI "container-type and " CRIO "ContainerType contradict each other");
 }
 END_TEST
 
