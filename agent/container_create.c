@@ -33,20 +33,16 @@
 /* Made by the child: the first begins at the group that it is born into, the second is set before it is entered. */
 #define LATE_NAMESPACES ((uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME))
 
-static uint64_t own_namespaces(const struct oci_config *c, bool network)
+static uint64_t own_namespaces(const struct oci_config *c, const struct joins *joins, bool network)
 {
 	/* Always: the guest's mounts are nobody's. */
 	uint64_t flags = CLONE_NEWNS | (network ? CLONE_NEWNET : 0);
 
 	for (size_t i = 0; i < c->linux_->n_namespaces; i++) {
 		const struct oci_namespace *n = &c->linux_->namespaces[i];
-		uint64_t flag = oci_namespace_flag(n->type) & OWN_NAMESPACES;
 
-		/* A path names one of the host's; what the guest has in its place is its own, or another container's. */
-		if (flag && n->path && *n->path)
-			log_debug("namespace %s: %s is the guest's", n->type, n->path);
-		else
-			flags |= flag;
+		/* A path names one of the host's: if no container here stands for it, a new one takes its place. */
+		flags |= oci_namespace_flag(n->type) & OWN_NAMESPACES & ~joins->types;
 	}
 	return flags;
 }
@@ -111,7 +107,7 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 		return r;
 	if (!cr->config->process)
 		return err_set(err, EINVAL, "config: process is required");
-	cr->own = own_namespaces(cr->config, js_get_bool(params, "own_network", false));
+	cr->own = own_namespaces(cr->config, &cr->joins, js_get_bool(params, "own_network", false));
 	r = container_seccomp_param(params, &cr->seccomp, err);
 	if (r < 0)
 		return r;

@@ -148,7 +148,12 @@ static int open_sandbox(int root_fd, const struct oci_pod *named, struct pod *p,
 		return p->dir;
 	r = p->dir < 0 ? p->dir : state_load(p->dir, &s, err);
 	if (r == -ENOENT)
-		return refuse(p->sandbox, named->key, "there is no such container", err);
+		return refuse(
+			p->sandbox, named->key,
+			named->key && strstr(named->key, "cri-o") ?
+				"there is no such container (with drop_infra_ctr = true CRI-O makes none)" :
+				"there is no such container",
+			err);
 	if (r < 0)
 		return err_wrap(err, "sandbox '%s'", p->sandbox);
 	if (s.sandbox)
