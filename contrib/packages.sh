@@ -30,7 +30,7 @@ apt_group()
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
 		echo cpio jq busybox-static procps util-linux mount e2fsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
-		echo podman conmon containerd docker.io containernetworking-plugins iptables
+		echo podman conmon containerd docker.io containernetworking-plugins iptables protobuf-compiler curl
 		;;
 	*) die "no group $1" ;;
 	esac
@@ -51,7 +51,7 @@ dnf_group()
 	test)
 		echo bats check-devel clang clang-tools-extra compiler-rt cppcheck ShellCheck
 		echo cpio jq busybox procps-ng util-linux iproute runc 'crun?' man-db mandoc
-		echo podman conmon 'containerd?' moby-engine containernetworking-plugins iptables-nft
+		echo podman conmon 'containerd?' moby-engine containernetworking-plugins iptables-nft protobuf-compiler curl
 		;;
 	*) die "no group $1" ;;
 	esac
