@@ -20,7 +20,7 @@ struct child {
 	const struct oci_process *process;
 	const struct oci_seccomp_program *seccomp; /* NULL: no filter */
 	uint64_t namespaces; /* CLONE_NEW* that the container has for itself, or shares with another */
-	const struct joins *joins; /* what it is born into; NULL: where the agent is */
+	const struct joins *joins; /* what it is born into */
 	bool linux32; /* linux.personality.domain */
 	int report; /* agent/report.h */
 	int stdio[3]; /* -EBADF if there is a terminal */
@@ -28,7 +28,6 @@ struct child {
 	size_t n_passed;
 	/* init only */
 	struct rootfs *rootfs;
-	bool own_network; /* its network namespace is new */
 	json_t *state; /* for the startContainer hooks; NULL: there are none */
 	int start; /* readable when the program may be executed */
 	/* exec only */

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "agent/child.h"
-#include "agent/network.h"
 #include "agent/report.h"
 #include "agent/sysctl.h"
 #include "agent/userns.h"
@@ -68,8 +67,6 @@ static int enter_container(struct child *ch, int *ret_tty, struct err *err)
 		return err_set(err, ECANCELED, "there are no user namespace mappings");
 	if (ch->namespaces & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
 		return err_errno(err, errno, "unshare cgroup namespace");
-	if (ch->own_network && (rc = network_loopback(err)) < 0)
-		return rc;
 	if ((rc = child_oom_score(ch, err)) < 0 || (rc = enter_time(ch, err)) < 0 ||
 	    (rc = set_names(ch, err)) < 0 ||
 	    (rc = sysctl_apply(ch->agent->proc_fd, r->config->linux_->sysctl, false, err)) < 0 ||

@@ -45,6 +45,7 @@ void container_free(struct container *c)
 	fd_close(c->events);
 	fd_close(c->memory_events);
 	fd_close(c->cgroup);
+	fd_close(c->netns);
 	free(c->cgroup_name);
 	free(c->uid_map);
 	free(c->error);
@@ -60,6 +61,7 @@ struct container *container_new(struct agent *a, const char *id)
 		return NULL;
 	*c = (struct container){ .agent = a,
 				 .cgroup = -EBADF,
+				 .netns = -EBADF,
 				 .events = -EBADF,
 				 .memory_events = -EBADF };
 	c->next = a->containers;

@@ -27,6 +27,7 @@ struct container {
 	enum container_state state;
 	uint64_t namespaces; /* CLONE_NEW* that it has for itself, or shares with another */
 	bool linux32; /* its personality */
+	int netns; /* the network that it has for itself; -EBADF: the guest's, or another container's */
 	struct oci_id_map *uid_map; /* of its user namespace */
 	size_t n_uid_map;
 	struct process *init,

@@ -19,6 +19,7 @@
 #include "agent/server.h"
 #include "agent/userns.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -26,17 +27,16 @@
 #include "oci/config.h"
 #include "oci/names.h"
 
-/* Those a container can have for itself in a guest. The network is the guest's: the VM is the boundary (but see own_network). */
+/* Those a container can have for itself in a guest. The network is the guest's: the VM is the boundary. */
 #define OWN_NAMESPACES                                                                \
 	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | \
 	 CLONE_NEWTIME | CLONE_NEWUSER)
 /* Made by the child: the first begins at the group that it is born into, the second is set before it is entered. */
 #define LATE_NAMESPACES ((uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME))
 
-static uint64_t own_namespaces(const struct oci_config *c, const struct joins *joins, bool network)
+static uint64_t own_namespaces(const struct oci_config *c, const struct joins *joins)
 {
-	/* Always: the guest's mounts are nobody's. */
-	uint64_t flags = CLONE_NEWNS | (network ? CLONE_NEWNET : 0);
+	uint64_t flags = CLONE_NEWNS; /* always: the guest's mounts are nobody's */
 
 	for (size_t i = 0; i < c->linux_->n_namespaces; i++) {
 		const struct oci_namespace *n = &c->linux_->namespaces[i];
@@ -53,6 +53,7 @@ struct creation {
 	const json_t *mounts;
 	struct joins joins;
 	uint64_t own; /* CLONE_NEW* that are made for it */
+	int netns; /* its own; -EBADF: none */
 	json_t *state; /* for hooks; NULL: none */
 	struct stream_params streams;
 	struct oci_config *config;
@@ -63,6 +64,7 @@ struct creation {
 static void creation_done(struct creation *cr)
 {
 	mount_plan_done(&cr->plan);
+	fd_close(cr->netns);
 	oci_seccomp_program_done(&cr->seccomp);
 	oci_config_free(cr->config);
 }
@@ -98,7 +100,13 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 	r = hotplug_devices(json_object_get(params, "devices"), config, err);
 	if (r < 0)
 		return r;
-	r = network_configure(json_object_get(params, "network"), err);
+	if (js_get_bool(params, "own_network", false) && !(cr->joins.types & CLONE_NEWNET)) {
+		r = network_new(a, &cr->netns, err);
+		if (r < 0)
+			return r;
+		join_add(&cr->joins, cr->netns, CLONE_NEWNET);
+	}
+	r = network_configure(a, json_object_get(params, "network"), cr->netns, err);
 	if (r < 0)
 		return err_wrap(err, "network of the guest");
 	/* What is not applied was said by the host already. */
@@ -107,7 +115,7 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 		return r;
 	if (!cr->config->process)
 		return err_set(err, EINVAL, "config: process is required");
-	cr->own = own_namespaces(cr->config, &cr->joins, js_get_bool(params, "own_network", false));
+	cr->own = own_namespaces(cr->config, &cr->joins);
 	r = container_seccomp_param(params, &cr->seccomp, err);
 	if (r < 0)
 		return r;
@@ -139,7 +147,6 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 		.seccomp = cr->seccomp.n ? &cr->seccomp : NULL,
 		.namespaces = c->namespaces,
 		.joins = &cr->joins,
-		.own_network = cr->own & CLONE_NEWNET,
 		.rootfs = &rootfs,
 		.state = cr->state,
 		.linux32 = c->linux32,
@@ -193,7 +200,7 @@ static int keep_uid_map(struct container *c, const struct oci_linux *l, struct e
 
 CONTAINER_REQUEST(container_create)
 {
-	_cleanup_(creation_done) struct creation cr = { 0 };
+	_cleanup_(creation_done) struct creation cr = { .netns = -EBADF };
 	const struct oci_personality *personality;
 	struct container *c;
 	int r = creation_parse(a, params, &cr, err);
@@ -204,6 +211,7 @@ CONTAINER_REQUEST(container_create)
 	if (!c)
 		return err_errno(err, ENOMEM, "new container");
 	c->namespaces = cr.own | cr.joins.types;
+	c->netns = take_fd(cr.netns);
 	personality = cr.config->linux_->personality;
 	c->linux32 = personality && !strcmp(personality->domain, "LINUX32");
 	r = container_make_cgroup(c, err);

@@ -48,19 +48,21 @@ static int spawn_exec(struct container *c, const char *exec, struct stream_param
 		      const struct oci_seccomp_program *seccomp, struct process **ret,
 		      struct err *err)
 {
-	const struct joins pidns = { .v = { { c->init->pidfd, CLONE_NEWPID } },
-				     .n = 1,
-				     .types = CLONE_NEWPID };
+	struct joins pidns = { .n = 0 };
 	struct child ch = { .process = process,
 			    .seccomp = seccomp->n ? seccomp : NULL,
 			    .namespaces = c->namespaces,
-			    .joins = c->namespaces & CLONE_NEWPID ? &pidns : NULL,
+			    .joins = &pidns,
 			    .linux32 = c->linux32,
 			    .passed = s->passed,
 			    .n_passed = s->n_passed,
 			    .init_pidfd = c->init->pidfd };
-	int r = process_spawn(c->agent, c, exec, s->stream, &ch, child_exec, 0,
-			      asked_group >= 0 ? asked_group : c->cgroup, ret, err);
+	int r;
+
+	if (c->namespaces & CLONE_NEWPID)
+		join_add(&pidns, c->init->pidfd, CLONE_NEWPID);
+	r = process_spawn(c->agent, c, exec, s->stream, &ch, child_exec, 0,
+			  asked_group >= 0 ? asked_group : c->cgroup, ret, err);
 
 	if (r != -EBUSY || asked_group >= 0)
 		return r;

@@ -34,6 +34,22 @@ int join_init(struct agent *a, struct err *err)
 	return 0;
 }
 
+void join_add(struct joins *j, int fd, uint64_t type)
+{
+	j->v[j->n].fd = fd;
+	j->v[j->n++].type = type;
+	j->types |= type;
+}
+
+struct joins join_network(int netns)
+{
+	struct joins j = { .n = 0 };
+
+	if (netns >= 0)
+		join_add(&j, netns, CLONE_NEWNET);
+	return j;
+}
+
 int join_param(const struct agent *a, const json_t *params, struct joins *ret, struct err *err)
 {
 	const json_t *join = json_object_get(params, "join");
@@ -55,9 +71,7 @@ int join_param(const struct agent *a, const json_t *params, struct joins *ret, s
 				err, ESRCH,
 				"container '%s', whose %s namespace is to be shared, is not there any more",
 				id ? id : "", types[i].name);
-		j.v[j.n].pidfd = c->init->pidfd;
-		j.v[j.n++].type = types[i].type;
-		j.types |= types[i].type;
+		join_add(&j, c->init->pidfd, types[i].type);
 	}
 	*ret = j;
 	return 0;
@@ -66,7 +80,7 @@ int join_param(const struct agent *a, const json_t *params, struct joins *ret, s
 int join_enter(const struct agent *a, const struct joins *j)
 {
 	for (size_t i = 0; i < j->n; i++) {
-		if (setns(j->v[i].pidfd, (int)j->v[i].type) == 0)
+		if (setns(j->v[i].fd, (int)j->v[i].type) == 0)
 			continue;
 		int code = errno;
 

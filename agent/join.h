@@ -18,7 +18,7 @@ struct agent;
 
 struct joins {
 	struct {
-		int pidfd; /* borrowed, of a container's init */
+		int fd; /* borrowed: pidfd of a container's init, or the namespace */
 		uint64_t type; /* CLONE_NEW*, one */
 	} v[JOIN_TYPES];
 	size_t n;
@@ -29,6 +29,10 @@ struct joins {
 int join_init(struct agent *a, struct err *err);
 /* The parameter "join" of a request: {"ipc": "id of a container"}. It may be absent. */
 int join_param(const struct agent *a, const json_t *params, struct joins *ret, struct err *err);
+/* A network namespace alone; -EBADF: nothing. */
+struct joins join_network(int netns);
+/* Adds one to those. */
+void join_add(struct joins *j, int fd, uint64_t type);
 /* 0 or -errno; then nothing was entered. */
 int join_enter(const struct agent *a, const struct joins *j);
 /* Ends the VM if there is no way back. */

@@ -124,6 +124,19 @@ static int bad(struct err *err, const char *what, const char *text)
 	return err_set(err, EINVAL, "network: %s \"%s\" is none", what, text ? text : "");
 }
 
+int netlink_move_link(struct netlink *nl, int index, int netns, struct err *err)
+{
+	struct ifinfomsg i = { .ifi_index = index };
+	uint32_t fd = (uint32_t)netns;
+	struct request r;
+	int e;
+
+	begin(&r, RTM_NEWLINK, 0, &i, sizeof(i));
+	put(&r, IFLA_NET_NS_FD, &fd, sizeof(fd));
+	e = talk(nl, &r);
+	return e < 0 ? err_errno(err, -e, "network: move an interface") : 0;
+}
+
 int netlink_set_link(struct netlink *nl, int index, const char *name, uint32_t mtu, struct err *err)
 {
 	struct ifinfomsg i = { .ifi_index = index };

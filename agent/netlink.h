@@ -22,6 +22,8 @@ void netlink_close(struct netlink *nl);
 /* name (NULL: keep), mtu (0: keep), and up. */
 int netlink_set_link(struct netlink *nl, int index, const char *name, uint32_t mtu, struct err *err);
 int netlink_set_up(struct netlink *nl, int index, struct err *err);
+/* Into another network namespace, with its name; it comes back by itself when that ends. */
+int netlink_move_link(struct netlink *nl, int index, int netns, struct err *err);
 /* "10.0.0.2/16", of either family. One that is there already is fine. */
 int netlink_add_address(struct netlink *nl, int index, const char *address, struct err *err);
 int netlink_add_neighbour(struct netlink *nl, int index, const char *to, const char *mac,

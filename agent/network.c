@@ -2,13 +2,17 @@
 #include "agent/network.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "agent/agent.h"
 #include "agent/hotplug.h"
+#include "agent/join.h"
 #include "agent/netlink.h"
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -44,30 +48,37 @@ static int neighbours(struct netlink *nl, int index, const json_t *list, struct 
 	return 0;
 }
 
+/* An interface on its way to its name. */
+struct found {
+	int index;
+	char name[IFNAMSIZ]; /* for the time being */
+};
+
 /* Out of the way of its final name, which another may have from the kernel. */
-static int find(struct netlink *nl, const json_t *o, int *ret_index, struct err *err)
+static int find(struct netlink *nl, const json_t *o, int netns, struct found *ret, struct err *err)
 {
 	const char *port = js_get_str(o, "port"), *name = js_get_str(o, "name");
-	char have[IFNAMSIZ] = "", aside[IFNAMSIZ];
 	int r;
 
 	if (!port || !name)
 		return err_set(err, EINVAL, "network: an interface has a port and a name");
-	r = hotplug_wait_net(port, ret_index, err);
-	if (r < 0 || !if_indextoname((unsigned int)*ret_index, have) || strcmp(have, name) == 0)
-		return r;
-	snprintf(aside, sizeof(aside), "moat%d", *ret_index);
-	return netlink_set_link(nl, *ret_index, aside, 0, err);
+	r = hotplug_wait_net(port, &ret->index, err);
+	if (r >= 0 && !if_indextoname((unsigned int)ret->index, ret->name))
+		r = err_errno(err, errno, "network: interface '%s'", name);
+	if (r >= 0 && strcmp(ret->name, name) != 0) {
+		snprintf(ret->name, sizeof(ret->name), "moat%d", ret->index);
+		r = netlink_set_link(nl, ret->index, ret->name, 0, err);
+	}
+	return r < 0 || netns < 0 ? r : netlink_move_link(nl, ret->index, netns, err);
 }
 
-static int configure(struct netlink *nl, const json_t *o, int index, struct err *err)
+static int configure(struct netlink *nl, const json_t *o, const struct found *f, struct err *err)
 {
 	const char *name = js_get_str(o, "name");
-	char have[IFNAMSIZ] = "";
-	int r;
+	/* In another namespace it may have another number. */
+	int index = (int)if_nametoindex(f->name), r;
 
-	if_indextoname((unsigned int)index, have);
-	r = netlink_set_link(nl, index, strcmp(have, name) != 0 ? name : NULL,
+	r = netlink_set_link(nl, index, strcmp(f->name, name) != 0 ? name : NULL,
 			     (uint32_t)js_get_int(o, "mtu", 0), err);
 	if (r >= 0)
 		r = netlink_set_up(nl, index, err);
@@ -118,31 +129,78 @@ int network_loopback(struct err *err)
 	return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? err_errno(err, errno, "loopback interface") : 0;
 }
 
-int network_configure(const json_t *network, struct err *err)
+static int find_all(const json_t *list, int netns, struct found *found, struct err *err)
 {
-	const json_t *list = json_object_get(network, "interfaces"), *v;
-	int index[INTERFACES_MAX] = { 0 }, r;
 	struct netlink nl;
+	const json_t *v;
 	size_t i;
+	int r = netlink_open(&nl, err);
 
-	if (json_array_size(list) == 0)
-		return 0;
-	if (json_array_size(list) > INTERFACES_MAX)
-		return err_set(err, E2BIG, "network: more than %d interfaces", INTERFACES_MAX);
-	r = netlink_open(&nl, err);
 	if (r < 0)
 		return r;
 	json_array_foreach(list, i, v) {
-		r = find(&nl, v, &index[i], err);
+		r = find(&nl, v, netns, &found[i], err);
 		if (r < 0)
 			break;
 	}
-	for (i = 0; r >= 0 && i < json_array_size(list); i++)
-		r = configure(&nl, json_array_get(list, i), index[i], err);
+	netlink_close(&nl);
+	return r;
+}
+
+static int configure_all(const json_t *network, const struct found *found, struct err *err)
+{
+	const json_t *list = json_object_get(network, "interfaces");
+	struct netlink nl;
+	int r = netlink_open(&nl, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < json_array_size(list); i++)
+		r = configure(&nl, json_array_get(list, i), &found[i], err);
 	if (r >= 0)
 		r = routes(&nl, json_object_get(network, "routes"), false, err);
 	if (r >= 0)
 		r = routes(&nl, json_object_get(network, "routes"), true, err);
 	netlink_close(&nl);
+	return r;
+}
+
+int network_configure(const struct agent *a, const json_t *network, int netns, struct err *err)
+{
+	const struct joins there = join_network(netns);
+	const json_t *list = json_object_get(network, "interfaces");
+	struct found found[INTERFACES_MAX] = { 0 };
+	int r;
+
+	if (json_array_size(list) == 0)
+		return 0;
+	if (json_array_size(list) > INTERFACES_MAX)
+		return err_set(err, E2BIG, "network: more than %d interfaces", INTERFACES_MAX);
+	r = find_all(list, netns, found, err);
+	if (r < 0)
+		return r;
+	r = join_enter(a, &there);
+	if (r < 0)
+		return err_errno(err, -r, "network namespace of the container");
+	r = configure_all(network, found, err);
+	join_leave(a, &there);
+	return r;
+}
+
+int network_new(const struct agent *a, int *ret_netns, struct err *err)
+{
+	const struct joins back = { .types = CLONE_NEWNET };
+	int fd = -EBADF, r;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return err_errno(err, errno, "new network namespace");
+	r = network_loopback(err);
+	if (r >= 0)
+		fd = openat(a->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (r >= 0 && fd < 0)
+		r = err_errno(err, errno, "new network namespace");
+	join_leave(a, &back);
+	if (r >= 0)
+		*ret_netns = fd;
 	return r;
 }

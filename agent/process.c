@@ -111,8 +111,6 @@ static pid_t make_child(struct agent *a, struct child *ch, uint64_t flags, int c
 	pid_t pid;
 	int r;
 
-	if (!ch->joins)
-		return clone_into(flags, cgroup, ret_pidfd);
 	r = join_enter(a, ch->joins);
 	if (r < 0)
 		return r;

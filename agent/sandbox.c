@@ -148,9 +148,13 @@ int sandbox_setup(struct agent *a, const struct pending *asked, const json_t *pa
 int sandbox_network(struct agent *a, const struct pending *asked, const json_t *params,
 		    json_t **ret_result, struct err *err)
 {
+	const struct container *c = container_param(a, params, err);
+
 	(void)asked;
 	(void)ret_result;
-	return a->test ? 0 : network_configure(params, err);
+	if (!c)
+		return -ENOENT;
+	return a->test ? 0 : network_configure(a, params, c->netns, err);
 }
 
 int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *params,

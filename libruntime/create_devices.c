@@ -109,8 +109,8 @@ int creation_late_network(struct creation *c, struct err *err)
 {
 	int timeout = (int)c->vm.setup.boot_timeout * 1000 + MONITOR_REQUEST_MS;
 
-	/* Only a hook can have brought what was not there before. */
-	if (!c->state.network || !c->hooks_ran || c->network.n > 0)
+	/* Only a hook can have brought what was not there before, unless the VM was. */
+	if (!c->state.network || !(c->hooks_ran || c->pod.sandbox) || c->network.n > 0)
 		return 0;
 	network_done(&c->network);
 	c->late_network = true;

@@ -14,48 +14,72 @@
 #include "libruntime/cgroup.h"
 #include "libruntime/creation.h"
 #include "libruntime/joined.h"
+#include "libruntime/plug.h"
 
-/* Nobody else's network can come into a VM that runs; one that nothing is in yet is the guest's to make. */
-static int check_network(struct creation *c, struct err *err)
+/* Its own network, if it is not that of the VM or of somebody there, is plugged in when its hooks have run. */
+static int plan_network(struct creation *c, struct err *err)
 {
-	const char *path = pod_namespace_path(c->config, POD_NETWORK);
-	int r;
+	_cleanup_(network_done) struct network n = {};
 
-	if (!path || c->pod.owner[POD_NETWORK] || !c->vm.network)
+	if (c->pod.owner[POD_NETWORK] || !c->vm.network)
 		return 0;
-	r = network_scan(c->config, &c->network, err);
-	if (r < 0 || c->network.n == 0)
-		return r;
-	return err_set(
-		err, ENOTSUP,
-		"linux.namespaces: the network namespace '%s' has interfaces and is not that of sandbox '%s': a virtual machine that runs gets no more of them",
-		path, c->pod.sandbox);
+	c->state.network = true;
+	/* What is wrong with it is found out before anything is made. */
+	return network_scan(pod_namespace_path(c->config, POD_NETWORK), &n, err);
 }
 
 int creation_plan_joining(struct creation *c, struct err *err)
 {
 	int r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
+	size_t n = dev_plan_hardware(&c->devices);
 
-	for (size_t i = 0; r >= 0 && i < c->devices.n; i++)
-		if (c->devices.v[i].outcome != DEV_GUEST)
-			return err_set(
-				err, ENOTSUP,
-				"linux.devices[%zu] '%s': a container that joins sandbox '%s' cannot have a device of the host",
-				c->devices.v[i].index,
-				c->config->linux_->devices[c->devices.v[i].index].path,
-				c->pod.sandbox);
-	return r < 0 ? r : check_network(c, err);
+	if (r < 0)
+		return r;
+	if (strcmp(c->vm.setup.hypervisor, "fake") == 0)
+		return n == 0 ? 0 :
+				err_set(err, ENOTSUP,
+					"linux.devices: the fake hypervisor has no devices");
+	if (n > MONITOR_DEVICES_MAX)
+		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
+	return plan_network(c, err);
 }
 
 int creation_note_joining(struct creation *c, struct err *err)
 {
+	const char *netns = pod_namespace_path(c->config, POD_NETWORK);
 	int r;
 
+	if (c->state.network && netns && !(c->state.netns = strdup(netns)))
+		return err_errno(err, ENOMEM, "state");
 	c->state.sandbox = strdup(c->pod.sandbox);
 	c->state.monitor = c->pod.monitor;
 	c->state.creator.pid = getpid();
 	r = proc_start_time(getpid(), &c->state.creator.start);
 	return c->state.sandbox && r >= 0 ? 0 : err_errno(err, r < 0 ? -r : ENOMEM, "state");
+}
+
+/* They are known by their ports from then on. */
+static int plug_devices(struct creation *c, struct err *err)
+{
+	size_t n = 0;
+	int r = dev_plan_open(&c->devices, c->config, err);
+
+	for (size_t i = 0; r >= 0 && i < c->devices.n; i++) {
+		struct dev_item *d = &c->devices.v[i];
+		const struct vm_device v = { .kind = (char *)dev_outcome_kind(d->outcome),
+					     .readonly = d->readonly };
+		struct plugged p;
+
+		if (d->outcome == DEV_GUEST)
+			continue;
+		r = plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS, &p, err);
+		if (r < 0)
+			return err_wrap(err, "linux.devices[%zu] '%s'", d->index,
+					c->config->linux_->devices[d->index].path);
+		memcpy(c->ports[n++], p.port, sizeof(p.port));
+	}
+	creation_close_devices(c);
+	return r;
 }
 
 int creation_join(struct creation *c, struct err *err)
@@ -68,7 +92,7 @@ int creation_join(struct creation *c, struct err *err)
 	if (linkat(c->pod.dir, MONITOR_SOCKET, c->dir, MONITOR_SOCKET, 0) < 0)
 		return err_errno(err, errno, "join sandbox '%s'", c->pod.sandbox);
 	r = c->monitor.control = sock_connect_at(c->dir, MONITOR_SOCKET, err);
-	return r < 0 ? err_wrap(err, "join sandbox '%s'", c->pod.sandbox) : 0;
+	return r < 0 ? err_wrap(err, "join sandbox '%s'", c->pod.sandbox) : plug_devices(c, err);
 }
 
 void creation_leave(struct creation *c)

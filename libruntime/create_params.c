@@ -51,14 +51,23 @@ static json_t *guest_config(json_t *tree)
 static json_t *device_params(const struct creation *c)
 {
 	json_t *arr = json_array();
-	json_int_t n = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; arr && i < c->devices.n; i++)
-		if (c->devices.v[i].outcome != DEV_GUEST)
-			json_array_append_new(arr, json_pack("{s:I, s:I, s:b}", "index",
-							     (json_int_t)c->devices.v[i].index,
-							     "device", n++, "readonly",
-							     (int)c->devices.v[i].readonly));
+	for (size_t i = 0; arr && i < c->devices.n; i++) {
+		const struct dev_item *d = &c->devices.v[i];
+		json_t *o;
+
+		if (d->outcome == DEV_GUEST)
+			continue;
+		o = json_pack("{s:I, s:b}", "index", (json_int_t)d->index, "readonly",
+			      (int)d->readonly);
+		if (o && c->pod.sandbox)
+			json_object_set_new(o, "port", json_string(c->ports[n]));
+		else if (o)
+			json_object_set_new(o, "device", json_integer((json_int_t)n));
+		json_array_append_new(arr, o);
+		n++;
+	}
 	return arr;
 }
 

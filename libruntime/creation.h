@@ -29,6 +29,7 @@ struct creation {
 	struct template_use template;
 	struct dev_plan devices;
 	struct network network;
+	char ports[MONITOR_DEVICES_MAX][16]; /* of the former, in a VM that runs: its hardware by number */
 	struct trees trees;
 	int root_fd, dir; /* state root; this container's directory, locked */
 	bool claimed;

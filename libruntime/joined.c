@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "libruntime/monitor_client.h"
+#include "libruntime/plug.h"
 #include "libruntime/status.h"
 #include "libruntime/trees.h"
 
@@ -25,8 +26,10 @@ int joined_remove(int dir, const struct state *s, bool force, struct err *err)
 		return 0;
 	r = monitor_request(dir, "delete", params, MONITOR_REQUEST_MS, NULL, &why);
 	/* -ENOENT: it has not got that far. */
-	if (r >= 0 || r == -ENOENT)
+	if (r >= 0 || r == -ENOENT) {
+		plug_out_all(dir, s->id);
 		r = trees_clear_share(&ref, MONITOR_SHARE, s->id, &why);
+	}
 	if (r < 0 && proc_wait_end(monitor, ENDING_MS) < 0)
 		return err_set(err, why.code, "sandbox '%s': %s", s->sandbox, why.msg);
 	return 0;

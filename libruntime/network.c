@@ -279,8 +279,8 @@ json_t *network_describe(const struct network *n, size_t first)
 
 		o = json_pack("{s:s, s:I, s:O, s:O}", "name", v->name, "mtu", (json_int_t)v->mtu,
 			      "addresses", v->addresses, "neighbours", v->neighbours);
-		if (o && *v->port)
-			json_object_set_new(o, "port", json_string(v->port));
+		if (o && *v->plugged.port)
+			json_object_set_new(o, "port", json_string(v->plugged.port));
 		else if (o)
 			json_object_set_new(o, "device", json_integer((json_int_t)(first + i)));
 		json_array_append_new(list, o);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "libruntime/plug.h"
 
 #define NETWORK_MAX 8 /* interfaces */
 
@@ -26,8 +27,7 @@ struct network_interface {
 	json_t *addresses; /* ["10.0.0.2/16"] */
 	json_t *neighbours; /* [{"to", "mac"}] */
 	int tap; /* -EBADF: none yet */
-	char device[32],
-		port[16]; /* once it was plugged into a VM that runs: the monitor's name for it, its place; else "" */
+	struct plugged plugged; /* once it was plugged into a VM that runs; else "" */
 	bool redirected;
 };
 

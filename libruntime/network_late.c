@@ -13,34 +13,16 @@
 #include "libruntime/monitor_client.h"
 #include "wire/message.h"
 
-#define UNPLUG_MS 10000
 #define TELL_MS 25000 /* the guest waits for its interfaces */
 
-static int take_text(const json_t *o, const char *key, char *ret, size_t size)
+static int plug_interface(int dir, const char *id, struct network_interface *i, int timeout_ms,
+			  struct err *err)
 {
-	const char *s = js_get_str(o, key);
+	const struct vm_device v = { .kind = (char *)VM_DEVICE_NET, .mac = i->mac };
+	int r = plug(dir, id, &v, i->tap, timeout_ms, &i->plugged, err);
 
-	if (!s || !*s || strlen(s) >= size)
-		return -EPROTO;
-	memcpy(ret, s, strlen(s) + 1);
-	return 0;
-}
-
-static int plug(int dir, struct network_interface *i, int timeout_ms, struct err *err)
-{
-	struct vm_device v = { .kind = (char *)VM_DEVICE_NET, .mac = i->mac };
-	_close_ int sock = sock_connect_at(dir, MONITOR_SOCKET, err);
-	_json_ json_t *params = vm_device_to_json(&v), *result = NULL;
-	int r;
-
-	if (sock < 0)
-		return sock;
-	r = wire_call_fd(sock, "plug", params, i->tap, timeout_ms, &result, err);
 	if (r < 0)
 		return r;
-	if (take_text(result, "device", i->device, sizeof(i->device)) < 0 ||
-	    take_text(result, "port", i->port, sizeof(i->port)) < 0)
-		return err_set(err, EPROTO, "plug: no port");
 	/* It ends with its last descriptor. */
 	i->tap = fd_close(i->tap);
 	log_info("network interface %s plugged in", i->name);
@@ -56,18 +38,11 @@ static int note(int dir, struct state *s, const struct network *n, struct err *e
 	return state_save(dir, s, err);
 }
 
-static void unplug(int dir, const struct network_interface *i)
-{
-	_json_ json_t *params = json_pack("{s:s}", "device", i->device);
-
-	if (*i->device)
-		(void)monitor_request(dir, "unplug", params, UNPLUG_MS, NULL, NULL);
-}
-
 static void undo(int dir, struct state *s, size_t known, struct network *n)
 {
 	for (size_t i = 0; i < n->n; i++)
-		unplug(dir, &n->v[i]);
+		if (*n->v[i].plugged.device)
+			plug_out(dir, n->v[i].plugged.device);
 	network_detach(n);
 	network_done(n);
 	for (char **name = s->interfaces ? s->interfaces + known : NULL; name && *name; name++) {
@@ -98,7 +73,7 @@ int network_plug_new(int dir, struct state *s, int timeout_ms, struct network *r
 	if (r >= 0)
 		r = network_attach(&n, err);
 	for (size_t i = 0; r >= 0 && i < n.n; i++)
-		r = plug(dir, &n.v[i], timeout_ms, err);
+		r = plug_interface(dir, s->id, &n.v[i], timeout_ms, err);
 	if (r < 0) {
 		undo(dir, s, known, &n);
 		return r;

@@ -125,10 +125,10 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 		json_array_append_new(names, json_string(*n));
 	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s*, s:O, s:s*}",
 			 "version", STATE_VERSION, "id", s->id, "phase", s->phase, "boot_id",
-			 s->boot_id, "bundle", s->bundle, "rootfs", s->rootfs, "created",
-			 s->created, "monitor", process_json(&s->monitor), "standin",
-			 process_json(&s->standin), "terminal", (int)s->terminal, "network",
-			 (int)s->network, "netns", s->netns, "interfaces", names, "sandbox", s->sandbox);
+			 s->boot_id, "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created,
+			 "monitor", process_json(&s->monitor), "standin", process_json(&s->standin),
+			 "terminal", (int)s->terminal, "network", (int)s->network, "netns",
+			 s->netns, "interfaces", names, "sandbox", s->sandbox);
 	if (tree && s->creator.pid)
 		json_object_set_new(tree, "creator", process_json(&s->creator));
 	if (tree && s->annotations)

@@ -64,6 +64,7 @@ struct devices;
 struct hv;
 struct hv_ops;
 struct journal;
+struct owned;
 struct plug;
 struct vsock_listener;
 
@@ -99,6 +100,7 @@ struct monitor {
 	/* client.c */
 	struct loop_source *listen;
 	struct client *clients;
+	struct owned *owned; /* plug.c: whose the devices are that were plugged in */
 	struct plug *plugs; /* plug.c: devices to be attached or detached, the first one is on its way */
 	struct call *calls; /* verbs.c: requests that wait for the agent */
 	bool committed; /* the creator finished; its connection may close */

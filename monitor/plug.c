@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/plug.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "hypervisor/hv.h"
+#include "monitor/container.h"
 #include "monitor/setup_device.h"
 #include "wire/vm_setup.h"
 
@@ -19,6 +22,53 @@ struct plug {
 	bool out;
 	struct device *dev; /* the device manager's */
 };
+
+/* Stays until the device goes. */
+struct owned {
+	struct owned *next;
+	struct device *dev;
+	char *container;
+};
+
+static int own(struct monitor *m, struct device *dev, const char *container, struct err *err)
+{
+	struct owned *o = calloc(1, sizeof(*o));
+
+	if (o)
+		o->container = strdup(container);
+	if (!o || !o->container) {
+		free(o);
+		return err_errno(err, ENOMEM, "plug");
+	}
+	o->dev = dev;
+	o->next = m->owned;
+	m->owned = o;
+	return 0;
+}
+
+static struct device *find_owned(const struct monitor *m, const char *container)
+{
+	const struct owned *o;
+
+	for (o = m->owned; o && strcmp(o->container, container) != 0; o = o->next)
+		;
+	return o ? o->dev : NULL;
+}
+
+static void remove_device(struct monitor *m, struct device *dev)
+{
+	for (struct owned **op = &m->owned; *op; op = &(*op)->next) {
+		struct owned *o = *op;
+
+		if (o->dev != dev)
+			continue;
+		*op = o->next;
+		free(o->container);
+		free(o);
+		break;
+	}
+	devices_remove(m->devices, dev);
+}
 
 static void answer(struct plug *p, const struct err *err)
 {
@@ -52,7 +102,7 @@ static void on_done(void *data, const struct err *err)
 			  p->dev->port_address);
 	/* One that does not come out stays known: it is still there. */
 	if (p->out != !!err->code)
-		devices_remove(m->devices, p->dev);
+		remove_device(m, p->dev);
 	free(p);
 	do_first(m);
 }
@@ -94,18 +144,23 @@ static int need_vm(const struct monitor *m, struct err *err)
 	return err_set(err, ESRCH, "the virtual machine is not running");
 }
 
-int plug_request(struct client *c, uint32_t id, const json_t *params, int fd, struct err *err)
+int plug_request(struct client *c, uint32_t request, const json_t *params, int fd, struct err *err)
 {
 	_cleanup_(vm_device_done) struct vm_device v = {};
+	const char *id = js_get_str(params, "id");
+	_json_ json_t *description = json_copy((json_t *)params);
 	_close_ int owned = fd;
 	struct device dev, *known;
 	int r;
 
 	if (fd < 0)
 		return err_set(err, EPROTO, "plug without a descriptor");
+	if (!id || strlen(id) > ID_MAX)
+		return err_set(err, EPROTO, "plug without id");
+	json_object_del(description, "id");
 	r = need_vm(c->m, err);
 	if (r >= 0)
-		r = vm_device_from_json(params, &v, err);
+		r = vm_device_from_json(description, &v, err);
 	if (r >= 0)
 		r = setup_device(&v, fd, &dev, err);
 	if (r < 0)
@@ -114,20 +169,26 @@ int plug_request(struct client *c, uint32_t id, const json_t *params, int fd, st
 	r = devices_add(c->m->devices, &dev, &known, err);
 	if (r < 0)
 		return r;
-	r = add(c, id, known, false, err);
+	r = own(c->m, known, id, err);
+	if (r >= 0)
+		r = add(c, request, known, false, err);
 	if (r < 0)
-		devices_remove(c->m->devices, known);
+		remove_device(c->m, known);
 	return r;
 }
 
 int unplug_request(struct client *c, uint32_t id, const json_t *params, struct err *err)
 {
-	const char *name = js_get_str(params, "device");
-	struct device *dev = name && c->m->devices ? devices_find(c->m->devices, name) : NULL;
+	const char *name = js_get_str(params, "device"), *owner = js_get_str(params, "id");
+	struct device *dev = NULL;
 	int r = need_vm(c->m, err);
 
 	if (r < 0)
 		return r;
+	if (name && c->m->devices)
+		dev = devices_find(c->m->devices, name);
+	else if (owner)
+		dev = find_owned(c->m, owner);
 	if (!dev || dev->kind == DEVICE_FS || dev->kind == DEVICE_VSOCK)
 		return err_set(err, ENOENT, "unplug: there is no such device");
 	for (const struct plug *p = c->m->plugs; p; p = p->next)

@@ -17,8 +17,13 @@ setup()
 
 teardown()
 {
+	local bad=0
 	umount -l "$SHM"
-	finish
+	finish || bad=1
+	# what a test that failed has left
+	losetup -j "$T/disk.img" 2>/dev/null | cut -d: -f1 | xargs -r losetup -d
+	ip netns del "moat-pod-$$" 2>/dev/null || true
+	return $bad
 }
 
 # bundle ID: $B is its own from then on; it has nothing but sleep to run
@@ -320,8 +325,8 @@ refused()
 	ko 1 create --bundle "$B" a
 	has "$stderr" "already exists"
 	# devices
-	edit '.linux.devices = [{type: "b", path: "/dev/disk", major: 254, minor: 0}]'
-	refused "linux.devices[0] '/dev/disk'" "sandbox '$SB'"
+	edit '.linux.devices = [{type: "b", path: "/dev/disk", major: 7, minor: 4095}]'
+	refused "linux.devices[0]" "7:4095"
 	edit '.linux.devices = []'
 	# what is found out late
 	args /no/such
@@ -388,6 +393,84 @@ refused()
 	member b
 	ok exec a true
 	ok exec b true
+}
+
+# plugged: how many devices the sandbox's QEMU holds open of the image
+plugged()
+{
+	find "/proc/$(descendants "$MONITOR" qemu-system-x86)/fd" -lname "$LOOP" | wc -l
+}
+
+@test "pod: a disk is plugged in for one container, and taken out with it" {
+	sandbox
+	head -c 4M /dev/urandom >"$T/disk.img"
+	LOOP=$(losetup -f --show "$T/disk.img")
+	local round
+	for round in 1 2; do
+		member_bundle a
+		edit '.linux.devices = [{type: "b", path: "/dev/xvda", major: 7, minor: ($minor | tonumber)}]' --arg minor "${LOOP#/dev/loop}"
+		ok run --detach --bundle "$B" a
+		is "$(cli exec a sha256sum /dev/xvda | cut -d' ' -f1)" "$(sha256sum <"$T/disk.img" | cut -d' ' -f1)"
+		[ "$(plugged)" -gt 0 ]
+		ko 1 exec "$SB" ls /dev/xvda
+		ok delete --force a
+		is "$(plugged)" 0
+	done
+	# a create that fails, and one that is killed, with the disk in the machine
+	args /no/such
+	ko 1 create --bundle "$B" a
+	is "$(plugged)" 0
+	args sleep 1000
+	edit --arg gate "$T/gate" '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "touch \($gate); exec sleep 1000"]}]}'
+	background cli create --bundle "$B" a
+	within 20 test -e "$T/gate"
+	[ "$(plugged)" -gt 0 ]
+	kill -KILL "$PID"
+	reaped "$PID"
+	ok delete --force a
+	is "$(plugged)" 0
+	losetup -d "$LOOP"
+	ok exec "$SB" true
+}
+
+@test "pod: a container with a network of its own in the sandbox's machine" {
+	bundle "$SB"
+	ok run --detach --bundle "$B" "$SB"
+	local ns=moat-pod-$$ host=mtp$BATS_TEST_NUMBER before
+	ip netns add "$ns"
+	ip link add "$host" type veth peer name eth0 netns "$ns"
+	ip addr add 10.98.1.1/24 dev "$host"
+	ip link set "$host" up
+	ip -n "$ns" addr add 10.98.1.2/24 dev eth0
+	ip -n "$ns" link set eth0 up
+	before=$(ip netns exec "$ns" tc qdisc)
+	bundle a
+	share_ns "net=/run/netns/$ns"
+	share_ns pid
+	edit '.process.capabilities |= map_values(. + ["CAP_NET_RAW"])'
+	ok run --detach --bundle "$B" a
+	is "$(in_guest a pid)" "$(in_guest "$SB" pid)"
+	is "$(cli exec a ls /sys/class/net | tr '\n' ' ')" "eth0 lo "
+	is "$(cli exec "$SB" ls /sys/class/net)" lo
+	ok exec a ping -c 1 -W 5 10.98.1.1
+	ok delete --force a
+	is "$(ip netns exec "$ns" tc qdisc)" "$before"
+	is "$(cli exec "$SB" ls /sys/class/net)" lo
+	# it comes between create and start
+	bundle b
+	share_ns pid
+	edit '.process.capabilities |= map_values(. + ["CAP_NET_RAW"])'
+	cli create --bundle "$B" b >"$T/out" 2>&1 </dev/null
+	ip link set "$host" down
+	ip -n "$ns" link set eth0 netns "$(pid_of b)"
+	ip link set "$host" up
+	nsenter -n -t "$(pid_of b)" ip addr add 10.98.1.3/24 dev eth0
+	nsenter -n -t "$(pid_of b)" ip link set eth0 up
+	ok start b
+	ok exec b ping -c 1 -W 5 10.98.1.1
+	ok delete --force b
+	ip netns del "$ns"
+	within 10 test ! -e "/sys/class/net/$host"
 }
 
 @test "pod: many join at once, and some while the sandbox goes" {

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libruntime/plug.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/sock.h"
+#include "libruntime/monitor_client.h"
+#include "wire/message.h"
+
+#define UNPLUG_MS 35000 /* native PCIe hot-plug takes six seconds, and has its own limit */
+#define RETRIES 400 /* of 50 ms, while a killed command's device is still on its way in */
+
+static int take_text(const json_t *o, const char *key, char *ret, size_t size)
+{
+	const char *s = js_get_str(o, key);
+
+	if (!s || !*s || strlen(s) >= size)
+		return -EPROTO;
+	memcpy(ret, s, strlen(s) + 1);
+	return 0;
+}
+
+int plug(int dir, const char *id, const struct vm_device *v, int fd, int timeout_ms,
+	 struct plugged *ret, struct err *err)
+{
+	_close_ int sock = sock_connect_at(dir, MONITOR_SOCKET, err);
+	_json_ json_t *params = vm_device_to_json(v), *result = NULL;
+	struct plugged p = {};
+	int r;
+
+	if (sock < 0)
+		return sock;
+	if (!params || json_object_set_new(params, "id", json_string(id)) < 0)
+		return err_errno(err, ENOMEM, "plug");
+	r = wire_call_fd(sock, "plug", params, fd, timeout_ms, &result, err);
+	if (r < 0)
+		return r;
+	if (take_text(result, "device", p.device, sizeof(p.device)) < 0 ||
+	    take_text(result, "port", p.port, sizeof(p.port)) < 0)
+		return err_set(err, EPROTO, "plug: no port");
+	*ret = p;
+	return 0;
+}
+
+void plug_out(int dir, const char *device)
+{
+	_json_ json_t *params = json_pack("{s:s}", "device", device);
+	struct err err = {};
+
+	if (monitor_request(dir, "unplug", params, UNPLUG_MS, NULL, &err) < 0)
+		log_warn("unplug %s: %s", device, err.msg);
+}
+
+void plug_out_all(int dir, const char *id)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	struct err err = {};
+	int tries = 0, r;
+
+	do {
+		_json_ json_t *params = json_pack("{s:s}", "id", id);
+
+		r = monitor_request(dir, "unplug", params, UNPLUG_MS, NULL, &err);
+		if (r == -EBUSY)
+			nanosleep(&pause, NULL);
+	} while (r >= 0 || (r == -EBUSY && ++tries < RETRIES));
+	/* There are no more of them, or no virtual machine. */
+	if (r != -ENOENT && r != -ESRCH)
+		log_warn("unplug the devices of %s: %s", id, err.msg);
+}
