@@ -205,21 +205,31 @@ static int check_empty(const char *dir, struct err *err)
 	return 0;
 }
 
+static int make_one(char *const *dir, struct err *err)
+{
+	int r = 0;
+
+	if (mkdir(*dir, 0755) < 0) {
+		if (errno != EEXIST)
+			return err_errno(err, errno, "make cgroup '%s'", *dir);
+		r = is_leaf(dir) ? check_empty(*dir, err) : 0;
+	}
+	if (r >= 0)
+		copy_cpuset(*dir);
+	return r;
+}
+
 int cgroup_make(char *const *dirs, struct err *err)
 {
-	int r;
+	int r = 0;
+	size_t n;
 
-	for (; dirs && *dirs; dirs++) {
-		if (mkdir(*dirs, 0755) < 0) {
-			if (errno != EEXIST)
-				return err_errno(err, errno, "make cgroup '%s'", *dirs);
-			r = is_leaf(dirs) ? check_empty(*dirs, err) : 0;
-			if (r < 0)
-				return r;
-		}
-		copy_cpuset(*dirs);
-	}
-	return 0;
+	for (n = 0; dirs && dirs[n] && r >= 0; n++)
+		r = make_one(dirs + n, err);
+	/* The last one is somebody else's. */
+	while (r < 0 && --n > 0)
+		(void)rmdir(dirs[n - 1]);
+	return r;
 }
 
 int cgroup_join(char *const *dirs, pid_t pid, struct err *err)

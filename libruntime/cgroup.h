@@ -20,6 +20,7 @@
  * Existing parents are left out, the last component never is. Vector owned by the caller.
  */
 int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err);
+/* A leaf with processes in it is an error; then nothing is left. */
 int cgroup_make(char *const *dirs, struct err *err);
 /* Moves a process into each leaf. */
 int cgroup_join(char *const *dirs, pid_t pid, struct err *err);

@@ -41,7 +41,8 @@ void creation_stop(struct creation *c)
 			proc_signal(c->monitor.pidfd, SIGKILL);
 		waitpid(c->monitor.pid, NULL, 0);
 	}
-	cgroup_kill(c->state.cgroups, 2000);
+	if (c->in_cgroups)
+		cgroup_kill(c->state.cgroups, 2000);
 	network_detach(&c->network);
 	for (size_t i = 0; i < c->network.n; i++)
 		c->network.v[i].redirected = false;
@@ -50,7 +51,8 @@ void creation_stop(struct creation *c)
 static void creation_undo(struct creation *c)
 {
 	creation_stop(c);
-	(void)cgroup_remove(c->state.cgroups, NULL);
+	if (c->in_cgroups)
+		(void)cgroup_remove(c->state.cgroups, NULL);
 	if (c->claimed)
 		(void)store_remove(c->root_fd, c->args->id, NULL);
 	if (c->hooks_ran)
@@ -153,12 +155,12 @@ static int claim(struct creation *c, struct err *err)
 	c->state.created = state_timestamp();
 	c->state.terminal = c->config->process->terminal;
 	c->state.annotations = json_incref(c->config->annotations);
-	r = c->pod.sandbox ? creation_note_joining(c, err) : creation_note_network(c, err);
-	if (r < 0)
-		return r;
 	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle ||
 	    !c->state.rootfs || !c->state.created)
 		return err_errno(err, ENOMEM, "state");
+	r = c->pod.sandbox ? creation_note_joining(c, err) : creation_note_network(c, err);
+	if (r < 0)
+		return r;
 	r = state_save_cgroups(c->dir, c->state.cgroups, err);
 	return r < 0 ? r : state_save(c->dir, &c->state, err);
 }
@@ -189,11 +191,12 @@ static int start_monitor(struct creation *c, struct err *err)
 {
 	int fds[MONITOR_DEVICES_MAX], r;
 
-	if (c->pod.sandbox)
-		return creation_join(c, err);
 	r = cgroup_make(c->state.cgroups, err);
 	if (r < 0)
 		return r;
+	c->in_cgroups = true;
+	if (c->pod.sandbox)
+		return creation_join(c, err);
 	if (c->claimed && spare_take(&c->vm, c->args->id, c->dir, c->state.cgroups, &c->monitor))
 		return note_monitor(c, err);
 	r = creation_open_devices(c, fds, err);

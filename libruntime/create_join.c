@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/sock.h"
-#include "libruntime/cgroup.h"
 #include "libruntime/creation.h"
 #include "libruntime/joined.h"
 #include "libruntime/plug.h"
@@ -84,10 +83,8 @@ static int plug_devices(struct creation *c, struct err *err)
 
 int creation_join(struct creation *c, struct err *err)
 {
-	int r = cgroup_make(c->state.cgroups, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	/* A second name for this very socket: that of a later sandbox with the same id would be another one. */
 	if (linkat(c->pod.dir, MONITOR_SOCKET, c->dir, MONITOR_SOCKET, 0) < 0)
 		return err_errno(err, errno, "join sandbox '%s'", c->pod.sandbox);

@@ -33,6 +33,7 @@ struct creation {
 	struct trees trees;
 	int root_fd, dir; /* state root; this container's directory, locked */
 	bool claimed;
+	bool in_cgroups; /* they were made: whoever is in them is ours */
 	struct state state;
 	struct monitor_proc monitor; /* its pid is set: it is a spare that was taken */
 	struct standin_start start;

@@ -56,17 +56,13 @@ int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, 
 	c.rt = rt;
 	c.args = args;
 	r = creation_check(&c, err);
-	if (r >= 0 && c.pod.sandbox) {
-		*ret = json_pack("{s:s, s:s, s:s, s:o}", "id", args->id, "rootfs", c.trees.rootfs,
-				 "sandbox", c.pod.sandbox, "devices",
-				 dev_plan_describe(&c.devices, c.config));
-		r = *ret ? 0 : err_errno(err, ENOMEM, "dry run");
-	} else if (r >= 0) {
+	/* A sandbox's is there already. */
+	if (r >= 0 && !c.pod.sandbox)
 		r = describe_vm(&c.vm.setup, &vm, err);
-	}
-	if (r >= 0 && !c.pod.sandbox) {
-		*ret = json_pack("{s:s, s:s, s:b, s:s, s:o, s:o}", "id", args->id, "rootfs",
-				 c.trees.rootfs, "template", (int)c.vm.template, "hypervisor",
+	if (r >= 0) {
+		*ret = json_pack("{s:s, s:s, s:s*, s:b, s:s, s:o*, s:o}", "id", args->id, "rootfs",
+				 c.trees.rootfs, "sandbox", c.pod.sandbox, "template",
+				 c.vm.template && !c.pod.sandbox, "hypervisor",
 				 c.vm.setup.hypervisor, "vm", vm, "devices",
 				 dev_plan_describe(&c.devices, c.config));
 		r = *ret ? 0 : err_errno(err, ENOMEM, "dry run");

@@ -40,8 +40,8 @@ struct rt_create {
 /* After success the container's process waits. *ret_pid (may be NULL) is its stand-in, a child of this process. */
 int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid, struct err *err);
 /*
- * What rt_create() would start, as a fresh JSON object: id, rootfs, template (whether the VM may start from one), vm.argv (as
- * for a boot), and for each of linux.devices its index, path, kind and source. Opens and makes nothing.
+ * What rt_create() would start, as a fresh JSON object: id, rootfs, sandbox (only if it joins the VM of one), template (whether
+ * the VM may start from one), vm.argv (as for a boot; not if it joins), and for each of linux.devices its index, path, kind and source. Opens and makes nothing.
  */
 int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, struct err *err);
 /* Whether config.json of the bundle asks for a terminal. */

@@ -328,6 +328,10 @@ refused()
 	edit '.linux.devices = [{type: "b", path: "/dev/disk", major: 7, minor: 4095}]'
 	refused "linux.devices[0]" "7:4095"
 	edit '.linux.devices = []'
+	# the group in which the virtual machine is
+	edit '.linux.cgroupsPath = $ARGS.positional[0]' --args "$SB"
+	refused "linux.cgroupsPath" "is not empty"
+	edit 'del(.linux.cgroupsPath)'
 	# what is found out late
 	args /no/such
 	refused "exec: \\\"/no/such\\\": stat /no/such: no such file or directory"
