@@ -337,8 +337,9 @@ static int do_state(struct client *c, uint32_t id, json_t *params, struct err *e
 	(void)params;
 	(void)err;
 	for (k = c->m->containers; k; k = k->next)
-		json_array_append_new(list, json_pack("{s:s, s:s}", "id", k->id, "status",
-						      container_status_name(k->status)));
+		if (!k->deleted)
+			json_array_append_new(list, json_pack("{s:s, s:s}", "id", k->id, "status",
+							      container_status_name(k->status)));
 	result = json_pack("{s:s, s:o}", "vm", phases[c->m->phase], "containers", list);
 	client_result(c, id, result);
 	return LATER;
