@@ -63,8 +63,9 @@ static int find(struct netlink *nl, const json_t *o, int netns, struct found *re
 	if (!port || !name)
 		return err_set(err, EINVAL, "network: an interface has a port and a name");
 	r = hotplug_wait_net(port, &ret->index, err);
+	/* Its number can be read a moment before the kernel knows its name; a new name waits for that. */
 	if (r >= 0 && !if_indextoname((unsigned int)ret->index, ret->name))
-		r = err_errno(err, errno, "network: interface '%s'", name);
+		ret->name[0] = '\0';
 	if (r >= 0 && strcmp(ret->name, name) != 0) {
 		snprintf(ret->name, sizeof(ret->name), "moat%d", ret->index);
 		r = netlink_set_link(nl, ret->index, ret->name, 0, err);
