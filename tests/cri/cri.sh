@@ -24,8 +24,16 @@ finish()
 	[ "$code" = 0 ] || tail -n 20 "$T/containerd.log" >&2 || true
 	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
 	[ -z "$daemon" ] || wait "$daemon" || true
+	# This is the first process of its pid namespace: what a failure has left running goes before its cgroups can.
+	for pid in $(ps -e -o pid=); do
+		[ "$pid" = 1 ] || kill -KILL "$pid" 2>/dev/null || true
+	done
+	wait
 	awk -v t="$T/" 'index($5, t) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l
-	find /sys/fs/cgroup -depth -type d -path "*$CGROUP*" -exec rmdir {} + 2>/dev/null || true
+	for _ in 1 2 3 4 5; do
+		find /sys/fs/cgroup -depth -type d -path "*$CGROUP*" -exec rmdir {} \; 2>/dev/null || true
+		sleep 0.2
+	done
 	rm -rf "$T"
 	exit "$code"
 }
