@@ -2,19 +2,26 @@
 #include "hypervisor/tcg.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
 #include "base/run.h"
+#include "base/str.h"
 
 #define VERSION_MS 10000
 
 bool tcg_version_is_safe(const char *line)
 {
-	unsigned int major, minor;
+	static const char before[] = "QEMU emulator version ";
+	unsigned long major, minor;
+	char *end;
 
-	if (sscanf(line, "QEMU emulator version %3u.%3u", &major, &minor) != 2)
+	if (!str_has_prefix(line, before))
 		return false;
+	major = strtoul(line + sizeof(before) - 1, &end, 10);
+	if (*end != '.')
+		return false;
+	minor = strtoul(end + 1, NULL, 10);
 	return major > 8 || (major == 8 && minor >= 1);
 }
 
