@@ -14,6 +14,7 @@
 #include "agent/memory.h"
 #include "agent/server.h"
 #include "agent/trim.h"
+#include "agent/volume.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/io.h"
@@ -46,6 +47,7 @@ void container_free(struct container *c)
 	fd_close(c->memory_events);
 	fd_close(c->cgroup);
 	fd_close(c->netns);
+	volumes_free(c->volumes);
 	free(c->cgroup_name);
 	free(c->uid_map);
 	free(c->error);

@@ -33,6 +33,7 @@ struct container {
 	struct process *init,
 		*processes; /* init is in the list too; NULL once its end was reported */
 	char **memory; /* memory.h: names of those it uses */
+	struct volume *volumes;
 	char *cgroup_name;
 	int cgroup; /* directory; -EBADF: none */
 	int events, memory_events; /* cgroup.events, memory.events */
@@ -92,5 +93,7 @@ CONTAINER_REQUEST(container_stats);
 CONTAINER_REQUEST(container_exec);
 CONTAINER_REQUEST(container_kill);
 CONTAINER_REQUEST(container_resize);
+CONTAINER_REQUEST(volume_stats);
+CONTAINER_REQUEST(volume_resize);
 
 #endif

@@ -18,6 +18,7 @@
 #include "agent/resources.h"
 #include "agent/server.h"
 #include "agent/userns.h"
+#include "agent/volume.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -47,10 +48,11 @@ static uint64_t own_namespaces(const struct oci_config *c, const struct joins *j
 	return flags;
 }
 
-/* The plain part, which has nothing to undo. */
+/* What comes before the container. */
 struct creation {
-	const char *id, *root;
-	const json_t *mounts;
+	const char *id, *root, *root_volume;
+	json_t *mounts;
+	struct volume *volumes;
 	struct joins joins;
 	uint64_t own; /* CLONE_NEW* that are made for it */
 	int netns; /* its own; -EBADF: none */
@@ -65,6 +67,7 @@ static void creation_done(struct creation *cr)
 {
 	mount_plan_done(&cr->plan);
 	fd_close(cr->netns);
+	volumes_free(cr->volumes);
 	oci_seccomp_program_done(&cr->seccomp);
 	oci_config_free(cr->config);
 }
@@ -76,11 +79,10 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 	int r;
 
 	cr->id = server_name(params, "id", false, err);
-	cr->root = cr->id ? server_str(params, "root", err) : NULL;
-	if (!cr->root)
+	if (!cr->id)
 		return -EINVAL;
 	cr->mounts = json_object_get(params, "mounts");
-	if (cr->mounts && !json_is_array(cr->mounts))
+	if (!json_is_array(cr->mounts))
 		return err_set(err, EINVAL, "mounts: an array is required");
 	r = join_param(a, params, &cr->joins, err);
 	if (r < 0)
@@ -95,11 +97,19 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 		return err_set(err, EINVAL, "config: an object is required");
 	if (container_find(a, cr->id))
 		return err_set(err, EEXIST, "container with given ID already exists");
-	if (!a->share_dir)
-		return err_set(err, ENXIO, "there is no share");
 	r = hotplug_devices(json_object_get(params, "devices"), config, err);
 	if (r < 0)
 		return r;
+	r = volumes_attach(json_object_get(params, "volumes"), config, cr->mounts, &cr->volumes,
+			   err);
+	if (r < 0)
+		return r;
+	cr->root_volume = volumes_root(cr->volumes);
+	cr->root = cr->root_volume ? "" : server_str(params, "root", err);
+	if (!cr->root)
+		return -EINVAL;
+	if (!cr->root_volume && !a->share_dir)
+		return err_set(err, ENXIO, "there is no share");
 	if (js_get_bool(params, "own_network", false) && !(cr->joins.types & CLONE_NEWNET)) {
 		r = network_new(a, &cr->netns, err);
 		if (r < 0)
@@ -135,8 +145,10 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 		.share_dir = a->share_dir,
 		.attach_dir = attach,
 		.memory_dir = c->memory ? memory : NULL,
+		.volume_dir = VOLUME_DIR,
 		.cgroup_path = cgroup,
 		.root = cr->root,
+		.root_volume = cr->root_volume,
 		.cgroup_ns = c->namespaces & CLONE_NEWCGROUP,
 		.plan = &cr->plan,
 		.config = cr->config,
@@ -210,6 +222,7 @@ CONTAINER_REQUEST(container_create)
 	c = container_new(a, cr.id);
 	if (!c)
 		return err_errno(err, ENOMEM, "new container");
+	c->volumes = take_ptr(cr.volumes);
 	c->namespaces = cr.own | cr.joins.types;
 	c->netns = take_fd(cr.netns);
 	personality = cr.config->linux_->personality;

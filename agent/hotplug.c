@@ -115,7 +115,7 @@ int hotplug_wait_net(const char *port, int *ret_index, struct err *err)
 	return r;
 }
 
-static int wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err)
+int hotplug_wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err)
 {
 	struct search s = { .port = port, .class = "block", .file = "dev" };
 	int r;
@@ -161,6 +161,31 @@ static json_t *member(json_t *obj, const char *key, json_t *(*make)(void))
 	return json_object_get(obj, key);
 }
 
+static int allow(json_t *config, int major, int minor, bool readonly, struct err *err)
+{
+	json_t *rules = member(member(member(config, "linux", json_object), "resources", json_object),
+			       "devices", json_array);
+
+	return json_array_append_new(rules, json_pack("{s:b, s:s, s:i, s:i, s:s}", "allow", 1,
+						      "type", "b", "major", major, "minor", minor,
+						      "access", readonly ? "rm" : "rwm")) < 0 ?
+		       err_errno(err, ENOMEM, "linux.resources.devices") :
+		       0;
+}
+
+int hotplug_add_node(json_t *config, const char *path, uint32_t gid, int major, int minor,
+		     bool readonly, struct err *err)
+{
+	json_t *devices = member(member(config, "linux", json_object), "devices", json_array);
+
+	if (json_array_append_new(devices,
+				  json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I}", "path", path,
+					    "type", "b", "major", major, "minor", minor, "fileMode",
+					    0660, "uid", 0, "gid", (json_int_t)gid)) < 0)
+		return err_errno(err, ENOMEM, "linux.devices");
+	return allow(config, major, minor, readonly, err);
+}
+
 static int translate(json_t *config, const json_t *entry, struct err *err)
 {
 	json_t *linux_ = json_object_get(config, "linux");
@@ -172,18 +197,14 @@ static int translate(json_t *config, const json_t *entry, struct err *err)
 
 	if (!json_is_object(device) || !port || !rules)
 		return err_set(err, EINVAL, "devices: index and port are required");
-	r = wait_disk(port, &major, &minor, err);
+	r = hotplug_wait_disk(port, &major, &minor, err);
 	if (r < 0)
 		return r;
 	change_rules(rules, js_get_int(device, "major", -1), js_get_int(device, "minor", -1), major,
 		     minor);
 	json_object_set_new(device, "major", json_integer(major));
 	json_object_set_new(device, "minor", json_integer(minor));
-	json_array_append_new(rules,
-			      json_pack("{s:b, s:s, s:i, s:i, s:s}", "allow", 1, "type", "b",
-					"major", major, "minor", minor, "access",
-					js_get_bool(entry, "readonly", false) ? "rm" : "rwm"));
-	return 0;
+	return allow(config, major, minor, js_get_bool(entry, "readonly", false), err);
 }
 
 int hotplug_devices(const json_t *devices, json_t *config, struct err *err)

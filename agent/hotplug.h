@@ -7,6 +7,8 @@
 #define MOAT_AGENT_HOTPLUG_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -15,6 +17,11 @@
  * config: in linux.devices, and in the rules of linux.resources.devices, with one more that allows the device.
  */
 int hotplug_devices(const json_t *devices, json_t *config, struct err *err);
+/* Waits until there is a disk behind the port. */
+int hotplug_wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err);
+/* A disk as one of config's linux.devices, mode 0660, and a rule that allows it. */
+int hotplug_add_node(json_t *config, const char *path, uint32_t gid, int major, int minor,
+		     bool readonly, struct err *err);
 /* Waits until there is a network interface behind the port. */
 int hotplug_wait_net(const char *port, int *ret_index, struct err *err);
 

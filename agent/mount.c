@@ -116,6 +116,8 @@ static int open_source(const struct mount_op *op, const struct mount_env *e, str
 
 	if (op->kind == MOUNT_BIND_SHARE) {
 		fd = path_open_in(e->share, op->share_path, O_PATH, 0);
+	} else if (op->kind == MOUNT_BIND_VOLUME) {
+		fd = path_open_in(e->volumes, op->share_path, O_PATH, 0);
 	} else if (op->kind == MOUNT_BIND_MEMORY) {
 		fd = path_open_in(e->memory, op->share_path, O_PATH | O_DIRECTORY, 0);
 	} else {
@@ -211,14 +213,16 @@ static int run_one(struct mount_op *op, const struct mount_env *e, struct err *e
 	bool dir = true;
 	int r;
 
+	if (op->kind == MOUNT_NOTHING)
+		return 0;
 	if (op->kind == MOUNT_REMOUNT)
 		return run_remount(op, e, err);
 	if (op->kind == MOUNT_CGROUP && e->cgroup < 0) {
 		log_warn("mount %s: there are no control groups", op->dest);
 		return 0;
 	}
-	if (op->kind == MOUNT_BIND_SHARE || op->kind == MOUNT_BIND_GUEST ||
-	    op->kind == MOUNT_BIND_MEMORY) {
+	if (op->kind == MOUNT_BIND_SHARE || op->kind == MOUNT_BIND_VOLUME ||
+	    op->kind == MOUNT_BIND_MEMORY || op->kind == MOUNT_BIND_GUEST) {
 		source = open_source(op, e, err);
 		if (source < 0)
 			return source;

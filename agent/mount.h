@@ -21,14 +21,16 @@ enum mount_kind {
 	MOUNT_CGROUP, /* cgroup2, or a bind mount of the container's group if it has no cgroup namespace */
 	MOUNT_BIND_SHARE, /* bind mount of .share_path below the share */
 	MOUNT_BIND_MEMORY, /* bind mount of the file system in memory with the name .share_path */
+	MOUNT_BIND_VOLUME, /* bind mount of .share_path among the guest's volumes */
 	MOUNT_BIND_GUEST, /* bind mount of .source in the guest: below /proc, /sys, /dev */
 	MOUNT_REMOUNT, /* new flags for what is there */
+	MOUNT_NOTHING, /* it has become one of linux.devices */
 };
 
 struct mount_op {
 	enum mount_kind kind;
 	const char *type, *source; /* of the configuration */
-	const char *share_path; /* borrowed from the request */
+	const char *share_path; /* of a bind mount; borrowed from the request */
 	char *dest; /* cleaned, absolute */
 	struct oci_mount_flags flags;
 	bool bind_dev; /* this is a bind mount at /dev */
@@ -39,6 +41,7 @@ struct mount_op {
 struct mount_plan {
 	struct mount_op *ops;
 	size_t n;
+	bool volumes; /* it has some */
 	bool bind_dev; /* /dev is a bind mount: the container brings its own devices */
 };
 
@@ -52,6 +55,7 @@ struct mount_env {
 	int root; /* the container's root */
 	int share; /* the share */
 	int memory; /* the directory of file systems in memory; -EBADF: none is needed */
+	int volumes; /* the directory of volumes; -EBADF: the plan has none */
 	int cgroup; /* the container's own group; -EBADF: there are none */
 	bool cgroup_ns;
 };

@@ -26,15 +26,14 @@ static const char *const proc_files[] = {
 	"/proc/sys/crypto/fips_enabled",
 };
 
-/* A member of what the map says of a mount. */
-static const char *told(const json_t *map, size_t index, const char *key)
+static const json_t *row_of(const json_t *map, size_t index)
 {
 	size_t i;
 	json_t *e;
 
 	json_array_foreach((json_t *)map, i, e)
 		if (js_get_int(e, "index", -1) == (int64_t)index)
-			return js_get_str(e, key);
+			return e;
 	return NULL;
 }
 
@@ -58,15 +57,21 @@ static bool is_cgroup(const char *type)
 static int plan_kind(struct mount_op *op, const struct oci_mount *m, const json_t *map,
 		     size_t index, struct err *err)
 {
-	if (op->flags.set & MS_REMOUNT) {
+	const json_t *row = row_of(map, index);
+	const char *volume = js_get_str(row, "volume");
+
+	if (volume) {
+		op->kind = js_get_bool(row, "node", false) ? MOUNT_NOTHING : MOUNT_BIND_VOLUME;
+		op->share_path = volume;
+	} else if (op->flags.set & MS_REMOUNT) {
 		op->kind = MOUNT_REMOUNT;
 	} else if (!oci_mount_is_bind(m)) {
 		op->kind = is_cgroup(m->type) ? MOUNT_CGROUP : MOUNT_FS;
 		if (!m->type || !*m->type)
 			return err_set(err, EINVAL, "mount type is missing");
-	} else if ((op->share_path = told(map, index, "memory"))) {
+	} else if ((op->share_path = js_get_str(row, "memory"))) {
 		op->kind = MOUNT_BIND_MEMORY;
-	} else if ((op->share_path = told(map, index, "source"))) {
+	} else if ((op->share_path = js_get_str(row, "source"))) {
 		op->kind = MOUNT_BIND_SHARE;
 	} else if (m->source && is_guest_source(m->source) && !strstr(m->source, "/..")) {
 		op->kind = MOUNT_BIND_GUEST;
@@ -146,6 +151,7 @@ int mount_plan_build(const struct oci_config *c, const json_t *map, struct mount
 			return r;
 		}
 		p.bind_dev |= op->bind_dev;
+		p.volumes |= op->kind == MOUNT_BIND_VOLUME;
 	}
 	*ret = p;
 	return 0;

@@ -20,10 +20,19 @@ static int attach_root(struct rootfs *r, struct err *err)
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(err, errno, "make the guest's mounts private");
-	r->env.share = open(r->share_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (r->env.share < 0)
+	if (r->share_dir)
+		r->env.share = open(r->share_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (r->share_dir && r->env.share < 0)
 		return err_errno(err, errno, "open %s", r->share_dir);
-	_close_ int dir = path_open_in(r->env.share, r->root, O_PATH | O_DIRECTORY, 0);
+	if (r->plan->volumes || r->root_volume) {
+		r->env.volumes = open(r->volume_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (r->env.volumes < 0)
+			return err_errno(err, errno, "open %s", r->volume_dir);
+	}
+	_close_ int dir = r->root_volume ?
+				  path_open_in(r->env.volumes, r->root_volume, O_PATH | O_DIRECTORY,
+					       0) :
+				  path_open_in(r->env.share, r->root, O_PATH | O_DIRECTORY, 0);
 	if (dir < 0)
 		return err_errno(err, -dir, "open root %s", r->root);
 	_close_ int target = open(r->attach_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -44,6 +53,7 @@ int rootfs_attach(struct rootfs *r, struct err *err)
 	r->env = (struct mount_env){ .root = -EBADF,
 				     .share = -EBADF,
 				     .memory = -EBADF,
+				     .volumes = -EBADF,
 				     .cgroup = -EBADF,
 				     .cgroup_ns = r->cgroup_ns };
 	r->null = devices_open_null(err);

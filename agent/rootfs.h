@@ -13,10 +13,12 @@
 
 struct rootfs {
 	/* in: paths in the guest */
-	const char *share_dir, *attach_dir;
+	const char *share_dir, *attach_dir; /* share_dir: NULL if there is none */
 	const char *memory_dir; /* NULL: no mount is in memory that containers share */
+	const char *volume_dir; /* opened only if there are any */
 	const char *cgroup_path; /* NULL: there are no control groups */
 	const char *root; /* the root's path below the share */
+	const char *root_volume; /* instead, among the volumes; else NULL */
 	bool cgroup_ns;
 	struct mount_plan *plan;
 	const struct oci_config *config;

@@ -18,6 +18,7 @@
 #include "agent/settle.h"
 #include "agent/trim.h"
 #include "agent/uevent.h"
+#include "agent/volume.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 
@@ -179,6 +180,14 @@ int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t 
 {
 	struct pending now = *asked;
 
+	/* The VM may be gone as soon as the host has the answer: what is on disks has to be whole by then. */
+	container_kill_all(a);
+	for (struct container *c = a->containers; c; c = c->next) {
+		if (container_is_empty(c))
+			volumes_free(take_ptr(c->volumes));
+		else
+			volumes_freeze(c->volumes);
+	}
 	/* The host wants to know that it was understood before the channel goes. */
 	server_result(a, &now, json_object());
 	a->shutting_down = true;
@@ -189,7 +198,6 @@ int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t 
 
 void sandbox_end(struct agent *a)
 {
-	container_kill_all(a);
 	if (!a->test) {
 		kill(-1, SIGKILL);
 		sync();

@@ -28,6 +28,7 @@ static const struct {
 	{ "container.resume", container_resume }, { "container.processes", container_processes },
 	{ "container.update", container_update }, { "container.stats", container_stats },
 	{ "process.exec", container_exec },       { "process.kill", container_kill },
+	{ "volume.stats", volume_stats },         { "volume.resize", volume_resize },
 	{ "process.resize", container_resize },
 };
 

@@ -35,7 +35,7 @@ struct config_qemu {
 	uint32_t default_memory; /* MiB */
 	uint32_t memory_slots;
 	uint32_t pcie_root_port; /* ports */
-	char *shared_fs; /* "virtio-fs" */
+	char *shared_fs; /* "virtio-fs", "none" */
 	char *virtio_fs_daemon;
 	char **virtio_fs_extra_args; /* never NULL */
 	char *virtio_fs_cache; /* "auto", "never", "always", "metadata" */
@@ -43,6 +43,7 @@ struct config_qemu {
 	bool reclaim_guest_freed_memory;
 	bool enable_vhost_user_store;
 	char *vhost_user_store_path;
+	bool disable_block_device_use;
 	uint32_t vhost_user_reconnect_timeout_sec;
 	bool enable_debug;
 };
@@ -62,6 +63,7 @@ struct config_factory {
 struct config_runtime {
 	char *hypervisor; /* "qemu", "fake" */
 	char *internetworking_model; /* "tcfilter", "none" */
+	char *direct_volume_path;
 	uint32_t monitor_log_limit; /* KiB */
 	uint32_t console_log_limit; /* KiB */
 	bool enable_debug;

@@ -69,8 +69,9 @@ const struct config_key config_keys[] = {
 	     "PCIe root ports of a q35 machine. Each device needs one, the shared file system too.",
 	     RANGE(1, 16)),
 	QEMU(shared_fs, STR, "\"virtio-fs\"",
-	     "How the container's root file system and bind mounts reach the guest.",
-	     WORDS("virtio-fs")),
+	     "How the container's root file system and bind mounts reach the guest. \"none\": not at all, for containers whose root "
+	     "file system is a device of its own and whose mounts are volumes or the guest's.",
+	     WORDS("virtio-fs", "none")),
 	QEMU(virtio_fs_daemon, PATH, "\"\"",
 	     "The virtiofsd program, QEMU's own or the one written in Rust. Empty: the first of "
 	     "/usr/libexec/virtiofsd, /usr/lib/qemu/virtiofsd and /usr/lib/virtiofsd."),
@@ -84,6 +85,9 @@ const struct config_key config_keys[] = {
 	     "Back the guest's memory with huge pages, which must have been reserved."),
 	QEMU(reclaim_guest_freed_memory, BOOL, "true",
 	     "Give memory that the guest has freed back to the host, in blocks of 2 MiB after about two seconds."),
+	QEMU(disable_block_device_use, BOOL, "false",
+	     "Share the files of a root file system that is a whole block device of its own (device-mapper, loop) as those of any "
+	     "other, instead of unmounting it and giving the device to the VM."),
 	QEMU(enable_vhost_user_store, BOOL, "false",
 	     "Take block devices with major 241 (vhost-user-blk) and 242 (vhost-user-scsi) for devices of SPDK and the "
 	     "like, to be found below vhost_user_store_path."),
@@ -121,6 +125,9 @@ const struct config_key config_keys[] = {
 		"How a VM is connected to the network namespace that its caller has prepared: \"tcfilter\" puts a tap beside each "
 		"interface and redirects packets both ways; \"none\" leaves the guest with its loopback.",
 		WORDS("tcfilter", "none")),
+	RUNTIME(direct_volume_path, PATH, "\"/run/kata-containers/shared/direct-volumes\"",
+		"The directory in which direct volumes are registered, by moat volume or by a CSI driver. It and all above it must be "
+		"root's."),
 	RUNTIME(monitor_log_limit, INT, "256",
 		"The most that is kept of what a VM's monitor, QEMU and virtiofsd say, in KiB.",
 		RANGE(4, 65536)),

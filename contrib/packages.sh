@@ -29,7 +29,7 @@ apt_group()
 	bench) echo busybox-static jq runc 'crun?' gnuplot-nox ;;
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
-		echo cpio jq busybox-static procps util-linux mount e2fsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
+		echo cpio jq busybox-static procps util-linux mount e2fsprogs xfsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
 		echo podman conmon containerd docker.io containernetworking-plugins iptables protobuf-compiler curl
 		;;
 	*) die "no group $1" ;;
@@ -50,7 +50,7 @@ dnf_group()
 	bench) echo busybox jq runc 'crun?' gnuplot-minimal ;;
 	test)
 		echo bats check-devel clang clang-tools-extra compiler-rt cppcheck ShellCheck
-		echo cpio jq busybox procps-ng util-linux iproute runc 'crun?' man-db mandoc
+		echo cpio jq busybox procps-ng util-linux e2fsprogs xfsprogs iproute runc 'crun?' man-db mandoc
 		echo podman conmon 'containerd?' moby-engine containernetworking-plugins iptables-nft protobuf-compiler curl
 		;;
 	*) die "no group $1" ;;

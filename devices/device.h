@@ -37,6 +37,7 @@ struct device_blk {
 	int fd; /* opened for what it is to be used for; taken by the device */
 	bool host_device; /* a block device, not a file */
 	bool readonly;
+	uint64_t size; /* bytes; only for hv_ops.grow */
 };
 
 struct device_vhost {

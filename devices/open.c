@@ -11,44 +11,57 @@
 
 #include "base/cleanup.h"
 #include "base/sock.h"
+#include "devices/open.h"
 #include "devices/plan.h"
 
-static int open_block(struct dev_item *item, const struct oci_device *d, struct err *err)
+int dev_open_block(const char *path, dev_t want, bool *readonly, struct err *err)
 {
+	bool ro = *readonly;
 	_close_ int fd = -EBADF;
 	struct stat st;
-	int readonly = 0;
+	int set = 0;
 
 	/* O_EXCL: what is mounted on the host, or another VM's to write, is in use (open(2)). */
-	fd = open(item->source,
-		  (item->readonly ? O_RDONLY : O_RDWR | O_EXCL) | O_CLOEXEC | O_NONBLOCK);
+	fd = open(path, (ro ? O_RDONLY : O_RDWR | O_EXCL) | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && errno == EBUSY)
 		return err_set(
 			err, EBUSY,
 			"'%s' is in use on this host; it can be given read-only (access \"r\" in "
-			"linux.resources.devices)",
-			item->source);
-	if (fd < 0 && (errno == EROFS || errno == EACCES) && !item->readonly) {
-		item->readonly = true;
-		fd = open(item->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+			"linux.resources.devices, option \"ro\" of a volume)",
+			path);
+	if (fd < 0 && (errno == EROFS || errno == EACCES) && !ro) {
+		ro = true;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	}
 	if (fd < 0)
-		return err_errno(err, errno, "open '%s'", item->source);
-	if (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode) ||
-	    st.st_rdev != makedev((unsigned int)d->major, (unsigned int)d->minor))
-		return err_set(err, ENODEV, "'%s' is not block device %lld:%lld", item->source,
-			       (long long)d->major, (long long)d->minor);
+		return err_errno(err, errno, "open '%s'", path);
+	if (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
+		return err_set(err, ENODEV, "'%s' is not a block device", path);
+	if (want && st.st_rdev != want)
+		return err_set(err, ENODEV, "'%s' is not block device %u:%u", path, major(want),
+			       minor(want));
 	/* The kernel refuses writes to it later, not opening it for them (block/ioctl.c). */
-	if (ioctl(fd, BLKROGET, &readonly) < 0)
-		return err_errno(err, errno, "'%s'", item->source);
-	if (readonly && !item->readonly) {
-		item->readonly = true;
+	if (ioctl(fd, BLKROGET, &set) < 0)
+		return err_errno(err, errno, "'%s'", path);
+	if (set && !ro) {
+		ro = true;
 		close(fd);
-		fd = open(item->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (fd < 0)
-			return err_errno(err, errno, "open '%s'", item->source);
+			return err_errno(err, errno, "open '%s'", path);
 	}
-	item->fd = take_fd(fd);
+	*readonly = ro;
+	return take_fd(fd);
+}
+
+static int open_block(struct dev_item *item, const struct oci_device *d, struct err *err)
+{
+	dev_t want = makedev((unsigned int)d->major, (unsigned int)d->minor);
+	int fd = dev_open_block(item->source, want, &item->readonly, err);
+
+	if (fd < 0)
+		return fd;
+	item->fd = fd;
 	return 0;
 }
 

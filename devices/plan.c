@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "devices/open.h"
 #include "wire/vm_setup.h"
 
 #define ANY (-1)
@@ -51,18 +52,18 @@ static bool is_guest_node(const struct oci_device *d)
 /* ---- block devices of the host ---- */
 
 /* "DEVNAME=loop0" of /sys/dev/block/7:0/uevent as /dev/loop0: the kernel's own name, in no container's hands. */
-static int node_of(const struct dev_options *o, const struct oci_device *d, char **ret,
-		   struct err *err)
+int dev_node_of(const struct dev_options *o, int64_t major, int64_t minor, char **ret,
+		struct err *err)
 {
 	_free_ char *path = str_printf("%s/sys/dev/block/%lld:%lld/uevent", o->root,
-				       (long long)d->major, (long long)d->minor);
+				       (long long)major, (long long)minor);
 	_free_ char *text = NULL;
 
 	if (!path)
 		return err_errno(err, ENOMEM, "device");
 	if (io_read_file(AT_FDCWD, path, 65536, &text, NULL, NULL) < 0)
 		return err_set(err, ENODEV, "this host has no block device %lld:%lld",
-			       (long long)d->major, (long long)d->minor);
+			       (long long)major, (long long)minor);
 	for (char *save, *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
 		if (!str_has_prefix(p, "DEVNAME=") || strstr(p, ".."))
 			continue;
@@ -70,7 +71,7 @@ static int node_of(const struct dev_options *o, const struct oci_device *d, char
 		return *ret ? 0 : err_errno(err, ENOMEM, "device");
 	}
 	return err_set(err, ENODEV, "block device %lld:%lld has no node on this host",
-		       (long long)d->major, (long long)d->minor);
+		       (long long)major, (long long)minor);
 }
 
 /* Whether the last rule that is about the device allows to write: runc's reading of resources.devices. */
@@ -105,7 +106,7 @@ static int plan_block(const struct oci_config *c, const struct dev_options *o,
 {
 	item->outcome = DEV_BLOCK;
 	item->readonly = !may_write(c, d);
-	return node_of(o, d, &item->source, err);
+	return dev_node_of(o, d->major, d->minor, &item->source, err);
 }
 
 static int plan_vhost(const struct oci_config *c, const struct dev_options *o,

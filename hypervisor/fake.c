@@ -14,7 +14,7 @@
 #include "hypervisor/fake_agent.h"
 #include "hypervisor/hv_config.h"
 
-enum op_kind { OP_START, OP_ATTACH, OP_DETACH, OP_RESUME, OP_PAUSE };
+enum op_kind { OP_START, OP_ATTACH, OP_DETACH, OP_GROW, OP_RESUME, OP_PAUSE };
 
 struct op {
 	struct op *next;
@@ -98,6 +98,7 @@ static void execute(struct fake *f, const struct op *op, struct err *err)
 	switch (op->kind) {
 	case OP_START:
 	case OP_DETACH:
+	case OP_GROW:
 	case OP_PAUSE:
 		break;
 	case OP_ATTACH:
@@ -248,6 +249,11 @@ static int detach(struct hv *hv, struct device *dev, hv_done_fn done, void *data
 	return submit(of(hv), OP_DETACH, dev, done, data, err);
 }
 
+static int grow(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err)
+{
+	return submit(of(hv), OP_GROW, dev, done, data, err);
+}
+
 static int resume(struct hv *hv, hv_done_fn done, void *data, struct err *err)
 {
 	return submit(of(hv), OP_RESUME, NULL, done, data, err);
@@ -297,6 +303,7 @@ const struct hv_ops hv_fake_ops = {
 	.start = start,
 	.attach = attach,
 	.detach = detach,
+	.grow = grow,
 	.resume = resume,
 	.pause = pause_vm,
 	.quit = quit,

@@ -66,6 +66,7 @@ struct hv_config {
 	 * the loop runs again after start(): filling it takes no longer than the start of the process.
 	 */
 	int restore_fd;
+	bool image_files; /* it writes files, which may be larger than its memory */
 	bool debug;
 	uid_t uid; /* of the VM process; 0: keep (only for tests) */
 	gid_t gid;
@@ -92,6 +93,8 @@ struct hv_ops {
 		      struct err *err);
 	int (*detach)(struct hv *hv, struct device *dev, hv_done_fn done, void *data,
 		      struct err *err);
+	/* The host's side of an attached DEVICE_BLK has grown to dev->blk.size bytes: the guest is told. */
+	int (*grow)(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err);
 	int (*resume)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
 	int (*pause)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
 	/*

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hypervisor/hv_setup.h"
 
+#include <string.h>
+
+static bool writes_files(const struct vm_setup *s)
+{
+	for (size_t i = 0; i < s->n_devices; i++)
+		if (strcmp(s->devices[i].kind, VM_DEVICE_FILE) == 0 && !s->devices[i].readonly)
+			return true;
+	return false;
+}
+
 void hv_config_from_setup(const struct vm_setup *s, const char *kernel, const char *initrd,
 			  const char *cmdline, struct hv_config *ret)
 {
@@ -21,6 +31,7 @@ void hv_config_from_setup(const struct vm_setup *s, const char *kernel, const ch
 		.hugepages = s->hugepages,
 		.reclaim = s->reclaim,
 		.ports = s->ports,
+		.image_files = writes_files(s),
 		.debug = s->debug,
 		.uid = s->uid ? s->uid + 1 : 0,
 		.gid = s->uid ? s->uid + 1 : 0,

@@ -212,6 +212,15 @@ static int detach(struct hv *hv, struct device *dev, hv_done_fn done, void *data
 	return r < 0 ? r : qemu_submit(of(hv), qemu_detach_steps(dev), dev, NULL, done, data, err);
 }
 
+static int grow(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err)
+{
+	int r = check_device(of(hv), dev, err);
+
+	if (r >= 0 && dev->kind != DEVICE_BLK)
+		r = err_set(err, EINVAL, "device %s is no disk of the host", dev->id);
+	return r < 0 ? r : qemu_submit(of(hv), qemu_grow_steps, dev, NULL, done, data, err);
+}
+
 static int resume(struct hv *hv, hv_done_fn done, void *data, struct err *err)
 {
 	int r = check_running(of(hv), err);
@@ -292,6 +301,7 @@ const struct hv_ops hv_qemu_ops = {
 	.start = start,
 	.attach = attach,
 	.detach = detach,
+	.grow = grow,
 	.resume = resume,
 	.pause = pause_vm,
 	.save = save,

@@ -115,6 +115,7 @@ void qemu_drop_ops(struct qemu *q); /* silently; undoes qemu_init_ops() */
 /* qemu_device.c */
 const struct qemu_step *qemu_attach_steps(const struct device *dev);
 const struct qemu_step *qemu_detach_steps(const struct device *dev);
+extern const struct qemu_step qemu_grow_steps[];
 
 /* qemu_save.c */
 extern const struct qemu_step qemu_save_steps[], qemu_restore_steps[];

@@ -99,12 +99,21 @@ static json_t *node_args(const struct device *dev)
 	char file[32];
 
 	snprintf(file, sizeof(file), "/dev/fdset/%d", fdset(dev));
-	/* Never probed for a format: the guest could write the header of one. */
+	/*
+	 * Never probed for a format: the guest could write the header of one. A file is locked the way QEMU's tools do it, too;
+	 * a block device was opened exclusively.
+	 */
 	return json_pack("{s:s, s:s, s:b, s:{s:b}, s:{s:s, s:s, s:b, s:s}}", "driver", "raw",
 			 "node-name", dev->id, "read-only", (int)dev->blk.readonly, "cache",
 			 "no-flush", 0, "file", "driver",
 			 dev->blk.host_device ? "host_device" : "file", "filename", file,
-			 "read-only", (int)dev->blk.readonly, "locking", "off");
+			 "read-only", (int)dev->blk.readonly, "locking",
+			 dev->blk.host_device ? "off" : "auto");
+}
+
+static json_t *grow_args(const struct device *dev)
+{
+	return json_pack("{s:s, s:I}", "node-name", dev->id, "size", (json_int_t)dev->blk.size);
 }
 
 static json_t *node_name(const struct device *dev)
@@ -213,6 +222,11 @@ static const struct qemu_step blk_detach[] = {
 	DEVICE_DEL,
 	{ .command = "blockdev-del", .timeout_ms = CALL_MS, .args = node_name },
 	{ .command = "remove-fd", .timeout_ms = CALL_MS, .args = fdset_id, .gone_is_fine = true },
+	{ 0 },
+};
+
+const struct qemu_step qemu_grow_steps[] = {
+	{ .command = "block_resize", .timeout_ms = CALL_MS, .args = grow_args },
 	{ 0 },
 };
 

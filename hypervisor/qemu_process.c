@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -273,7 +274,9 @@ static int exec_qemu(struct qemu *q, const struct pipes *p, struct err *err)
 		.gid = q->cfg.gid,
 		.groups = q->cfg.groups,
 		.n_groups = q->cfg.n_groups,
-		.fsize = qemu_uses_memfd(&q->cfg) ? (uint64_t)q->cfg.memory << 20 : 0,
+		.fsize = q->cfg.image_files       ? RLIM_INFINITY :
+			 qemu_uses_memfd(&q->cfg) ? (uint64_t)q->cfg.memory << 20 :
+						    0,
 		.files = FILES + FILES_A_PORT * q->cfg.ports + q->cfg.vcpus,
 		.processes = THREADS + q->cfg.vcpus,
 	};

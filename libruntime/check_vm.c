@@ -180,6 +180,10 @@ void check_virtiofsd(const struct check *c, struct check_row *row)
 	enum virtiofsd_kind kind;
 	struct err err = {};
 
+	if (strcmp(c->config.qemu.shared_fs, "none") == 0) {
+		check_say(row, CHECK_OK, "not needed: shared_fs = \"none\"");
+		return;
+	}
 	if (!check_file(c, VM_FILE_VIRTIOFSD, row, next))
 		return;
 	if (virtiofsd_probe(path, &kind, &err) < 0) {

@@ -43,6 +43,7 @@ void creation_stop(struct creation *c)
 	}
 	if (c->in_cgroups)
 		cgroup_kill(c->state.cgroups, 2000);
+	creation_leave_volumes(c);
 	network_detach(&c->network);
 	for (size_t i = 0; i < c->network.n; i++)
 		c->network.v[i].redirected = false;
@@ -51,6 +52,9 @@ void creation_stop(struct creation *c)
 static void creation_undo(struct creation *c)
 {
 	creation_stop(c);
+	/* A guest that has had the disk may have written anything there: it is not the host's kernel that looks. */
+	if (!c->began)
+		root_disk_restore(&c->root_disk);
 	if (c->in_cgroups)
 		(void)cgroup_remove(c->state.cgroups, NULL);
 	if (c->claimed)
@@ -74,6 +78,8 @@ void creation_done(struct creation *c)
 	pod_done(&c->pod);
 	network_done(&c->network);
 	dev_plan_done(&c->devices);
+	volume_plan_done(&c->volumes);
+	root_disk_done(&c->root_disk);
 	vm_config_done(&c->vm);
 	state_done(&c->state);
 	json_decref(c->seccomp);
@@ -119,9 +125,11 @@ int creation_check(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = pod_find(c->rt, a->id, c->config, &c->pod, err);
 	if (r >= 0)
-		r = trees_open(c->bundle_fd, c->bundle, c->config, c->pod.sandbox, &c->trees, err);
-	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
+	if (r >= 0)
+		r = volume_plan(c->config, c->vm.volumes, &c->volumes, err);
+	if (r >= 0)
+		r = creation_open_trees(c, err);
 	if (r < 0)
 		return r;
 	return c->pod.sandbox ? creation_plan_joining(c, err) : creation_plan_devices(c, err);
@@ -159,6 +167,8 @@ static int claim(struct creation *c, struct err *err)
 	    !c->state.rootfs || !c->state.created)
 		return err_errno(err, ENOMEM, "state");
 	r = c->pod.sandbox ? creation_note_joining(c, err) : creation_note_network(c, err);
+	if (r >= 0)
+		r = creation_note_volumes(c, err);
 	if (r < 0)
 		return r;
 	r = state_save_cgroups(c->dir, c->state.cgroups, err);
@@ -207,12 +217,13 @@ static int start_monitor(struct creation *c, struct err *err)
 	creation_close_devices(c);
 	if (r >= 0)
 		r = note_monitor(c, err);
+	c->began |= r >= 0;
 	return r < 0 ? r : monitor_setup(&c->monitor, &c->vm.setup, err);
 }
 
 static int fill_share(struct creation *c, struct err *err)
 {
-	if (strcmp(c->vm.setup.hypervisor, "fake") == 0)
+	if (strcmp(c->vm.setup.hypervisor, "fake") == 0 || !c->vm.share)
 		return 0;
 	const struct monitor_ref own = { c->monitor.pid, c->monitor.pidfd };
 	const struct monitor_ref joined = { c->pod.monitor.pid, c->pod.monitor_pidfd };
@@ -373,7 +384,7 @@ static int attempt_cold(struct creation *c, const struct err *why, struct err *e
 	c->template.missing = true;
 	/* Those of the first attempt have moved into its share. */
 	trees_done(&c->trees);
-	int r = trees_open(c->bundle_fd, c->bundle, c->config, c->pod.sandbox, &c->trees, err);
+	int r = creation_open_trees(c, err);
 
 	return r < 0 ? r : creation_attempt(c, err);
 }

@@ -25,11 +25,12 @@ int creation_plan_devices(struct creation *c, struct err *err)
 	}
 	if (r < 0)
 		return r;
-	n = dev_plan_hardware(&c->devices) + c->network.n;
+	n = dev_plan_hardware(&c->devices) + c->network.n + c->volumes.n +
+	    (c->root_disk.path != NULL);
 	if (n == 0)
 		return 0;
 	if (fake)
-		return err_set(err, ENOTSUP, "linux.devices: the fake hypervisor has no devices");
+		return err_set(err, ENOTSUP, "the fake hypervisor has no devices and no volumes");
 	if (n > MONITOR_DEVICES_MAX)
 		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
 	/* A VM with more ports than configured has no template. */
@@ -55,6 +56,37 @@ static struct vm_device *add_device(struct creation *c, int fds[MONITOR_DEVICES_
 				 .fd = MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices };
 	fds[s->n_devices++] = fd;
 	return v->kind ? v : NULL;
+}
+
+static int add_volumes(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
+{
+	int r = creation_take_volumes(c, c->vm.setup.n_devices, err);
+
+	for (size_t i = 0; r >= 0 && i < c->volumes.n; i++) {
+		const struct volume_item *d = &c->volumes.v[i];
+		struct vm_device *v = add_device(c, fds, d->fd, d->kind);
+
+		if (!v)
+			return err_errno(err, ENOMEM, "volumes");
+		v->readonly = d->readonly;
+		v->queues = d->info.queues;
+		v->queue_size = d->info.queue_size;
+	}
+	return r;
+}
+
+static int add_root_disk(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
+{
+	struct vm_device *v;
+	int r = root_disk_take(&c->root_disk, err);
+
+	if (r < 0)
+		return r;
+	v = add_device(c, fds, c->root_disk.fd, VM_DEVICE_BLOCK);
+	if (!v)
+		return err_errno(err, ENOMEM, "root.path");
+	v->readonly = c->root_disk.readonly;
+	return 0;
 }
 
 int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
@@ -83,7 +115,9 @@ int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], stru
 		if (!v || !v->mac)
 			return err_errno(err, ENOMEM, "network");
 	}
-	return r;
+	if (r >= 0)
+		r = add_volumes(c, fds, err);
+	return r < 0 || !c->root_disk.path ? r : add_root_disk(c, fds, err);
 }
 
 void creation_close_devices(struct creation *c)
@@ -92,6 +126,9 @@ void creation_close_devices(struct creation *c)
 		c->devices.v[i].fd = fd_close(c->devices.v[i].fd);
 	for (size_t i = 0; i < c->network.n; i++)
 		c->network.v[i].tap = fd_close(c->network.v[i].tap);
+	for (size_t i = 0; i < c->volumes.n; i++)
+		c->volumes.v[i].fd = fd_close(c->volumes.v[i].fd);
+	c->root_disk.fd = fd_close(c->root_disk.fd);
 }
 
 int creation_note_network(struct creation *c, struct err *err)

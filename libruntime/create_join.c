@@ -38,6 +38,11 @@ int creation_plan_joining(struct creation *c, struct err *err)
 		return n == 0 ? 0 :
 				err_set(err, ENOTSUP,
 					"linux.devices: the fake hypervisor has no devices");
+	if (c->volumes.n > 0)
+		return err_set(
+			err, ENOTSUP,
+			"mounts[%zu] '%s': a container that joins a sandbox cannot have a volume yet",
+			c->volumes.v[0].index, c->config->mounts[c->volumes.v[0].index].destination);
 	if (n > MONITOR_DEVICES_MAX)
 		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
 	return plan_network(c, err);

@@ -89,10 +89,11 @@ json_t *creation_params(const struct creation *c)
 						(json_int_t)c->trees.v[i].index, "source", source));
 	}
 	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:O*, s:o*, s:o, s:b}", "id", c->args->id,
-			 "config", guest_config(c->config->tree), "root", source, "mounts", mounts,
-			 "devices", device_params(c), "network",
-			 network_describe(&c->network, dev_plan_hardware(&c->devices)), "passed",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:O*, s:o*, s:o, s:b}", "id",
+			 c->args->id, "config", guest_config(c->config->tree), "root", source,
+			 "mounts", mounts, "devices", device_params(c), "network",
+			 network_describe(&c->network, dev_plan_hardware(&c->devices)), "volumes",
+			 creation_volume_params(c), "passed",
 			 passed_describe(c->passed, c->args->preserve_fds), "seccomp", c->seccomp,
 			 "state", hooks_start_state(&c->state, c->config), "join",
 			 pod_describe(&c->pod), "own_network",

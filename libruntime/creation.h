@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "devices/plan.h"
+#include "devices/volume_plan.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/network.h"
 #include "libruntime/pod.h"
@@ -28,6 +29,8 @@ struct creation {
 	struct vm_config vm;
 	struct template_use template;
 	struct dev_plan devices;
+	struct volume_plan volumes;
+	struct root_disk root_disk;
 	struct network network;
 	char ports[MONITOR_DEVICES_MAX][16]; /* of the former, in a VM that runs: its hardware by number */
 	struct trees trees;
@@ -42,15 +45,16 @@ struct creation {
 	struct passed passed[WIRE_PASSED_MAX]; /* args->preserve_fds of them */
 	bool late_network; /* it came with the hooks, into a VM that was there already */
 	bool hooks_ran; /* some of them: what they did is for the poststop hooks to undo */
+	bool began; /* a VM has been set up */
 	bool committed;
 };
 
-#define CREATION_INIT                                                                           \
-	{                                                                                       \
-		.bundle_fd = -EBADF, .root_fd = -EBADF, .dir = -EBADF, .console_slave = -EBADF, \
-		.template = { .memory = -EBADF, .devices = -EBADF }, .pod = POD_INIT,           \
-		.monitor = { .pidfd = -EBADF, .control = -EBADF },                              \
-		.standin = { .pidfd = -EBADF, .setup = -EBADF },                                \
+#define CREATION_INIT                                                                             \
+	{                                                                                         \
+		.bundle_fd = -EBADF, .root_fd = -EBADF, .dir = -EBADF, .console_slave = -EBADF,   \
+		.root_disk = ROOT_DISK_INIT, .template = { .memory = -EBADF, .devices = -EBADF }, \
+		.pod = POD_INIT, .monitor = { .pidfd = -EBADF, .control = -EBADF },               \
+		.standin = { .pidfd = -EBADF, .setup = -EBADF },                                  \
 	}
 
 /* Bundle and configuration, everything that can be refused without making anything. */
@@ -90,5 +94,19 @@ int creation_note_network(struct creation *c, struct err *err);
 int creation_late_network(struct creation *c, struct err *err);
 /* That VM is gone; the hooks bring it again. */
 void creation_forget_late_network(struct creation *c);
+
+/* ---- create_volumes.c ---- */
+
+/* The container's files: trees that are shared, and what is a disk instead. */
+int creation_open_trees(struct creation *c, struct err *err);
+
+/* The same for direct volumes: their directories. */
+int creation_note_volumes(struct creation *c, struct err *err);
+/* Says in each volume that it is used, if it may be, and opens its device. first: the number of the first among the VM's devices. */
+int creation_take_volumes(struct creation *c, size_t first, struct err *err);
+/* Undoes it. */
+void creation_leave_volumes(struct creation *c);
+/* What the agent is told. */
+json_t *creation_volume_params(const struct creation *c);
 
 #endif

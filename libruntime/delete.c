@@ -3,6 +3,7 @@
  * delete: what was recorded is taken down, in this order: the VM (its monitor), the stand-ins, what was done to the caller's
  * network, the cgroups with whatever is left in them, the directory. Every step works without the one before.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,11 @@
 #include "libruntime/monitor_client.h"
 #include "libruntime/network.h"
 #include "libruntime/store.h"
+#include "libruntime/volume_use.h"
 #include "oci/validate.h"
 
 #define END_MS 5000 /* for the monitor to end by itself */
+#define WRITE_BACK_MS 20000 /* when a guest has volumes to write back to */
 #define STANDIN_MS 2000 /* for a stand-in to pass on the last output */
 #define KILL_MS 5000
 
@@ -46,7 +49,7 @@ static void end_vm(int dir, const struct state *s, bool force)
 {
 	_json_ json_t *params = json_pack("{s:s, s:b}", "id", s->id, "force", (int)force);
 	_close_ int monitor = status_open_process(s, &s->monitor);
-	int timeout = END_MS;
+	int timeout = s->volumes && *s->volumes ? WRITE_BACK_MS : END_MS;
 
 	/* Half-made or deaf: then it is not asked but killed. */
 	if (monitor >= 0 && monitor_request(dir, "delete", params, 2000, NULL, NULL) < 0) {
@@ -60,6 +63,7 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 		     struct err *err)
 {
 	_cleanup_(oci_config_freep) struct oci_config *hooks = NULL;
+	char root[PATH_MAX];
 	int r = 0;
 
 	if (s->sandbox)
@@ -72,6 +76,8 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 	cgroup_kill(s->cgroups, KILL_MS);
 	/* The taps went with the VM. */
 	network_release(s->netns, s->interfaces);
+	if (store_path(root_fd, root, NULL) >= 0)
+		volume_use_drop(s->volumes, id, root);
 	r = cgroup_remove(s->cgroups, err);
 	if (r < 0)
 		return r;

@@ -60,13 +60,19 @@ int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, 
 	if (r >= 0 && !c.pod.sandbox)
 		r = describe_vm(&c.vm.setup, &vm, err);
 	if (r >= 0) {
-		*ret = json_pack("{s:s, s:s, s:s*, s:b, s:s, s:o*, s:o}", "id", args->id, "rootfs",
-				 c.trees.rootfs, "sandbox", c.pod.sandbox, "template",
+		*ret = json_pack("{s:s, s:s, s:s*, s:b, s:s, s:o*, s:o, s:o}", "id", args->id,
+				 "rootfs", c.trees.rootfs, "sandbox", c.pod.sandbox, "template",
 				 c.vm.template && !c.pod.sandbox, "hypervisor",
 				 c.vm.setup.hypervisor, "vm", vm, "devices",
-				 dev_plan_describe(&c.devices, c.config));
+				 dev_plan_describe(&c.devices, c.config), "volumes",
+				 volume_plan_describe(&c.volumes, c.config));
 		r = *ret ? 0 : err_errno(err, ENOMEM, "dry run");
 	}
+	if (r >= 0 && c.root_disk.path)
+		json_object_set_new(*ret, "root_disk",
+				    json_pack("{s:s, s:s, s:b}", "source", c.root_disk.node,
+					      "fstype", c.root_disk.fstype, "readonly",
+					      (int)c.root_disk.readonly));
 	creation_done(&c);
 	return r;
 }

@@ -282,7 +282,8 @@ json_t *network_describe(const struct network *n, size_t first)
 		if (o && *v->plugged.port)
 			json_object_set_new(o, "port", json_string(v->plugged.port));
 		else if (o)
-			json_object_set_new(o, "device", json_integer((json_int_t)first + (json_int_t)i));
+			json_object_set_new(o, "device",
+					    json_integer((json_int_t)first + (json_int_t)i));
 		json_array_append_new(list, o);
 	}
 	return json_pack("{s:o, s:O?}", "interfaces", list, "routes", n->routes);

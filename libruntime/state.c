@@ -67,6 +67,7 @@ static const struct js_field fields[] = {
 	{ .key = "sandbox", .type = JS_STR, .offset = offsetof(struct state, sandbox) },
 	{ .key = "netns", .type = JS_STR, .offset = offsetof(struct state, netns) },
 	{ .key = "interfaces", .type = JS_STRV, .offset = offsetof(struct state, interfaces) },
+	{ .key = "volumes", .type = JS_STRV, .offset = offsetof(struct state, volumes) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
 	{ .key = "annotations",
 	  .type = JS_MAP,
@@ -116,19 +117,28 @@ static json_t *process_json(const struct state_process *p)
 	return json_pack("{s:i, s:o}", "pid", p->pid, "start", js_new_u64(p->start));
 }
 
+static json_t *strings_json(char *const *strings)
+{
+	json_t *arr = json_array();
+
+	for (; arr && strings && *strings; strings++)
+		json_array_append_new(arr, json_string(*strings));
+	return arr;
+}
+
 int state_save(int dirfd, const struct state *s, struct err *err)
 {
-	_json_ json_t *tree = NULL, *names = json_array();
+	_json_ json_t *tree = NULL;
 	_free_ char *text = NULL;
 
-	for (char **n = s->interfaces; n && *n; n++)
-		json_array_append_new(names, json_string(*n));
-	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s*, s:O, s:s*}",
+	tree = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s*, s:o, s:s*}",
 			 "version", STATE_VERSION, "id", s->id, "phase", s->phase, "boot_id",
 			 s->boot_id, "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created,
 			 "monitor", process_json(&s->monitor), "standin", process_json(&s->standin),
 			 "terminal", (int)s->terminal, "network", (int)s->network, "netns",
-			 s->netns, "interfaces", names, "sandbox", s->sandbox);
+			 s->netns, "interfaces", strings_json(s->interfaces), "sandbox", s->sandbox);
+	if (tree && s->volumes)
+		json_object_set_new(tree, "volumes", strings_json(s->volumes));
 	if (tree && s->creator.pid)
 		json_object_set_new(tree, "creator", process_json(&s->creator));
 	if (tree && s->annotations)

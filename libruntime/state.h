@@ -39,6 +39,7 @@ struct state {
 	bool network; /* what comes into its network namespace is for the VM, too */
 	char *netns; /* that namespace, if it is the caller's; NULL: it is the container's own */
 	char **interfaces; /* names of those that the VM has been given */
+	char **volumes; /* directories of the direct volumes that it uses */
 	char **cgroups; /* absolute directories in the order of their making */
 	json_t *annotations; /* object of strings or NULL */
 };

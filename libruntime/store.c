@@ -49,6 +49,16 @@ int store_open(const char *root, bool create, struct err *err)
 	return fd;
 }
 
+int store_path(int root_fd, char ret[PATH_MAX], struct err *err)
+{
+	ssize_t n = readlink(path_of_fd(root_fd).s, ret, PATH_MAX - 1);
+
+	if (n < 0)
+		return err_errno(err, errno, "--root");
+	ret[n] = '\0';
+	return 0;
+}
+
 static int open_id(int root_fd, const char *id, struct err *err)
 {
 	int fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -7,6 +7,7 @@
 #ifndef MOAT_LIBRUNTIME_STORE_H
 #define MOAT_LIBRUNTIME_STORE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +15,8 @@
 
 /* Opens the root; create: made with mode 0700 if missing. -ENOENT without a message otherwise. */
 int store_open(const char *root, bool create, struct err *err);
+/* Its absolute path: what others find it by. */
+int store_path(int root_fd, char ret[PATH_MAX], struct err *err);
 /* Claims an id: a new, locked, empty directory. -EEXIST in runc's words. Returns its descriptor. */
 int store_claim(int root_fd, const char *id, struct err *err);
 /* Opens an existing id without lock. -ENOENT in runc's words. */

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "oci/mount_options.h"
@@ -103,13 +104,42 @@ static int resolve_root(int bundle_fd, const char *bundle, const char *path, cha
 	return take_fd(fd);
 }
 
-static int open_root(int bundle_fd, const char *bundle, const struct oci_config *c, struct trees *t,
-		     struct err *err)
+/* What the host can show of a root that is a disk of the VM: mount points. */
+static int empty_root(struct err *err)
+{
+	_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	int r;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "size", "1m", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return err_errno(err, errno, "root.path: empty root");
+	r = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	return r < 0 ? err_errno(err, errno, "root.path: empty root") : r;
+}
+
+/* Before anything holds the file system. Once it is unmounted there is nothing to look at any more. why: it is none. */
+static int find_disk(int dir, const char *path, const struct tree_disks *disks, struct err *why)
+{
+	int r;
+
+	if (!disks->root || disks->root->path)
+		return 0;
+	r = root_disk_find(dir, path, disks->options, disks->root, why);
+	if (r >= 0 && !disks->root->path)
+		log_debug("root.path '%s' is no disk: %s", path, why->msg);
+	return r;
+}
+
+static int open_root(int bundle_fd, const char *bundle, const struct oci_config *c,
+		     const struct tree_disks *disks, struct trees *t, struct err *err)
 {
 	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY }, none = {};
 	_close_ int fd = -EBADF;
 	char real[PATH_MAX];
+	struct err why = {};
 	struct tree *tree;
+	int r;
 
 	fd = resolve_root(bundle_fd, bundle, c->root.path, real, err);
 	if (fd < 0)
@@ -121,6 +151,18 @@ static int open_root(int bundle_fd, const char *bundle, const struct oci_config 
 	tree->index = SIZE_MAX;
 	tree->dir = true;
 	tree->readonly = c->root.readonly;
+	r = find_disk(fd, real, disks, &why);
+	if (r < 0)
+		return err_set(err, why.code, "%s", why.msg);
+	if (disks->root && disks->root->path) {
+		tree->view = empty_root(err);
+		return tree->view < 0 ? tree->view : 0;
+	}
+	if (disks->only)
+		return err_set(
+			err, EINVAL,
+			"root.path '%s' is no device of its own (%s), and shared_fs = \"none\"",
+			real, disks->root ? why.msg : "disable_block_device_use");
 	tree->share = clone_tree(fd, true, c->root.readonly ? &ro : &none, false);
 	/* The stand-in makes missing mount points in it and turns read-only afterwards. */
 	tree->view = tree->share < 0 ? tree->share : clone_tree(fd, true, &none, false);
@@ -145,7 +187,7 @@ static bool from_guest(const char *source)
 }
 
 static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, bool joining,
-		     struct trees *t, struct err *err)
+		     const struct tree_disks *disks, struct trees *t, struct err *err)
 {
 	struct oci_mount_flags flags = {};
 	struct mount_attr attr = {};
@@ -158,6 +200,11 @@ static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, boo
 	if (!m->source || !*m->source)
 		return err_set(err, EINVAL, "mounts[%zu].source is required for a bind mount",
 			       index);
+	if (disks->only)
+		return err_set(
+			err, EINVAL,
+			"mounts[%zu]: '%s' is no volume, and with shared_fs = \"none\" nothing is shared",
+			index, m->source);
 	r = oci_mount_flags_parse(m->options, &flags, err);
 	if (r < 0)
 		return err_wrap(err, "mounts[%zu]", index);
@@ -194,17 +241,17 @@ static int open_bind(int bundle_fd, const struct oci_mount *m, size_t index, boo
 }
 
 int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, bool joining,
-	       struct trees *ret, struct err *err)
+	       const struct tree_disks *disks, struct trees *ret, struct err *err)
 {
 	struct trees t = {};
 	size_t i;
 	int r;
 
-	r = open_root(bundle_fd, bundle, c, &t, err);
+	r = open_root(bundle_fd, bundle, c, disks, &t, err);
 	for (i = 0; r >= 0 && i < c->n_mounts; i++)
-		if (oci_mount_is_bind(&c->mounts[i]) &&
+		if (oci_mount_is_bind(&c->mounts[i]) && !volume_plan_has(disks->volumes, i) &&
 		    !from_guest(c->mounts[i].source ? c->mounts[i].source : ""))
-			r = open_bind(bundle_fd, &c->mounts[i], i, joining, &t, err);
+			r = open_bind(bundle_fd, &c->mounts[i], i, joining, disks, &t, err);
 	if (r < 0) {
 		trees_done(&t);
 		return r;
@@ -257,7 +304,7 @@ static int fill(int share, const char *id, const struct trees *t, struct err *er
 	int r = dir < 0 ? dir : 0;
 
 	for (size_t i = 0; r >= 0 && i < t->n; i++)
-		if (!*t->v[i].shm.name)
+		if (!*t->v[i].shm.name && t->v[i].share >= 0)
 			r = place(dir, &t->v[i], err);
 	return r;
 }

@@ -13,11 +13,13 @@
 
 #include "base/err.h"
 #include "libruntime/shm.h"
+#include "devices/root_disk.h"
+#include "devices/volume_plan.h"
 #include "oci/config.h"
 
 struct tree {
 	size_t index; /* of config.mounts; SIZE_MAX: the root */
-	int share, view; /* detached mounts */
+	int share, view; /* detached mounts; share: -EBADF if it is a disk */
 	bool dir;
 	bool readonly;
 	struct shm shm; /* with a name: it is not shared, the guest has memory in its place */
@@ -29,9 +31,20 @@ struct trees {
 	char *rootfs; /* absolute path of the root file system */
 };
 
-/* Relative sources and root.path start at the bundle. Errors name the field and the path. joining: see shm_look(). */
+/* What is a disk of the VM instead. */
+struct tree_disks {
+	bool only; /* nothing may be shared */
+	const struct volume_plan *volumes;
+	struct root_disk *root; /* looked for if path is NULL and options are given; NULL: it is not to be one */
+	const struct dev_options *options;
+};
+
+/*
+ * Relative sources and root.path start at the bundle; disks have no tree, but the stand-in an empty root. Errors name the field and
+ * the path. joining: see shm_look().
+ */
 int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, bool joining,
-	       struct trees *ret, struct err *err);
+	       const struct tree_disks *disks, struct trees *ret, struct err *err);
 void trees_done(struct trees *t);
 
 struct monitor_ref {

@@ -20,6 +20,7 @@ void vm_config_done(struct vm_config *v)
 	free(v->monitor);
 	free(v->standin);
 	free(v->store);
+	free(v->volumes);
 	free(v->factory);
 	*v = (struct vm_config){};
 }
@@ -61,7 +62,8 @@ static int need_files(const struct moat_config *c, const struct moat_paths *p, s
 	int r = 0;
 
 	for (i = 0; i < n && r >= 0; i++)
-		r = vm_config_need(&files[i], err);
+		if (i != VM_FILE_VIRTIOFSD || strcmp(c->qemu.shared_fs, "none") != 0)
+			r = vm_config_need(&files[i], err);
 	return r;
 }
 
@@ -117,6 +119,17 @@ int factory_path(const struct rt *rt, char **ret, struct err *err)
 	return *ret ? 0 : err_errno(err, ENOMEM, "configuration");
 }
 
+int volumes_path(const struct rt *rt, char **ret, struct err *err)
+{
+	_cleanup_(config_done) struct moat_config c = {};
+	int r = config_load(rt->config, &c, err);
+
+	if (r < 0)
+		return r;
+	*ret = take_ptr(c.runtime.direct_volume_path);
+	return 0;
+}
+
 static char *nonempty(const char *s)
 {
 	return s && *s ? strdup(s) : NULL;
@@ -154,10 +167,16 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	r = ret->template ? 0 : vm_config_channel(c, ops, VM_VSOCK_DEVICE, &s->vsock, err);
 	if (r < 0)
 		return r;
+	ret->share = strcmp(c->qemu.shared_fs, "none") != 0;
+	/* One could not be rehearsed. */
+	if (!ret->share)
+		ret->spares = 0;
+	ret->root_disk = !c->qemu.disable_block_device_use && strcmp(ops->name, "fake") != 0;
 	ret->network = strcmp(c->runtime.internetworking_model, "none") != 0;
 	ret->store = strdup(c->qemu.vhost_user_store_path);
+	ret->volumes = strdup(c->runtime.direct_volume_path);
 	ret->factory = factory_of(rt, c);
-	if (!ret->store || !ret->factory)
+	if (!ret->store || !ret->volumes || !ret->factory)
 		return err_errno(err, ENOMEM, "configuration");
 	ret->devices = (struct dev_options){ .vhost_user_store = c->qemu.enable_vhost_user_store,
 					     .vhost_user_store_path = ret->store,
@@ -172,7 +191,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	s->kernel = strdup(c->qemu.kernel);
 	s->initrd = strdup(c->qemu.initrd);
 	s->kernel_params = nonempty(c->qemu.kernel_params);
-	s->virtiofsd = strdup(c->qemu.virtio_fs_daemon);
+	s->virtiofsd = strdup(ret->share ? c->qemu.virtio_fs_daemon : "");
 	s->virtiofs_cache = strdup(c->qemu.virtio_fs_cache);
 	s->virtiofsd_args = strv_copy(c->qemu.virtio_fs_extra_args);
 	s->hostname = strdup("moat");

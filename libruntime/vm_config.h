@@ -16,9 +16,12 @@
 struct vm_config {
 	struct vm_setup setup; /* without uid */
 	char *monitor, *standin; /* programs */
+	bool share; /* files of the host, by virtio-fs */
+	bool root_disk; /* give the root file system's device, if it has one of its own */
 	bool network; /* connect the VM to the caller's */
 	struct dev_options devices; /* borrows from this struct */
 	char *store; /* of vhost-user devices */
+	char *volumes; /* the directory of direct volumes */
 	bool template; /* start from one */
 	const char *no_template; /* why not, a constant */
 	char *factory; /* where templates and spares are */
@@ -34,6 +37,9 @@ int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, s
 
 /* The directory of templates and spares as the configuration has it, owned by the caller. */
 int factory_path(const struct rt *rt, char **ret, struct err *err);
+
+/* The directory of direct volumes as the configuration has it, owned by the caller. */
+int volumes_path(const struct rt *rt, char **ret, struct err *err);
 
 /* ---- its parts, for `moat check` ---- */
 

@@ -176,7 +176,7 @@ static void on_agent_ready(struct monitor *m)
 	params = json_pack("{s:s, s:I, s:s, s:s}", "hostname",
 			   m->setup.hostname ? m->setup.hostname : "moat", "time_ns",
 			   (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "entropy", hex,
-			   "share", is_fake(m) ? "" : MONITOR_SHARE_TAG);
+			   "share", is_fake(m) || !*m->setup.virtiofsd ? "" : MONITOR_SHARE_TAG);
 	if (!params || agent_call(m->agent, "sandbox.setup", params, SETUP_TIMEOUT_MS,
 				  on_guest_ready, m, &err) < 0)
 		vm_fail(m, &err);
@@ -287,7 +287,7 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 	struct virtiofsd v;
 	int r;
 
-	if (is_fake(m) || template_saving(m))
+	if (is_fake(m) || template_saving(m) || !*m->setup.virtiofsd)
 		return 0;
 	r = virtiofsd_start(&m->setup, &v, err);
 	if (r < 0)

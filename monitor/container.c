@@ -277,6 +277,7 @@ void process_try_start(struct process *p)
 	params = take_ptr(p->params);
 	json_object_set_new(params, "stream", json_integer(p->stream));
 	name_devices(m, json_object_get(params, "devices"));
+	name_devices(m, json_object_get(params, "volumes"));
 	name_devices(m, json_object_get(json_object_get(params, "network"), "interfaces"));
 	p->n_passed = json_array_size(json_object_get(params, "passed"));
 	p->phase = PROCESS_STARTING;

@@ -8,10 +8,10 @@ int setup_device(const struct vm_device *v, int fd, struct device *ret, struct e
 {
 	struct device dev = { 0 };
 
-	if (strcmp(v->kind, VM_DEVICE_BLOCK) == 0) {
+	if (strcmp(v->kind, VM_DEVICE_BLOCK) == 0 || strcmp(v->kind, VM_DEVICE_FILE) == 0) {
 		dev.kind = DEVICE_BLK;
 		dev.blk = (struct device_blk){ .fd = fd,
-					       .host_device = true,
+					       .host_device = strcmp(v->kind, VM_DEVICE_BLOCK) == 0,
 					       .readonly = v->readonly };
 	} else if (strcmp(v->kind, VM_DEVICE_VHOST_BLK) == 0 ||
 		   strcmp(v->kind, VM_DEVICE_VHOST_SCSI) == 0) {

@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "devices/device.h"
+#include "hypervisor/hv.h"
 #include "monitor/agent.h"
 #include "monitor/boot.h"
 #include "monitor/container.h"
@@ -21,6 +23,7 @@
 
 #define REQUEST_TIMEOUT_MS 10000
 #define NETWORK_TIMEOUT_MS 20000 /* the guest waits for its interfaces */
+#define VOLUME_TIMEOUT_MS 60000 /* a file system that grows */
 
 /* A command's request that waits for the agent. */
 struct call {
@@ -29,6 +32,7 @@ struct call {
 	struct client *client; /* NULL: gone */
 	uint32_t id;
 	char *container;
+	json_t *params; /* for the agent, when something else has to be done first */
 	enum container_status on_success; /* CONTAINER_CREATING: no change */
 	bool forget; /* the container, on success */
 };
@@ -66,6 +70,7 @@ static void on_reply(void *data, json_t *result, const struct err *err)
 		client_error(k->client, k->id, err);
 	else if (k->client)
 		client_result(k->client, k->id, result);
+	json_decref(k->params);
 	free(k->container);
 	free(k);
 }
@@ -301,6 +306,73 @@ static int do_stats(struct client *c, uint32_t id, json_t *params, struct err *e
 	return forward(c, id, "container.stats", k, json_incref(params), CONTAINER_CREATING, err);
 }
 
+static int do_volume_stats(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	if (!k)
+		return -ENOENT;
+	return forward(c, id, "volume.stats", k, json_incref(params), CONTAINER_CREATING, err);
+}
+
+/* The disk has its new size, the file system on it is next. */
+static void on_grown(void *data, const struct err *err)
+{
+	struct call *k = data;
+	struct err e = *err;
+
+	if (!e.code && k->m->phase != VM_READY)
+		err_set(&e, ESRCH, "the virtual machine is ending");
+	if (!e.code && agent_call(k->m->agent, "volume.resize", json_incref(k->params),
+				  VOLUME_TIMEOUT_MS, on_reply, k, &e) >= 0)
+		return;
+	on_reply(k, NULL, &e);
+}
+
+static int do_volume_resize(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+	int64_t n = js_get_int(params, "device", -1), size = js_get_int(params, "size", 0);
+	struct monitor *m = c->m;
+	struct device *dev;
+	struct call *call;
+	int r;
+
+	if (!k)
+		return -ENOENT;
+	if (m->phase != VM_READY || !m->setup_devices)
+		return err_set(err, EBUSY, "the virtual machine is not ready");
+	if (n < 0 || (uint64_t)n >= m->setup.n_devices || size <= 0)
+		return err_set(err, EPROTO, "bad volume.resize");
+	dev = m->setup_devices[n];
+	/* What a vhost-user target serves is its own business: the guest sees it grow by itself. */
+	if (dev->kind != DEVICE_BLK)
+		return forward_for(c, id, "volume.resize", k, json_incref(params),
+				   CONTAINER_CREATING, VOLUME_TIMEOUT_MS, err);
+	call = calloc(1, sizeof(*call));
+	if (call)
+		call->container = strdup(k->id);
+	if (!call || !call->container) {
+		free(call);
+		return err_errno(err, ENOMEM, "volume.resize");
+	}
+	call->m = m;
+	call->client = c;
+	call->id = id;
+	call->params = json_incref(params);
+	dev->blk.size = (uint64_t)size;
+	r = m->hv->ops->grow(m->hv, dev, on_grown, call, err);
+	if (r < 0) {
+		json_decref(call->params);
+		free(call->container);
+		free(call);
+		return r;
+	}
+	call->next = m->calls;
+	m->calls = call;
+	return LATER;
+}
+
 /* From now on the connection gets the container's events; it is closed when the container has ended. */
 static int do_events(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
@@ -433,13 +505,28 @@ static const struct {
 	const char *method;
 	int (*fn)(struct client *c, uint32_t id, json_t *params, struct err *err);
 } verbs[] = {
-	{ "setup", do_setup },   { "commit", do_commit },   { "attach", do_attach },
-	{ "create", do_create }, { "exec", do_exec },       { "start", do_start },
-	{ "kill", do_kill },     { "pause", do_pause },     { "resume", do_resume },
-	{ "state", do_state },   { "delete", do_delete },   { "processes", do_processes },
-	{ "update", do_update }, { "stats", do_stats },     { "events", do_events },
-	{ "save", do_save },     { "adopt", do_adopt },     { "plug", do_plug },
-	{ "unplug", do_unplug }, { "network", do_network },
+	{ "setup", do_setup },
+	{ "commit", do_commit },
+	{ "attach", do_attach },
+	{ "create", do_create },
+	{ "exec", do_exec },
+	{ "start", do_start },
+	{ "kill", do_kill },
+	{ "pause", do_pause },
+	{ "resume", do_resume },
+	{ "state", do_state },
+	{ "delete", do_delete },
+	{ "processes", do_processes },
+	{ "update", do_update },
+	{ "stats", do_stats },
+	{ "events", do_events },
+	{ "save", do_save },
+	{ "adopt", do_adopt },
+	{ "plug", do_plug },
+	{ "unplug", do_unplug },
+	{ "network", do_network },
+	{ "volume.stats", do_volume_stats },
+	{ "volume.resize", do_volume_resize },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)

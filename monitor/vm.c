@@ -2,6 +2,7 @@
 #include "monitor/vm.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -14,7 +15,8 @@
 #include "monitor/template.h"
 #include "monitor/vsock.h"
 
-#define SHUTDOWN_TIMEOUT_MS 2000 /* for the guest to write back */
+#define SHUTDOWN_TIMEOUT_MS 2000 /* for the guest to end */
+#define WRITE_BACK_MS 15000 /* for one that has disks to write to */
 #define QUIT_TIMEOUT_MS 2000 /* for the hypervisor to end by itself */
 #define LOST_TIMEOUT_MS \
 	1000 /* from the end of something that ends with the hypervisor to its own report */
@@ -92,12 +94,26 @@ static void on_shutdown_reply(void *data, json_t *result, const struct err *err)
 	vm_end_now(data);
 }
 
+static bool has_disks(const struct monitor *m)
+{
+	for (size_t i = 0; i < m->setup.n_devices; i++) {
+		const struct vm_device *d = &m->setup.devices[i];
+
+		if (!d->readonly &&
+		    (strcmp(d->kind, VM_DEVICE_BLOCK) == 0 || strcmp(d->kind, VM_DEVICE_FILE) == 0))
+			return true;
+	}
+	return false;
+}
+
 void vm_end(struct monitor *m)
 {
+	int timeout = has_disks(m) ? WRITE_BACK_MS : SHUTDOWN_TIMEOUT_MS;
+
 	if (m->phase >= VM_ENDING)
 		return;
-	if (m->phase != VM_READY || agent_call(m->agent, "sandbox.shutdown", json_object(),
-					       SHUTDOWN_TIMEOUT_MS, on_shutdown_reply, m, NULL) < 0) {
+	if (m->phase != VM_READY || agent_call(m->agent, "sandbox.shutdown", json_object(), timeout,
+					       on_shutdown_reply, m, NULL) < 0) {
 		vm_end_now(m);
 		return;
 	}

@@ -30,6 +30,7 @@ struct vm_device {
 	uint32_t queues, queue_size; /* vhost-user; 0: the hypervisor's choice */
 };
 #define VM_DEVICE_BLOCK "block" /* a block device of the host */
+#define VM_DEVICE_FILE "file" /* an image file */
 #define VM_DEVICE_VHOST_BLK "vhost-user-blk" /* a connected socket */
 #define VM_DEVICE_VHOST_SCSI "vhost-user-scsi"
 #define VM_DEVICE_NET "net" /* a tap */
@@ -41,7 +42,7 @@ struct vm_setup {
 	char *machine, *accel, *cpu, *firmware; /* cpu, firmware: NULL = the backend's choice */
 	char *kernel, *initrd; /* absolute host paths */
 	char *kernel_params; /* the administrator's, appended */
-	char *virtiofsd; /* absolute path of the daemon */
+	char *virtiofsd; /* absolute path of the daemon; "": nothing is shared */
 	char *virtiofs_cache; /* auto, always, never, metadata */
 	char **virtiofsd_args; /* the administrator's, appended */
 	char *hostname; /* of the guest */

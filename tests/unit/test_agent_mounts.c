@@ -153,4 +153,30 @@ START_TEST(in_proc)
 }
 END_TEST
 
-UNIT_MAIN("agent_mounts", kinds, share_paths, refused, in_proc)
+START_TEST(volumes)
+{
+	char *rbind[] = { (char *)"rbind", NULL };
+	struct oci_mount m[] = {
+		mount_of("/data", "directvol", "/kubelet/v", rbind),
+		mount_of("/more", "spdkvol", "/kubelet/w", NULL),
+		mount_of("/dev/xvda", "bind", "/kubelet/x", NULL),
+	};
+	struct oci_config c = { .mounts = m, .n_mounts = ARRAY_SIZE(m) };
+	_json_ json_t *map = json_pack("[{s:i, s:s, s:b}, {s:i, s:s, s:b}, {s:i, s:s, s:b}]",
+				       "index", 1, "volume", "vdb", "node", 0, "index", 0, "volume",
+				       "vda", "node", 0, "index", 2, "volume", "vdc", "node", 1);
+	struct mount_plan p;
+	struct err err = { 0 };
+
+	unit_ok(mount_plan_build(&c, map, &p, &err), &err);
+	ck_assert(p.volumes);
+	ck_assert_int_eq(p.ops[0].kind, MOUNT_BIND_VOLUME);
+	ck_assert_str_eq(p.ops[0].share_path, "vda");
+	ck_assert_int_eq(p.ops[1].kind, MOUNT_BIND_VOLUME);
+	ck_assert_str_eq(p.ops[1].share_path, "vdb");
+	ck_assert_int_eq(p.ops[2].kind, MOUNT_NOTHING);
+	mount_plan_done(&p);
+}
+END_TEST
+
+UNIT_MAIN("agent_mounts", volumes, kinds, share_paths, refused, in_proc)

@@ -497,6 +497,30 @@ START_TEST(disks)
 }
 END_TEST
 
+START_TEST(image_file_that_grows)
+{
+	struct device blk = { .kind = DEVICE_BLK }, *dev = NULL;
+	struct err err = { 0 };
+
+	started("ok");
+	told();
+	blk.blk.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unit_ok(devices_add(devices, &blk, &dev, &err), &err);
+	attach(dev);
+	until("attach");
+	ck_assert_ptr_nonnull(strstr(told(),
+				     "\"file\":{\"driver\":\"file\",\"filename\":\"/dev/fdset/1\","
+				     "\"read-only\":false,\"locking\":\"auto\"}"));
+	dev->blk.size = 1ULL << 40;
+	unit_ok(hv->ops->grow(hv, dev, on_done, (void *)"grow", &err), &err);
+	until("grow");
+	saw("attach: ok\ngrow: ok\n");
+	ck_assert_str_eq(told(), "{\"execute\":\"block_resize\",\"id\":5,\"arguments\":{"
+				 "\"node-name\":\"blk0\",\"size\":1099511627776}}\n");
+	teardown();
+}
+END_TEST
+
 /* Each step refused: what was done before is undone in reverse. */
 static const struct {
 	const char *id, *error, *last;
@@ -891,6 +915,7 @@ int main(int argc, char **argv)
 	const TTest *const tests[] = { attach_detach,
 				       vsock,
 				       disks,
+				       image_file_that_grows,
 				       bad_requests,
 				       no_such_program,
 				       quitting,

@@ -40,6 +40,8 @@ static struct state make(void)
 	s.rootfs = strdup("/b/rootfs");
 	s.created = state_timestamp();
 	strv_add(&s.cgroups, "/sys/fs/cgroup/x");
+	strv_add(&s.volumes, "/run/volumes/a");
+	strv_add(&s.volumes, "/run/volumes/b");
 	s.annotations = json_pack("{s:s}", "k", "v");
 	return s;
 }
@@ -57,6 +59,8 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(t.monitor.start, UINT64_MAX);
 	ck_assert_int_eq(t.standin.pid, 1235);
 	ck_assert_str_eq(t.cgroups[0], "/sys/fs/cgroup/x");
+	ck_assert_str_eq(t.volumes[1], "/run/volumes/b");
+	ck_assert_ptr_null(t.volumes[2]);
 	ck_assert_str_eq(js_get_str(t.annotations, "k"), "v");
 	state_done(&t);
 	state_done(&s);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which of config.json's mounts are direct volumes, and what each becomes: a disk of the VM, whose file system the guest mounts,
+ * or, with a destination below /dev, a disk and nothing more. Planning looks at the volumes' directory and at the devices' types;
+ * opening takes hold of the devices, and of a lock on each: one virtual machine writes to it, or several read it.
+ */
+#ifndef MOAT_DEVICES_VOLUME_PLAN_H
+#define MOAT_DEVICES_VOLUME_PLAN_H
+
+#include "devices/volume.h"
+#include "oci/config.h"
+
+struct volume_item {
+	size_t index; /* of config.mounts */
+	struct volume_info info;
+	const char *kind; /* VM_DEVICE_FILE, VM_DEVICE_BLOCK, VM_DEVICE_VHOST_BLK */
+	bool readonly; /* the device; a mount that is, is enough */
+	bool node; /* a node at the destination instead of a file system */
+	int fd; /* open device or connected socket, from volume_plan_open() on; -EBADF */
+};
+
+struct volume_plan {
+	struct volume_item *v;
+	size_t n;
+};
+
+/* base: the volumes' directory. Errors name mounts[i], the volume and the member. */
+int volume_plan(const struct oci_config *c, const char *base, struct volume_plan *ret,
+		struct err *err);
+void volume_plan_done(struct volume_plan *p);
+int volume_plan_open(struct volume_plan *p, const struct oci_config *c, struct err *err);
+/* Whether config.mounts[index] is one. */
+bool volume_plan_has(const struct volume_plan *p, size_t index);
+/* [{"index", "path", "destination", "kind", "source", "fstype", "readonly"}], for --dry-run. */
+json_t *volume_plan_describe(const struct volume_plan *p, const struct oci_config *c);
+
+#endif

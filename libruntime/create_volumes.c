@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of create that is about direct volumes. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "libruntime/creation.h"
+#include "libruntime/store.h"
+#include "libruntime/volume_use.h"
+
+static const struct oci_mount *mount_of(const struct creation *c, size_t i)
+{
+	return &c->config->mounts[c->volumes.v[i].index];
+}
+
+int creation_note_volumes(struct creation *c, struct err *err)
+{
+	for (size_t i = 0; i < c->volumes.n; i++) {
+		_free_ char *name = NULL, *dir = NULL;
+		int r = volume_name(mount_of(c, i)->source, &name, err);
+
+		if (r < 0)
+			return r;
+		dir = path_join(c->vm.volumes, name);
+		if (!dir || strv_add(&c->state.volumes, dir) < 0)
+			return err_errno(err, ENOMEM, "state");
+	}
+	return 0;
+}
+
+static int take(struct creation *c, int all, size_t i, const char *root, size_t device,
+		struct err *err)
+{
+	const struct volume_item *v = &c->volumes.v[i];
+	const struct volume_use use = { .id = c->state.id,
+					.root = (char *)root,
+					.device = (uint32_t)device,
+					.index = (uint32_t)v->index,
+					.readonly = v->readonly };
+	_close_ int dir = volume_open(all, mount_of(c, i)->source, err);
+	int r;
+
+	if (dir == -ENOENT)
+		return err_set(err, ENOENT, "it was removed meanwhile");
+	if (dir < 0)
+		return dir;
+	r = volume_use_lock(dir, err);
+	return r < 0 ? r : volume_use_add(dir, &use, err);
+}
+
+int creation_take_volumes(struct creation *c, size_t first, struct err *err)
+{
+	_close_ int all = -EBADF;
+	char root[PATH_MAX];
+	int r;
+
+	if (c->volumes.n == 0)
+		return 0;
+	all = volumes_open(c->vm.volumes, false, err);
+	if (all == -ENOENT)
+		return err_set(err, ENOENT, "volumes '%s' were removed meanwhile", c->vm.volumes);
+	r = all < 0 ? all : store_path(c->root_fd, root, err);
+	for (size_t i = 0; r >= 0 && i < c->volumes.n; i++) {
+		r = take(c, all, i, root, first + i, err);
+		if (r < 0)
+			err_wrap(err, "mounts[%zu] '%s': volume '%s'", c->volumes.v[i].index,
+				 mount_of(c, i)->destination, mount_of(c, i)->source);
+	}
+	return r < 0 ? r : volume_plan_open(&c->volumes, c->config, err);
+}
+
+void creation_leave_volumes(struct creation *c)
+{
+	char root[PATH_MAX];
+
+	if (c->root_fd >= 0 && c->state.volumes && store_path(c->root_fd, root, NULL) >= 0)
+		volume_use_drop(c->state.volumes, c->state.id, root);
+}
+
+int creation_open_trees(struct creation *c, struct err *err)
+{
+	const struct tree_disks disks = { .only = !c->vm.share,
+					  .volumes = &c->volumes,
+					  /* A VM that runs has its disks. */
+					  .root = c->vm.root_disk && !c->pod.sandbox ? &c->root_disk :
+										       NULL,
+					  .options = &c->vm.devices };
+
+	return trees_open(c->bundle_fd, c->bundle, c->config, c->pod.sandbox, &disks, &c->trees,
+			  err);
+}
+
+static json_t *strings(char *const *v)
+{
+	json_t *arr = json_array();
+
+	for (; arr && v && *v; v++)
+		json_array_append_new(arr, json_string(*v));
+	return arr;
+}
+
+static json_t *volume_params(const struct volume_item *v, size_t device)
+{
+	json_t *o = json_pack("{s:I, s:I, s:b, s:b, s:s, s:o}", "index", (json_int_t)v->index,
+			      "device", (json_int_t)device, "readonly", (int)v->readonly, "node",
+			      (int)v->node, "fstype", v->info.fstype, "options",
+			      strings(v->info.options));
+
+	if (o && v->info.fs_group) {
+		json_object_set_new(o, "group", json_integer(v->info.fs_group));
+		json_object_set_new(o, "group_on_mismatch",
+				    json_boolean(v->info.fs_group_on_mismatch));
+	}
+	return o;
+}
+
+json_t *creation_volume_params(const struct creation *c)
+{
+	const struct root_disk *root = &c->root_disk;
+	size_t device = c->vm.setup.n_devices - c->volumes.n - (root->path != NULL);
+	json_t *arr = json_array();
+
+	for (size_t i = 0; arr && i < c->volumes.n; i++)
+		json_array_append_new(arr, volume_params(&c->volumes.v[i], device++));
+	if (arr && root->path)
+		json_array_append_new(arr, json_pack("{s:i, s:I, s:b, s:s, s:o}", "index", -1,
+						     "device", (json_int_t)device, "readonly",
+						     (int)root->readonly, "fstype", root->fstype,
+						     "options", strings(root->options)));
+	return arr;
+}
