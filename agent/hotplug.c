@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/modules.h"
+#include "agent/pci.h"
 #include "agent/uevent.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -86,14 +87,22 @@ static int look(void *data, struct err *err)
 	return fd < 0 ? -ENOENT : search(fd, 0, false, s);
 }
 
+int hotplug_check_port(const char *port, struct err *err)
+{
+	if (strlen(port) != strlen("0000:00:04.0") ||
+	    strspn(port, "0123456789abcdef:.") != strlen(port))
+		return err_set(err, EINVAL, "\"%s\" is no PCI address", port);
+	return 0;
+}
+
 static int wait_for(struct search *s, struct err *err)
 {
 	char event[16];
 	int r;
 
-	if (strlen(s->port) != strlen("0000:00:04.0") ||
-	    strspn(s->port, "0123456789abcdef:.") != strlen(s->port))
-		return err_set(err, EINVAL, "\"%s\" is no PCI address", s->port);
+	r = hotplug_check_port(s->port, err);
+	if (r < 0)
+		return r;
 	snprintf(event, sizeof(event), "/%s/", s->class);
 	r = uevent_until(event, look, s, TIMEOUT_MS, err);
 	if (r == -ETIMEDOUT)
@@ -161,15 +170,19 @@ static json_t *member(json_t *obj, const char *key, json_t *(*make)(void))
 	return json_object_get(obj, key);
 }
 
-static int allow(json_t *config, int major, int minor, bool readonly, struct err *err)
+static json_t *rules_of(json_t *config)
 {
-	json_t *rules = member(member(member(config, "linux", json_object), "resources", json_object),
-			       "devices", json_array);
+	return member(member(member(config, "linux", json_object), "resources", json_object),
+		      "devices", json_array);
+}
 
-	return json_array_append_new(rules, json_pack("{s:b, s:s, s:i, s:i, s:s}", "allow", 1,
-						      "type", "b", "major", major, "minor", minor,
-						      "access", readonly ? "rm" : "rwm")) < 0 ?
-		       err_errno(err, ENOMEM, "linux.resources.devices") :
+int hotplug_allow(json_t *config, int major, int minor, const char *access, struct err *err)
+{
+	json_t *rule = json_pack("{s:b, s:s, s:i, s:i, s:s}", "allow", 1, "type", "b", "major",
+				 major, "minor", minor, "access", access);
+
+	return json_array_append_new(rules_of(config), rule) < 0 ?
+		       err_set(err, EINVAL, "linux.resources.devices is no array") :
 		       0;
 }
 
@@ -183,28 +196,73 @@ int hotplug_add_node(json_t *config, const char *path, uint32_t gid, int major, 
 					    "type", "b", "major", major, "minor", minor, "fileMode",
 					    0660, "uid", 0, "gid", (json_int_t)gid)) < 0)
 		return err_errno(err, ENOMEM, "linux.devices");
-	return allow(config, major, minor, readonly, err);
+	return hotplug_allow(config, major, minor, readonly ? "rm" : "rwm", err);
+}
+
+static int translate_disk(json_t *config, json_t *device, const char *port, bool readonly,
+			  struct err *err)
+{
+	int major = 0, minor = 0, r;
+
+	r = hotplug_wait_disk(port, &major, &minor, err);
+	if (r < 0)
+		return r;
+	change_rules(rules_of(config), js_get_int(device, "major", -1),
+		     js_get_int(device, "minor", -1), major, minor);
+	json_object_set_new(device, "major", json_integer(major));
+	json_object_set_new(device, "minor", json_integer(minor));
+	return hotplug_allow(config, major, minor, readonly ? "rm" : "rwm", err);
+}
+
+/* The host's node has no meaning in the guest, and its number may be another device's there. */
+static void forget_node(json_t *config, json_t *device)
+{
+	json_t *rules = rules_of(config), *rule;
+	json_int_t major = js_get_int(device, "major", -1), minor = js_get_int(device, "minor", -1);
+
+	for (size_t i = json_array_size(rules); i-- > 0;) {
+		rule = json_array_get(rules, i);
+		if (js_get_int(rule, "major", -1) == major &&
+		    js_get_int(rule, "minor", -1) == minor && js_get_str(rule, "type") &&
+		    strcmp(js_get_str(rule, "type"), "c") == 0)
+			json_array_remove(rules, i);
+	}
+	json_object_set_new(device, "given", json_true());
+}
+
+static int translate_pci(json_t *config, json_t *device, const char *port, struct err *err)
+{
+	_cleanup_(pci_found_done) struct pci_found found = { 0 };
+	int r = pci_wait(port, &found, err);
+
+	if (r >= 0)
+		r = pci_add_disks(&found, device, config, err);
+	if (r >= 0)
+		forget_node(config, device);
+	return r;
 }
 
 static int translate(json_t *config, const json_t *entry, struct err *err)
 {
-	json_t *linux_ = json_object_get(config, "linux");
-	json_t *device = json_array_get(json_object_get(linux_, "devices"),
+	json_t *device = json_array_get(json_object_get(json_object_get(config, "linux"), "devices"),
 					(size_t)js_get_int(entry, "index", -1));
-	json_t *rules = member(member(linux_, "resources", json_object), "devices", json_array);
-	const char *port = js_get_str(entry, "port");
-	int major = 0, minor = 0, r;
+	const char *port = js_get_str(entry, "port"), *kind = js_get_str(entry, "kind");
 
-	if (!json_is_object(device) || !port || !rules)
+	if (!json_is_object(device) || !port)
 		return err_set(err, EINVAL, "devices: index and port are required");
-	r = hotplug_wait_disk(port, &major, &minor, err);
-	if (r < 0)
-		return r;
-	change_rules(rules, js_get_int(device, "major", -1), js_get_int(device, "minor", -1), major,
-		     minor);
-	json_object_set_new(device, "major", json_integer(major));
-	json_object_set_new(device, "minor", json_integer(minor));
-	return allow(config, major, minor, js_get_bool(entry, "readonly", false), err);
+	if (kind && strcmp(kind, "pci") == 0)
+		return translate_pci(config, device, port, err);
+	return translate_disk(config, device, port, js_get_bool(entry, "readonly", false), err);
+}
+
+/* Only now, since entries are named by their index. */
+static void drop_given(json_t *config)
+{
+	json_t *devices = json_object_get(json_object_get(config, "linux"), "devices");
+
+	for (size_t i = json_array_size(devices); i-- > 0;)
+		if (json_object_get(json_array_get(devices, i), "given"))
+			json_array_remove(devices, i);
 }
 
 int hotplug_devices(const json_t *devices, json_t *config, struct err *err)
@@ -219,5 +277,6 @@ int hotplug_devices(const json_t *devices, json_t *config, struct err *err)
 			return err_wrap(err, "linux.devices[%d]",
 					(int)js_get_int(entry, "index", -1));
 	}
+	drop_given(config);
 	return r;
 }

@@ -73,12 +73,25 @@ static int find(struct netlink *nl, const json_t *o, int netns, struct found *re
 	return r < 0 || netns < 0 ? r : netlink_move_link(nl, ret->index, netns, err);
 }
 
+/* An interface of a PCI device of the host's that the kernel has given this name: it gets the next that is free. */
+static int make_way(struct netlink *nl, const char *name, int index, struct err *err)
+{
+	unsigned int other = if_nametoindex(name);
+
+	return other == 0 || other == (unsigned int)index ?
+		       0 :
+		       netlink_set_link(nl, (int)other, "eth%d", 0, err);
+}
+
 static int configure(struct netlink *nl, const json_t *o, const struct found *f, struct err *err)
 {
 	const char *name = js_get_str(o, "name");
 	/* In another namespace it may have another number. */
 	int index = (int)if_nametoindex(f->name), r;
 
+	r = make_way(nl, name, index, err);
+	if (r < 0)
+		return r;
 	r = netlink_set_link(nl, index, strcmp(f->name, name) != 0 ? name : NULL,
 			     (uint32_t)js_get_int(o, "mtu", 0), err);
 	if (r >= 0)

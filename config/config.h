@@ -64,6 +64,7 @@ struct config_runtime {
 	char *hypervisor; /* "qemu", "fake" */
 	char *internetworking_model; /* "tcfilter", "none" */
 	char *direct_volume_path;
+	char *vfio_mode; /* "guest-kernel" */
 	uint32_t monitor_log_limit; /* KiB */
 	uint32_t console_log_limit; /* KiB */
 	bool enable_debug;

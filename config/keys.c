@@ -128,6 +128,10 @@ const struct config_key config_keys[] = {
 	RUNTIME(direct_volume_path, PATH, "\"/run/kata-containers/shared/direct-volumes\"",
 		"The directory in which direct volumes are registered, by moat volume or by a CSI driver. It and all above it must be "
 		"root's."),
+	RUNTIME(vfio_mode, STR, "\"guest-kernel\"",
+		"What becomes of a VFIO device in the guest: \"guest-kernel\" leaves it to the driver of the guest's kernel. "
+		"Kata's \"vfio\", a /dev/vfio of the container's own, does not exist here.",
+		WORDS("guest-kernel")),
 	RUNTIME(monitor_log_limit, INT, "256",
 		"The most that is kept of what a VM's monitor, QEMU and virtiofsd say, in KiB.",
 		RANGE(4, 65536)),

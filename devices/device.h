@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "devices/vfio.h"
 
 enum device_kind {
 	DEVICE_FS, /* virtio-fs: a vhost-user socket connected to virtiofsd */
@@ -19,6 +20,7 @@ enum device_kind {
 	DEVICE_VHOST_BLK, /* virtio-blk whose queues another process serves (SPDK, qemu-storage-daemon) */
 	DEVICE_VHOST_SCSI, /* the same for a SCSI controller */
 	DEVICE_NET, /* virtio-net on a tap */
+	DEVICE_VFIO, /* a PCI device of the host */
 	DEVICE_KINDS, /* their number */
 };
 
@@ -51,6 +53,10 @@ struct device_net {
 	char mac[18]; /* "52:54:00:12:34:56" */
 };
 
+struct device_vfio {
+	char address[VFIO_ADDRESS_SIZE]; /* "0000:01:00.0", on the host */
+};
+
 struct device {
 	enum device_kind kind;
 	char id[32]; /* "fs0": set by devices_add(), never given twice */
@@ -62,6 +68,7 @@ struct device {
 		struct device_blk blk;
 		struct device_vhost vhost;
 		struct device_net net;
+		struct device_vfio vfio;
 	};
 };
 
@@ -69,7 +76,7 @@ struct device {
 const char *device_kind_name(enum device_kind kind);
 /* True if a process of the host maps the guest's memory for it, which then has to be shared. */
 bool device_shares_memory(const struct device *dev);
-/* The descriptor that the device owns; -EBADF once it is closed. */
+/* The descriptor that the device owns; -EBADF once it is closed, or if it is of a kind that has none. */
 int device_fd(const struct device *dev);
 
 /* Closes the descriptor of a device: the hypervisor has its own now (virtiofsd ends when the last one is closed). */

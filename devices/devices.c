@@ -35,7 +35,7 @@ struct kind_ops {
 	const char *title; /* for messages */
 	bool shares_memory;
 	int (*check)(const struct devices *d, const struct device *dev, struct err *err);
-	/* The descriptor that the device owns. */
+	/* The descriptor that the device owns; NULL: this kind has none. */
 	int *(*fd)(struct device *dev);
 };
 
@@ -141,12 +141,26 @@ static int *net_fd(struct device *dev)
 	return &dev->net.tap;
 }
 
+static int vfio_check(const struct devices *d, const struct device *dev, struct err *err)
+{
+	const char *address = dev->vfio.address;
+
+	if (!vfio_is_address(address))
+		return err_set(err, EINVAL, "'%.*s' is no PCI address", VFIO_ADDRESS_SIZE - 1,
+			       address);
+	for (const struct entry *e = d->list; e; e = e->next)
+		if (e->dev.kind == DEVICE_VFIO && strcmp(e->dev.vfio.address, address) == 0)
+			return err_set(err, EEXIST, "PCI device %s is there twice", address);
+	return 0;
+}
+
 static const struct kind_ops kinds[DEVICE_KINDS] = {
 	[DEVICE_FS] = { "fs", "virtio-fs", true, fs_check, fs_fd },
 	[DEVICE_VSOCK] = { "vsock", "vsock", false, vsock_check, vsock_fd },
 	[DEVICE_BLK] = { "blk", "virtio-blk", false, blk_check, blk_fd },
 	[DEVICE_VHOST_BLK] = { "vblk", "vhost-user-blk", true, vhost_check, vhost_fd },
 	[DEVICE_NET] = { "net", "virtio-net", false, net_check, net_fd },
+	[DEVICE_VFIO] = { "vfio", "VFIO", false, vfio_check, NULL },
 	[DEVICE_VHOST_SCSI] = { "vscsi", "vhost-user-scsi", true, vhost_check, vhost_fd },
 };
 
@@ -158,7 +172,7 @@ static const struct kind_ops *kind_of(const struct device *dev)
 void device_close(struct device *dev)
 {
 	const struct kind_ops *k = kind_of(dev);
-	int *fd = k ? k->fd(dev) : NULL;
+	int *fd = k && k->fd ? k->fd(dev) : NULL;
 
 	if (fd)
 		*fd = fd_close(*fd);
@@ -168,7 +182,7 @@ int device_fd(const struct device *dev)
 {
 	const struct kind_ops *k = kind_of(dev);
 
-	return k ? *k->fd((struct device *)dev) : -EBADF;
+	return k && k->fd ? *k->fd((struct device *)dev) : -EBADF;
 }
 
 const char *device_kind_name(enum device_kind kind)

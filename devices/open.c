@@ -86,6 +86,8 @@ int dev_plan_open(struct dev_plan *p, const struct oci_config *c, struct err *er
 
 		if (item->outcome == DEV_BLOCK)
 			r = open_block(item, d, err);
+		else if (item->outcome == DEV_VFIO)
+			r = vfio_check_free(&item->vfio, err);
 		else if (item->outcome != DEV_GUEST)
 			r = connect_socket(item, err);
 		if (r < 0)

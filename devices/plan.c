@@ -37,6 +37,7 @@ static const struct {
 	{ 10, 229, "fuse" },
 	{ 10, 200, "tun" },
 	{ 10, 237, "loop-control" },
+	{ 10, 196, "vfio/vfio" },
 	{ 10, 236, "mapper/control" },
 };
 
@@ -51,27 +52,40 @@ static bool is_guest_node(const struct oci_device *d)
 
 /* ---- block devices of the host ---- */
 
-/* "DEVNAME=loop0" of /sys/dev/block/7:0/uevent as /dev/loop0: the kernel's own name, in no container's hands. */
-int dev_node_of(const struct dev_options *o, int64_t major, int64_t minor, char **ret,
-		struct err *err)
+/* "DEVNAME=loop0" of /sys/dev/block/7:0/uevent as "/dev/loop0": the kernel's own name, in no container's hands. */
+static int node_of(const struct dev_options *o, bool block, int64_t major, int64_t minor,
+		   char **ret, struct err *err)
 {
-	_free_ char *path = str_printf("%s/sys/dev/block/%lld:%lld/uevent", o->root,
-				       (long long)major, (long long)minor);
+	const char *kind = block ? "block" : "character";
+	_free_ char *path = str_printf("%s/sys/dev/%s/%lld:%lld/uevent", o->root,
+				       block ? "block" : "char", (long long)major, (long long)minor);
 	_free_ char *text = NULL;
 
 	if (!path)
 		return err_errno(err, ENOMEM, "device");
 	if (io_read_file(AT_FDCWD, path, 65536, &text, NULL, NULL) < 0)
-		return err_set(err, ENODEV, "this host has no block device %lld:%lld",
+		return err_set(err, ENODEV, "this host has no %s device %lld:%lld", kind,
 			       (long long)major, (long long)minor);
 	for (char *save, *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
 		if (!str_has_prefix(p, "DEVNAME=") || strstr(p, ".."))
 			continue;
-		*ret = str_printf("%s/dev/%s", o->root, p + strlen("DEVNAME="));
+		*ret = str_printf("/dev/%s", p + strlen("DEVNAME="));
 		return *ret ? 0 : err_errno(err, ENOMEM, "device");
 	}
-	return err_set(err, ENODEV, "block device %lld:%lld has no node on this host",
+	return err_set(err, ENODEV, "%s device %lld:%lld has no node on this host", kind,
 		       (long long)major, (long long)minor);
+}
+
+int dev_node_of(const struct dev_options *o, int64_t major, int64_t minor, char **ret,
+		struct err *err)
+{
+	_free_ char *node = NULL;
+	int r = node_of(o, true, major, minor, &node, err);
+
+	if (r < 0)
+		return r;
+	*ret = str_printf("%s%s", o->root, node);
+	return *ret ? 0 : err_errno(err, ENOMEM, "device");
 }
 
 /* Whether the last rule that is about the device allows to write: runc's reading of resources.devices. */
@@ -120,14 +134,28 @@ static int plan_vhost(const struct oci_config *c, const struct dev_options *o,
 static int plan_char(const struct oci_config *c, const struct dev_options *o,
 		     const struct oci_device *d, struct dev_item *item, struct err *err)
 {
+	_free_ char *node = NULL;
+
+	if (is_guest_node(d)) {
+		item->outcome = DEV_GUEST;
+		return 0;
+	}
+	/* By its numbers, since the path is what the container calls it. */
+	if (node_of(o, d->type[0] == 'b', d->major, d->minor, &node, NULL) >= 0 &&
+	    str_has_prefix(node, "/dev/vfio/")) {
+		item->outcome = DEV_VFIO;
+		item->source = take_ptr(node);
+		return vfio_find(o->root, item->source, &item->vfio, err);
+	}
 	if (str_has_prefix(d->path, "/dev/vfio/"))
-		return err_set(err, ENOTSUP, "VFIO devices are not supported yet");
-	if (!is_guest_node(d))
-		return err_set(err, ENOTSUP,
-			       "a virtual machine cannot have the host's character device %lld:%lld",
-			       (long long)d->major, (long long)d->minor);
-	item->outcome = DEV_GUEST;
-	return 0;
+		return err_set(
+			err, ENODEV,
+			"this host has no VFIO group or device with number %lld:%lld (its devices are not bound to "
+			"vfio-pci, or the node is stale)",
+			(long long)d->major, (long long)d->minor);
+	return err_set(err, ENOTSUP,
+		       "a virtual machine cannot have the host's character device %lld:%lld",
+		       (long long)d->major, (long long)d->minor);
 }
 
 static int plan_fifo(const struct oci_config *c, const struct dev_options *o,
@@ -164,6 +192,20 @@ static int plan_one(const struct oci_config *c, const struct dev_options *o, siz
 	return err_set(err, EINVAL, "type \"%s\" is unknown", d->type);
 }
 
+/* One group for two entries would be opened twice. */
+static int check_groups(const struct dev_plan *p, struct err *err)
+{
+	const struct dev_item *last = &p->v[p->n - 1];
+
+	if (last->outcome != DEV_VFIO)
+		return 0;
+	for (size_t i = 0; i + 1 < p->n; i++)
+		if (p->v[i].outcome == DEV_VFIO && p->v[i].vfio.number == last->vfio.number)
+			return err_set(err, EEXIST, "the same VFIO group %u as linux.devices[%zu]",
+				       last->vfio.number, i);
+	return 0;
+}
+
 static int check_twice(const struct oci_config *c, size_t index, struct err *err)
 {
 	for (size_t i = 0; i < index; i++)
@@ -186,6 +228,8 @@ int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev
 		r = plan_one(c, o, i, &p.v[i], err);
 		if (r >= 0)
 			r = check_twice(c, i, err);
+		if (r >= 0)
+			r = check_groups(&p, err);
 		if (r < 0)
 			err_wrap(err, "linux.devices[%zu] '%s'", i, c->linux_->devices[i].path);
 	}
@@ -201,6 +245,7 @@ void dev_plan_done(struct dev_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		free(p->v[i].source);
+		vfio_group_done(&p->v[i].vfio);
 		fd_close(p->v[i].fd);
 	}
 	free(p->v);
@@ -212,16 +257,40 @@ size_t dev_plan_hardware(const struct dev_plan *p)
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		n += p->v[i].outcome != DEV_GUEST;
+		n += p->v[i].outcome == DEV_VFIO ? p->v[i].vfio.n : p->v[i].outcome != DEV_GUEST;
+	return n;
+}
+
+size_t dev_plan_vfio(const struct dev_plan *p, bool *ret_large)
+{
+	bool large = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		n += p->v[i].vfio.n;
+		for (size_t k = 0; k < p->v[i].vfio.n; k++)
+			large = large || p->v[i].vfio.v[k].memory > VFIO_HOTPLUG_MEMORY;
+	}
+	if (ret_large)
+		*ret_large = large;
 	return n;
 }
 
 const char *dev_outcome_kind(enum dev_outcome o)
 {
 	static const char *const kinds[] = { "guest", VM_DEVICE_BLOCK, VM_DEVICE_VHOST_BLK,
-					     VM_DEVICE_VHOST_SCSI };
+					     VM_DEVICE_VHOST_SCSI, VM_DEVICE_VFIO };
 
 	return kinds[o];
+}
+
+static json_t *describe_functions(const struct vfio_group *g)
+{
+	json_t *arr = json_array();
+
+	for (size_t i = 0; arr && i < g->n; i++)
+		json_array_append_new(arr, json_string(g->v[i].address));
+	return arr;
 }
 
 json_t *dev_plan_describe(const struct dev_plan *p, const struct oci_config *c)
@@ -236,6 +305,8 @@ json_t *dev_plan_describe(const struct dev_plan *p, const struct oci_config *c)
 
 		if (o && d->source)
 			json_object_set_new(o, "source", json_string(d->source));
+		if (o && d->outcome == DEV_VFIO)
+			json_object_set_new(o, "functions", describe_functions(&d->vfio));
 		json_array_append_new(arr, o);
 	}
 	return arr;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "devices/vfio.h"
 #include "oci/config.h"
 
 /* What the administrator has set, borrowed. */
@@ -26,6 +27,7 @@ enum dev_outcome {
 	DEV_BLOCK, /* virtio-blk on a block device of the host */
 	DEV_VHOST_BLK, /* vhost-user-blk on a socket of the store */
 	DEV_VHOST_SCSI,
+	DEV_VFIO, /* PCI devices of the host, one or more */
 };
 
 struct dev_item {
@@ -33,7 +35,8 @@ struct dev_item {
 	enum dev_outcome outcome;
 	char *source; /* the host's device node, or the socket; NULL for DEV_GUEST */
 	bool readonly;
-	int fd; /* open device or connected socket, from dev_plan_open() on; -EBADF */
+	struct vfio_group vfio; /* DEV_VFIO */
+	int fd; /* open device or connected socket, from dev_plan_open() on; -EBADF, always for DEV_VFIO */
 };
 
 struct dev_plan {
@@ -46,11 +49,13 @@ int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev
 	     struct err *err);
 int dev_plan_open(struct dev_plan *p, const struct oci_config *c, struct err *err);
 void dev_plan_done(struct dev_plan *p);
-/* "guest", "block", "vhost-user-blk", "vhost-user-scsi": the kinds of wire/vm_setup.h */
+/* "guest", "block", "vhost-user-blk", "vhost-user-scsi", "vfio": the kinds of wire/vm_setup.h */
 const char *dev_outcome_kind(enum dev_outcome o);
-/* How many of them are devices of the VM. */
+/* How many devices of the VM they are; VFIO groups have several. */
 size_t dev_plan_hardware(const struct dev_plan *p);
-/* [{"index", "path", "kind", "source", "readonly"}], for --dry-run and the log. */
+/* How many of those are VFIO's, and whether one needs more room than a guest that has booted gives it (may be NULL). */
+size_t dev_plan_vfio(const struct dev_plan *p, bool *ret_large);
+/* [{"index", "path", "kind", "source", "readonly", "functions"}], for --dry-run and the log. */
 json_t *dev_plan_describe(const struct dev_plan *p, const struct oci_config *c);
 
 #define DEV_MAJOR_VHOST_BLK 241 /* as in Kata's guide to SPDK */

@@ -16,6 +16,8 @@
 #	3. an installed one: /boot/vmlinuz-RELEASE and /lib/modules/RELEASE, 6.12 cloud kernels first
 #	4. the distribution's package, downloaded and unpacked in DIR/download. It is installed nowhere,
 #	   and kept until it is removed: rm -r DIR/download fetches a newer one.
+#
+# KERNEL_PACKAGE="NAME..." looks at nothing but packages of these names, the first that there is (tests/lab).
 set -euo pipefail
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 
@@ -210,6 +212,7 @@ download_dnf()
 
 # ---- the order ----
 
+[ -z "${KERNEL_PACKAGE:-}" ] || read -ra APT_PACKAGES <<<"$KERNEL_PACKAGE"
 if [ -n "${KERNEL:-}" ]; then
 	use "$(realpath -- "$KERNEL")" "${MODULES_DIR:+$(realpath -- "$MODULES_DIR")}" "$KERNEL" ||
 		die "KERNEL=$KERNEL cannot be used"
@@ -221,12 +224,13 @@ if [ -n "${KERNEL_DEB:-}" ]; then
 	use_unpacked || die "KERNEL_DEB=$KERNEL_DEB holds no kernel that can be used"
 fi
 tuned=$dir/../guest-kernel
-if [ -f "$tuned/vmlinux" ]; then
+if [ -f "$tuned/vmlinux" ] && [ -z "${KERNEL_PACKAGE:-}" ]; then
 	use "$(realpath "$tuned/vmlinux")" "$(realpath -m "$tuned/modules")" "tuned kernel" || true
 fi
 while read -r _ image; do
 	use "$image" '' "$image" || true
-done < <(for image in /boot/vmlinuz-*; do
+done < <([ -z "${KERNEL_PACKAGE:-}" ] || exit 0
+for image in /boot/vmlinuz-*; do
 	release=${image#/boot/vmlinuz-}
 	[ -d "/lib/modules/$release/kernel" ] || continue
 	case $release in

@@ -39,9 +39,8 @@ done
 rm -f "$root/bin/busybox"
 cp -- "$busybox" "$root/bin/busybox"
 chmod 755 "$root/bin/busybox"
-while read -r applet; do
-	ln -f "$root/bin/busybox" "$root/bin/$applet"
-done < <("$busybox" --list | grep -vx busybox)
+# Hard links to itself, by the path that it was started with
+"$root/bin/busybox" --install "$root/bin"
 
 cat >"$root/etc/passwd" <<'EOF'
 root:x:0:0:root:/root:/bin/sh

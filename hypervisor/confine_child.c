@@ -36,12 +36,26 @@ static int set_limit(int what, uint64_t value)
 	return setrlimit(what, &want) < 0 ? -errno : 0;
 }
 
+/* The one that may be raised: what VFIO pins is more than most callers have. */
+static int set_locked(uint64_t value)
+{
+	struct rlimit have, want = { .rlim_cur = value, .rlim_max = value };
+
+	if (getrlimit(RLIMIT_MEMLOCK, &have) < 0)
+		return -errno;
+	if (have.rlim_max >= value)
+		want.rlim_max = have.rlim_max;
+	return setrlimit(RLIMIT_MEMLOCK, &want) < 0 ? -errno : 0;
+}
+
 static int set_limits(const struct confine_child *c)
 {
 	int r;
 
 	if ((r = set_limit(RLIMIT_NOFILE, c->files)) < 0 || (r = set_limit(RLIMIT_CORE, 0)) < 0 ||
 	    (r = set_limit(RLIMIT_FSIZE, c->fsize)) < 0)
+		return r;
+	if (c->locked && (r = set_locked(c->locked)) < 0)
 		return r;
 	/* The limit is one of the uid: only useful for a uid of its own. */
 	return c->uid != 0 ? set_limit(RLIMIT_NPROC, c->processes) : 0;

@@ -20,6 +20,7 @@ struct confine_child {
 	const gid_t *groups;
 	size_t n_groups;
 	uint64_t fsize; /* RLIMIT_FSIZE, bytes: also bounds ftruncate() of a memfd */
+	uint64_t locked; /* RLIMIT_MEMLOCK, bytes, which may be more than the caller's; 0: as it is */
 	uint32_t files; /* RLIMIT_NOFILE */
 	uint32_t processes; /* RLIMIT_NPROC: threads of this uid */
 };

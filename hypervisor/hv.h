@@ -54,6 +54,7 @@ struct hv_config {
 	bool hugepages;
 	bool reclaim; /* give memory that the guest has freed back to the host */
 	uint32_t vsock_cid; /* 0: agent channel over virtio-serial; else attach a DEVICE_VSOCK */
+	uint64_t locked; /* bytes of memory that the VM process may lock: VFIO pins the guest's; 0: the caller's limit */
 	uint32_t ports; /* PCIe root ports for devices, each holds one */
 	/*
 	 * The guest's memory: a file of exactly that size, which the VM maps shared, so that its owner can save it

@@ -3,12 +3,23 @@
 
 #include <string.h>
 
+#include "devices/vfio.h"
+
 static bool writes_files(const struct vm_setup *s)
 {
 	for (size_t i = 0; i < s->n_devices; i++)
 		if (strcmp(s->devices[i].kind, VM_DEVICE_FILE) == 0 && !s->devices[i].readonly)
 			return true;
 	return false;
+}
+
+static size_t vfio_devices(const struct vm_setup *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_devices; i++)
+		n += strcmp(s->devices[i].kind, VM_DEVICE_VFIO) == 0;
+	return n;
 }
 
 void hv_config_from_setup(const struct vm_setup *s, const char *kernel, const char *initrd,
@@ -30,6 +41,7 @@ void hv_config_from_setup(const struct vm_setup *s, const char *kernel, const ch
 		.shared_memory = true,
 		.hugepages = s->hugepages,
 		.reclaim = s->reclaim,
+		.locked = vfio_locked_bytes(s->memory, vfio_devices(s)),
 		.ports = s->ports,
 		.image_files = writes_files(s),
 		.debug = s->debug,

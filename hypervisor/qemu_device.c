@@ -170,6 +170,18 @@ static json_t *net_args(const struct device *dev)
 			 "bus", port, "netdev", dev->id, "mac", dev->net.mac, "romfile", "");
 }
 
+/* ---- devices of the host: QEMU finds group and node by the address, see monitor/jail_vfio.c ---- */
+
+/* No option ROM here either. */
+static json_t *vfio_args(const struct device *dev)
+{
+	char port[16];
+
+	port_name(dev, port);
+	return json_pack("{s:s, s:s, s:s, s:s, s:i}", "driver", "vfio-pci", "id", dev->id, "bus",
+			 port, "host", dev->vfio.address, "rombar", 0);
+}
+
 #define GETFD                                                                                \
 	{                                                                                    \
 		.command = "getfd", .timeout_ms = CALL_MS, .args = fd_args, .fd = device_fd, \
@@ -250,6 +262,9 @@ static const struct qemu_step net_detach[] = {
 	{ 0 },
 };
 
+static const struct qemu_step vfio_attach[] = { DEVICE_ADD(vfio_args), { 0 } };
+static const struct qemu_step vfio_detach[] = { DEVICE_DEL, { 0 } };
+
 static const struct {
 	const struct qemu_step *attach, *detach;
 } kinds[DEVICE_KINDS] = {
@@ -259,6 +274,7 @@ static const struct {
 	[DEVICE_BLK] = { blk_attach, blk_detach },
 	[DEVICE_VHOST_BLK] = { vhost_attach, chardev_detach },
 	[DEVICE_VHOST_SCSI] = { vhost_attach, chardev_detach },
+	[DEVICE_VFIO] = { vfio_attach, vfio_detach },
 };
 
 const struct qemu_step *qemu_attach_steps(const struct device *dev)

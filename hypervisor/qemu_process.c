@@ -277,6 +277,7 @@ static int exec_qemu(struct qemu *q, const struct pipes *p, struct err *err)
 		.fsize = q->cfg.image_files       ? RLIM_INFINITY :
 			 qemu_uses_memfd(&q->cfg) ? (uint64_t)q->cfg.memory << 20 :
 						    0,
+		.locked = q->cfg.locked,
 		.files = FILES + FILES_A_PORT * q->cfg.ports + q->cfg.vcpus,
 		.processes = THREADS + q->cfg.vcpus,
 	};

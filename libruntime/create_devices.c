@@ -6,9 +6,32 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "libruntime/creation.h"
 #include "libruntime/network_late.h"
+
+/* VFIO wants memory to be locked, and some devices a guest that finds them when it boots. */
+static int prepare_vfio(struct creation *c, struct err *err)
+{
+	bool large = false;
+	size_t n = dev_plan_vfio(&c->devices, &large);
+	int r;
+
+	if (n == 0)
+		return 0;
+	/* Tried with QEMU 7.2 and KVM: such a guest says nothing any more. */
+	if (strcmp(c->vm.setup.machine, "q35") != 0)
+		return err_set(
+			err, ENOTSUP,
+			"linux.devices: VFIO needs machine type q35: machine_type in [hypervisor.qemu]");
+	if (large && c->vm.template) {
+		log_info("a device has more memory than a guest makes room for later: the virtual machine boots");
+		c->vm.template = false;
+	}
+	r = vfio_check_memlock(vfio_locked_bytes(c->vm.setup.memory, n), err);
+	return r < 0 ? err_wrap(err, "linux.devices") : 0;
+}
 
 int creation_plan_devices(struct creation *c, struct err *err)
 {
@@ -41,7 +64,7 @@ int creation_plan_devices(struct creation *c, struct err *err)
 	/* A spare could not be given descriptors. */
 	c->vm.spares = 0;
 	s->devices = calloc(n, sizeof(*s->devices));
-	return s->devices ? 0 : err_errno(err, ENOMEM, "linux.devices");
+	return s->devices ? prepare_vfio(c, err) : err_errno(err, ENOMEM, "linux.devices");
 }
 
 static struct vm_device *add_device(struct creation *c, int fds[MONITOR_DEVICES_MAX], int fd,
@@ -52,8 +75,9 @@ static struct vm_device *add_device(struct creation *c, int fds[MONITOR_DEVICES_
 
 	free(v->kind);
 	free(v->mac);
+	free(v->address);
 	*v = (struct vm_device){ .kind = strdup(kind),
-				 .fd = MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices };
+				 .fd = fd < 0 ? 0 : MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices };
 	fds[s->n_devices++] = fd;
 	return v->kind ? v : NULL;
 }
@@ -89,6 +113,21 @@ static int add_root_disk(struct creation *c, int fds[MONITOR_DEVICES_MAX], struc
 	return 0;
 }
 
+static int add_vfio(struct creation *c, int fds[MONITOR_DEVICES_MAX], const struct vfio_group *g,
+		    struct err *err)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct vm_device *v = add_device(c, fds, -EBADF, VM_DEVICE_VFIO);
+
+		if (v)
+			v->address = strdup(g->v[i].address);
+		if (!v || !v->address)
+			return err_errno(err, ENOMEM, "linux.devices");
+		v->group = g->number;
+	}
+	return 0;
+}
+
 int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
 {
 	struct vm_device *v = NULL;
@@ -101,6 +140,10 @@ int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], stru
 
 		if (d->outcome == DEV_GUEST)
 			continue;
+		if (d->outcome == DEV_VFIO) {
+			r = add_vfio(c, fds, &d->vfio, err);
+			continue;
+		}
 		v = add_device(c, fds, d->fd, dev_outcome_kind(d->outcome));
 		if (!v)
 			return err_errno(err, ENOMEM, "linux.devices");

@@ -38,6 +38,10 @@ int creation_plan_joining(struct creation *c, struct err *err)
 		return n == 0 ? 0 :
 				err_set(err, ENOTSUP,
 					"linux.devices: the fake hypervisor has no devices");
+	if (dev_plan_vfio(&c->devices, NULL) > 0)
+		return err_set(
+			err, ENOTSUP,
+			"linux.devices: a container that joins a sandbox cannot have a VFIO device yet");
 	if (c->volumes.n > 0)
 		return err_set(
 			err, ENOTSUP,

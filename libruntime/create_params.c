@@ -47,7 +47,7 @@ static json_t *guest_config(json_t *tree)
 	return config;
 }
 
-/* Which entry of linux.devices is which device of the VM. */
+/* Which entry of linux.devices is which device of the VM, or which devices. */
 static json_t *device_params(const struct creation *c)
 {
 	json_t *arr = json_array();
@@ -55,18 +55,20 @@ static json_t *device_params(const struct creation *c)
 
 	for (size_t i = 0; arr && i < c->devices.n; i++) {
 		const struct dev_item *d = &c->devices.v[i];
-		json_t *o;
+		bool vfio = d->outcome == DEV_VFIO;
+		size_t count = vfio ? d->vfio.n : d->outcome != DEV_GUEST;
 
-		if (d->outcome == DEV_GUEST)
-			continue;
-		o = json_pack("{s:I, s:b}", "index", (json_int_t)d->index, "readonly",
-			      (int)d->readonly);
-		if (o && c->pod.sandbox)
-			json_object_set_new(o, "port", json_string(c->ports[n]));
-		else if (o)
-			json_object_set_new(o, "device", json_integer((json_int_t)n));
-		json_array_append_new(arr, o);
-		n++;
+		for (; count > 0; count--, n++) {
+			json_t *o = json_pack("{s:I, s:s, s:b}", "index", (json_int_t)d->index,
+					      "kind", vfio ? "pci" : "disk", "readonly",
+					      (int)d->readonly);
+
+			if (o && c->pod.sandbox)
+				json_object_set_new(o, "port", json_string(c->ports[n]));
+			else if (o)
+				json_object_set_new(o, "device", json_integer((json_int_t)n));
+			json_array_append_new(arr, o);
+		}
 	}
 	return arr;
 }

@@ -43,7 +43,9 @@ int monitor_spawn(const char *program, int state_fd, const int template[2], cons
 	for (int i = 0; i < 2 && template[i] >= 0; i++)
 		fds[n_fds++] = (struct spawn_fd){ template[i], 6 + i };
 	for (size_t i = 0; i < n_devices; i++)
-		fds[n_fds++] = (struct spawn_fd){ devices[i], MONITOR_FIRST_DEVICE + (int)i };
+		if (devices[i] >= 0)
+			fds[n_fds++] = (struct spawn_fd){ devices[i],
+							  MONITOR_FIRST_DEVICE + (int)i };
 	const struct spawn sp = {
 		.path = program,
 		.exe_fd = -EBADF,

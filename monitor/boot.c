@@ -32,8 +32,9 @@
 #include "monitor/vsock.h"
 
 #define SETUP_TIMEOUT_MS 20000
-#define PREPARE_TIMEOUT_MS 20000
-#define RESTORE_TIMEOUT 10 /* seconds until the agent of a restored VM must answer */
+#define PREPARE_TIMEOUT_MS 60000
+#define RESTORE_TIMEOUT \
+	10 /* seconds until the agent of a restored VM must answer, once that runs */
 #define ENTROPY_BYTES 64
 #define VSOCK_DEVICE "/dev/vhost-vsock"
 
@@ -137,7 +138,6 @@ static void on_guest_ready(void *data, json_t *result, const struct err *err)
 		vm_fail(m, err);
 		return;
 	}
-	m->boot_timer = loop_remove(m->boot_timer);
 	m->phase = VM_READY;
 	log_info("ready");
 	plugs_vm_ready(m);
@@ -165,6 +165,8 @@ static void on_agent_ready(struct monitor *m)
 	size_t i;
 
 	log_debug("agent answers");
+	/* What it is asked now has a deadline of its own. */
+	m->boot_timer = loop_remove(m->boot_timer);
 	if (template_saving(m)) {
 		prepare_template(m);
 		return;
@@ -208,8 +210,13 @@ static void on_running(void *data, const struct err *err)
 	struct err e = *err;
 
 	log_debug("virtual machine runs");
-	if (e.code)
+	if (e.code) {
 		vm_fail(m, &e);
+	} else if (m->boot_timer && template_restoring(m) &&
+		   m->setup.boot_timeout > RESTORE_TIMEOUT) {
+		m->setup.boot_timeout = RESTORE_TIMEOUT;
+		loop_set_timer(m->boot_timer, (int64_t)RESTORE_TIMEOUT * 1000);
+	}
 }
 
 /* The devices of the boot, one after the other; then the guest's first instruction. */
@@ -313,6 +320,12 @@ static int add_setup_device(struct monitor *m, const struct vm_device *v, struct
 	struct device dev;
 	int r;
 
+	if (strcmp(v->kind, VM_DEVICE_VFIO) == 0) {
+		dev.kind = DEVICE_VFIO;
+		snprintf(dev.vfio.address, sizeof(dev.vfio.address), "%s",
+			 v->address ? v->address : "");
+		return add_boot_device(m, &dev, err);
+	}
 	if (v->fd < MONITOR_FD_FIRST || v->fd > INT_MAX)
 		return err_set(err, EPROTO, "device with descriptor %u", v->fd);
 	r = setup_device(v, (int)v->fd, &dev, err);
@@ -371,8 +384,6 @@ void vm_boot(struct monitor *m)
 	int r;
 
 	m->phase = VM_BOOTING;
-	if (template_restoring(m) && m->setup.boot_timeout > RESTORE_TIMEOUT)
-		m->setup.boot_timeout = RESTORE_TIMEOUT;
 	m->boot_timer = loop_add_timer(m->loop, (int64_t)m->setup.boot_timeout * 1000,
 				       on_boot_timeout, m, &err);
 	r = m->boot_timer ? devices_new(m->setup.ports, &m->devices, &err) : -ENOMEM;

@@ -15,10 +15,10 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "monitor/jail_vfio.h"
 #include "monitor/monitor.h"
 
-/* Where the new root is put together: a directory that every system has, covered only in this namespace. */
-#define STAGE "/tmp"
+#define STAGE JAIL_STAGE
 
 /* Read-only pieces of the host that dynamic linking and firmware look-ups need. Missing ones are skipped. */
 static const char *const system_paths[] = {
@@ -240,6 +240,8 @@ static int build(const struct vm_setup *s, struct err *err)
 	if (mkdir(STAGE "/proc", 0555) < 0 || mkdir(STAGE "/run", 0755) < 0)
 		return err_errno(err, errno, "jail: directories");
 	r = make_devices(s->uid ? s->uid + 1 : 0, err);
+	if (r >= 0)
+		r = jail_add_vfio(s, s->uid ? s->uid + 1 : 0, err);
 	if (r >= 0)
 		r = make_share(err);
 	return r < 0 ? r : enter_root(err);

@@ -14,6 +14,9 @@
 #define JAIL_KERNEL "/vm/kernel"
 #define JAIL_INITRD "/vm/initrd"
 
+/* Where the new root is put together: a directory that every system has, covered only in this namespace. */
+#define JAIL_STAGE "/tmp"
+
 /*
  * Enters a new mount namespace (plus ipc, uts, net and cgroup) with the root described
  * above. The process must be PID 1 of a pid namespace. Errors name the file that is missing.

@@ -9,6 +9,7 @@
 #	RUNTIME=runc MOAT=/path/to/moat        what is tested
 
 include tests/bench/module.mk
+include tests/lab/module.mk
 
 BATS_TOOLS := killat recvtty subreaper
 BATS_FILES ?=

@@ -18,7 +18,7 @@ logs=$build/logs
 mkdir -p "$logs" || exit 1
 unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES MFLAGS VARIANT
 
-STAGES=(packages build unit asan guest bats runc clients leaks fuzz lint)
+STAGES=(packages build unit asan guest bats runc clients leaks lab fuzz lint)
 passed=0 failed=0 skipped=0
 
 # ---- stages: each writes its log to standard output ----
@@ -132,6 +132,12 @@ stage_fuzz()
 	$make BUILD="$build" VARIANT=fuzz -j"$(nproc)" fuzzers && $make BUILD="$build" FUZZ_SECONDS="${FUZZ_SECONDS:-5}" fuzz
 }
 
+# The short form: VMs inside of an emulated machine.
+stage_lab()
+{
+	$make BUILD="$build" lab-short
+}
+
 # Each kind of check counts for itself.
 stage_lint()
 {
@@ -167,7 +173,7 @@ count()
 	unit | asan)
 		read -r good bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
 		;;
-	bats | runc | clients)
+	bats | runc | clients | lab)
 		skip=$(grep -Ec '^ok [0-9]+ .*# skip' "$log")
 		good=$(($(grep -Ec '^ok [0-9]+' "$log") - skip))
 		bad=$(grep -Ec '^not ok [0-9]+' "$log")
@@ -190,7 +196,7 @@ show()
 {
 	local log=$logs/$1.log
 	case $1 in
-	bats | runc | clients) grep -E -A 12 '^not ok' "$log" | head -n 60 ;;
+	bats | runc | clients | lab) grep -E -A 12 '^not ok' "$log" | head -n 60 ;;
 	unit | asan) grep -A 8 -E '^  FAIL|error:' "$log" | head -n 60 ;;
 	*) tail -n 25 "$log" ;;
 	esac | sed 's/^/        /'

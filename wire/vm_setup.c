@@ -31,6 +31,8 @@ static const struct js_field device_fields[] = {
 	DEVICE(fd, JS_U32, 0),
 	DEVICE(readonly, JS_BOOL, 0),
 	DEVICE(mac, JS_STR, 0),
+	DEVICE(address, JS_STR, 0),
+	DEVICE(group, JS_U32, 0),
 	DEVICE(queues, JS_U32, 0),
 	DEVICE(queue_size, JS_U32, 0),
 	{},

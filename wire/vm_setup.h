@@ -21,12 +21,14 @@
 #define VM_TEMPLATE_DAMAGED \
 	EUCLEAN /* the same, and it was the template's fault: another one may do */
 
-/* A device of the VM besides those that every VM has; its descriptor comes with the start of the monitor. */
+/* A device of the VM besides those that every VM has; its descriptor, if it has one, comes with the start of the monitor. */
 struct vm_device {
 	char *kind; /* VM_DEVICE_... */
-	uint32_t fd; /* its number in the monitor */
+	uint32_t fd; /* its number in the monitor; 0 for vfio, which the hypervisor opens by name */
 	bool readonly; /* block */
 	char *mac; /* net */
+	char *address; /* vfio: of the PCI device on the host */
+	uint32_t group; /* vfio: the IOMMU group that it is in */
 	uint32_t queues, queue_size; /* vhost-user; 0: the hypervisor's choice */
 };
 #define VM_DEVICE_BLOCK "block" /* a block device of the host */
@@ -34,6 +36,7 @@ struct vm_device {
 #define VM_DEVICE_VHOST_BLK "vhost-user-blk" /* a connected socket */
 #define VM_DEVICE_VHOST_SCSI "vhost-user-scsi"
 #define VM_DEVICE_NET "net" /* a tap */
+#define VM_DEVICE_VFIO "vfio" /* a PCI device of the host */
 
 struct vm_setup {
 	char *id; /* sandbox id */

@@ -9,10 +9,12 @@ source "${BASH_SOURCE[0]%/*}/helpers.bash"
 setup_suite()
 {
 	[ "$(id -u)" = 0 ] || { echo "the tests need root"; return 1; }
-	make -s -C "$TOP" BUILD="$BUILD" VARIANT=release bats-tools >/dev/null || return 1
+	[ -n "${MOAT_TEST_BUILT:-}" ] || make -s -C "$TOP" BUILD="$BUILD" VARIANT=release bats-tools >/dev/null || return 1
 	export SUITE=bats$$ BASE=$BATS_SUITE_TMPDIR/base CONFIG=$BATS_SUITE_TMPDIR/configuration.toml TEMPLATES='' SUITE_CGROUP=
 	enter_cgroup
-	echo "[hypervisor.qemu]" >"$CONFIG"
+	: >"$CONFIG"
+	[ -z "${MOAT_TEST_BOOT_TIMEOUT:-}" ] || printf '[agent.moat]\nboot_timeout = %s\n' "$MOAT_TEST_BOOT_TIMEOUT" >"$CONFIG"
+	echo "[hypervisor.qemu]" >>"$CONFIG"
 	[ -z "${MOAT_TEST_MACHINE:-}" ] || echo "machine_type = \"$MOAT_TEST_MACHINE\"" >>"$CONFIG"
 	make_base || return 1
 	make_templates || return 1

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "base/sock.h"
 #include "base/str.h"
@@ -156,9 +157,69 @@ START_TEST(guest_nodes)
 	ck_assert_uint_eq(plan.n, 5);
 	ck_assert_uint_eq(dev_plan_hardware(&plan), 0);
 	refused(NODE("/dev/nvidia0", "c", 195, 0), ENOTSUP, "the host's character device 195:0");
-	refused(NODE("/dev/vfio/16", "c", 240, 0), ENOTSUP, "VFIO");
+	refused(NODE("/dev/vfio/16", "c", 240, 0), ENODEV,
+		"this host has no VFIO group or device with number 240:0");
 	refused(NODE("/dev/a", "c", 1, 3) "," NODE("/dev/a", "c", 1, 5), EEXIST,
 		"the same path as linux.devices[0]");
+	teardown();
+}
+END_TEST
+
+static void make_link(const char *target, const char *path)
+{
+	_free_ char *parent = strndup(path, (size_t)(strrchr(path, '/') - path));
+	_free_ char *file = path_join(root, path);
+
+	make_dir(parent);
+	ck_assert_int_eq(symlink(target, file), 0);
+}
+
+/* An IOMMU group of one device, bound to vfio-pci */
+static void make_group(const char *number, const char *address, const char *resource)
+{
+	_free_ char *dir = str_printf("sys/kernel/iommu_groups/%s/devices/%s", number, address);
+	_free_ char *class = str_printf("%s/class", dir), *driver = str_printf("%s/driver", dir);
+	_free_ char *memory = str_printf("%s/resource", dir);
+
+	write_text(class, "0x010802\n");
+	write_text(memory, resource);
+	make_link("../../drivers/vfio-pci", driver);
+}
+
+/* By number, whatever the container calls it; groups have minors above 255. */
+START_TEST(vfio)
+{
+	bool large = true;
+
+	setup();
+	write_text("sys/dev/char/240:300/uevent", "MAJOR=240\nMINOR=300\nDEVNAME=vfio/16\n");
+	write_text("sys/dev/char/240:1/uevent", "DEVNAME=vfio/17\n");
+	refused(NODE("/dev/vfio/16", "c", 240, 300), ENODEV, "this host has no IOMMU groups");
+	make_group("16", "0000:01:00.0", "0xfe000000 0xfe003fff 0x40200\n");
+	make_group("17", "0000:02:00.0", "0x0 0x1ffffff 0x14220c\n");
+	planned(NODE("/dev/my/disk", "c", 240, 300) "," NODE("/dev/vfio/vfio", "c", 10, 196), "");
+	ck_assert_int_eq(plan.v[0].outcome, DEV_VFIO);
+	ck_assert_str_eq(plan.v[0].source, "/dev/vfio/16");
+	ck_assert_str_eq(plan.v[0].vfio.v[0].address, "0000:01:00.0");
+	ck_assert_int_eq(plan.v[1].outcome, DEV_GUEST);
+	ck_assert_uint_eq(dev_plan_hardware(&plan), 1);
+	ck_assert_uint_eq(dev_plan_vfio(&plan, &large), 1);
+	ck_assert(!large);
+
+	_json_ json_t *shown = dev_plan_describe(&plan, config);
+	_json_ json_t *want = json_loads("[{\"index\":0,\"path\":\"/dev/my/disk\",\"kind\":\"vfio\","
+					 "\"readonly\":false,\"source\":\"/dev/vfio/16\","
+					 "\"functions\":[\"0000:01:00.0\"]},"
+					 "{\"index\":1,\"path\":\"/dev/vfio/vfio\",\"kind\":\"guest\","
+					 "\"readonly\":false}]",
+					 0, NULL);
+	ck_assert(json_equal(shown, want));
+
+	planned(NODE("/dev/a", "c", 240, 300) "," NODE("/dev/b", "c", 240, 1), "");
+	ck_assert_uint_eq(dev_plan_vfio(&plan, &large), 2);
+	ck_assert(large);
+	refused(NODE("/dev/a", "c", 240, 300) "," NODE("/dev/b", "c", 240, 300), EEXIST,
+		"the same VFIO group 16 as linux.devices[0]");
 	teardown();
 }
 END_TEST
@@ -259,5 +320,5 @@ START_TEST(not_the_device)
 }
 END_TEST
 
-UNIT_MAIN("devices_plan", block, readonly_by_rule, guest_nodes, vhost_user, connecting,
+UNIT_MAIN("devices_plan", vfio, block, readonly_by_rule, guest_nodes, vhost_user, connecting,
 	  not_the_device)

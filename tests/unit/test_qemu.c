@@ -112,6 +112,7 @@ static void mock_reply(const char *command, const char *id)
 		mock_event("DEVICE_DELETED", "\"device\": \"blk0\"");
 		mock_event("DEVICE_DELETED", "\"device\": \"vblk0\"");
 		mock_event("DEVICE_DELETED", "\"device\": \"vscsi0\"");
+		mock_event("DEVICE_DELETED", "\"device\": \"vfio0\"");
 		mock_event("DEVICE_DELETED",
 			   "\"device\": \"fs0\", \"path\": \"/machine/peripheral/fs0\"");
 	}
@@ -442,8 +443,9 @@ static void attach_and_detach(const struct device *want, const char *attached, c
 
 	started("ok");
 	told();
-	*(copy.kind == DEVICE_BLK ? &copy.blk.fd : &copy.vhost.socket) = open("/dev/null",
-									      O_RDWR | O_CLOEXEC);
+	if (copy.kind != DEVICE_VFIO)
+		*(copy.kind == DEVICE_BLK ? &copy.blk.fd : &copy.vhost.socket) = open(
+			"/dev/null", O_RDWR | O_CLOEXEC);
 	unit_ok(devices_add(devices, &copy, &dev, &err), &err);
 	attach(dev);
 	until("attach");
@@ -518,6 +520,18 @@ START_TEST(image_file_that_grows)
 	ck_assert_str_eq(told(), "{\"execute\":\"block_resize\",\"id\":5,\"arguments\":{"
 				 "\"node-name\":\"blk0\",\"size\":1099511627776}}\n");
 	teardown();
+}
+END_TEST
+
+START_TEST(vfio)
+{
+	struct device dev = { .kind = DEVICE_VFIO, .vfio = { "0000:01:00.0" } };
+
+	attach_and_detach(
+		&dev,
+		"{\"execute\":\"device_add\",\"id\":2,\"arguments\":{\"driver\":\"vfio-pci\",\"id\":\"vfio0\","
+		"\"bus\":\"rp0\",\"host\":\"0000:01:00.0\",\"rombar\":0}}\n",
+		"{\"execute\":\"device_del\",\"id\":3,\"arguments\":{\"id\":\"vfio0\"}}\n");
 }
 END_TEST
 
@@ -912,19 +926,13 @@ int main(int argc, char **argv)
 
 	Suite *suite = suite_create("qemu");
 	TCase *tcase = tcase_create("qemu");
-	const TTest *const tests[] = { attach_detach,
-				       vsock,
-				       disks,
-				       image_file_that_grows,
-				       bad_requests,
-				       no_such_program,
-				       quitting,
-				       quitting_when_deaf,
-				       destroyed_while_working,
-				       confinement,
-				       confinement_with_uid,
-				       confinement_fails,
-				       share_is_hidden };
+	const TTest *const tests[] = {
+		attach_detach,           vsock,          disks,
+		image_file_that_grows,   vfio,           bad_requests,
+		no_such_program,         quitting,       quitting_when_deaf,
+		destroyed_while_working, confinement,    confinement_with_uid,
+		confinement_fails,       share_is_hidden
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_test(tcase, tests[i]);

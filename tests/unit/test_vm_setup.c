@@ -10,6 +10,11 @@ static char *args[] = { (char *)"--a", (char *)"b,c", NULL };
 
 #define STR(s) ((char *)(s)) /* nothing here is written to */
 
+static struct vm_device devices[] = {
+	{ .kind = STR(VM_DEVICE_BLOCK), .fd = 8, .readonly = true },
+	{ .kind = STR(VM_DEVICE_VFIO), .address = STR("0000:01:00.0"), .group = 300 },
+};
+
 static const struct vm_setup sample = {
 	.id = STR("c1"),
 	.hypervisor = STR("qemu"),
@@ -25,6 +30,8 @@ static const struct vm_setup sample = {
 	.hostname = STR("h"),
 	.template = STR(VM_TEMPLATE_RESTORE),
 	.template_sum = STR("00ff"),
+	.devices = devices,
+	.n_devices = 2,
 	.memory = 256,
 	.vcpus = 2,
 	.ports = 8,
@@ -50,6 +57,9 @@ START_TEST(round_trip)
 	ck_assert_str_eq(s.template_sum, "00ff");
 	ck_assert_uint_eq(s.uid, 0x70000002);
 	ck_assert_uint_eq(s.memory, 256);
+	ck_assert_uint_eq(s.n_devices, 2);
+	ck_assert_str_eq(s.devices[1].address, "0000:01:00.0");
+	ck_assert_uint_eq(s.devices[1].group, 300);
 	ck_assert(s.vsock && s.debug && !s.hugepages);
 	_json_ json_t *again = vm_setup_to_json(&s);
 	ck_assert(json_equal(tree, again));

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/pci.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/hotplug.h"
+#include "agent/modules.h"
+#include "agent/uevent.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/path.h"
+#include "base/str.h"
+
+#define PCI_DEVICES "/sys/bus/pci/devices"
+#define DEVICE_MS 20000 /* until the guest has seen it */
+#define DRIVER_MS 3000 /* until a driver has taken it */
+#define RESULT_MS 20000 /* until that has made something of it */
+
+/* What devices of a class become, and the groups of modules that may have their driver. */
+static const struct class
+{
+	uint32_t mask, class;
+	const char *result; /* directory of /sys/class; NULL: nothing that is waited for */
+	const char *groups[4];
+} classes[] = {
+	{ 0xffff00, 0x010800, "block", { "nvme" } },
+	{ 0xff0000, 0x010000, "block", { "blk", "scsi" } },
+	{ 0xff0000, 0x020000, "net", { "net", "ixgbevf" } },
+	{ 0, 0, NULL, { NULL } },
+};
+
+struct device {
+	const char *port;
+	char address[16]; /* "0000:01:00.0" */
+	uint32_t class;
+	const struct class *kind;
+	char **names; /* in /sys/class/RESULT */
+};
+
+static int read_text(const struct device *d, const char *attribute, char *ret, size_t size)
+{
+	_free_ char *path = str_printf(PCI_DEVICES "/%s/%s", d->address, attribute), *text = NULL;
+	int r = path ? io_read_file(AT_FDCWD, path, size - 1, &text, NULL, NULL) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(ret, size, "%s", text);
+	return 0;
+}
+
+/* The one device behind the port: a directory in that of the port with a PCI address as its name. */
+static int look_device(void *data, struct err *err)
+{
+	struct device *d = data;
+	char path[64], class[16], *end;
+	struct dirent *e;
+	int r = -ENOENT;
+	DIR *dir;
+
+	(void)err;
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s", d->port);
+	dir = opendir(path);
+	while (dir && r < 0 && (e = readdir(dir))) {
+		if (strlen(e->d_name) != strlen("0000:01:00.0") || e->d_name[4] != ':' ||
+		    e->d_name[10] != '.')
+			continue;
+		snprintf(d->address, sizeof(d->address), "%.12s", e->d_name);
+		if (read_text(d, "class", class, sizeof(class)) < 0)
+			continue;
+		d->class = (uint32_t)strtoul(class, &end, 16);
+		r = 0;
+	}
+	if (dir)
+		closedir(dir);
+	return r;
+}
+
+static int look_driver(void *data, struct err *err)
+{
+	const struct device *d = data;
+	char path[64];
+
+	(void)err;
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver", d->address);
+	return access(path, F_OK) < 0 ? -ENOENT : 0;
+}
+
+/* Every link of /sys/class/block or net leads through the ports above it. */
+static int look_result(void *data, struct err *err)
+{
+	struct device *d = data;
+	_free_ char *class = str_printf("/sys/class/%s", d->kind->result);
+	_strv_ char **names = NULL;
+	char target[PATH_MAX], part[24];
+	_close_ int fd = class ? open(class, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	strv_free(d->names);
+	d->names = NULL;
+	snprintf(part, sizeof(part), "/%s/", d->port);
+	if (fd < 0 || path_list(fd, &names, err) < 0)
+		return -ENOENT;
+	for (char **name = names; name && *name; name++) {
+		ssize_t n = readlinkat(fd, *name, target, sizeof(target) - 1);
+
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		if (strstr(target, part) && strv_add(&d->names, *name) < 0)
+			return err_errno(err, ENOMEM, "PCI device");
+	}
+	return d->names ? 0 : -ENOENT;
+}
+
+static void load_driver(struct device *d)
+{
+	d->kind = classes;
+	while ((d->class & d->kind->mask) != d->kind->class)
+		d->kind++;
+	for (size_t i = 0; i < ARRAY_SIZE(d->kind->groups) && d->kind->groups[i]; i++)
+		modules_load(d->kind->groups[i]);
+}
+
+/* ---- disks in the container ---- */
+
+static bool has_path(const json_t *devices, const char *path)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(devices, i, v) {
+		const char *have = js_get_str(v, "path");
+
+		if (have && strcmp(have, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int add_node(const char *name, const json_t *like, json_t *config, struct err *err)
+{
+	static const char *const kept[] = { "fileMode", "uid", "gid" };
+	json_t *devices = json_object_get(json_object_get(config, "linux"), "devices");
+	_free_ char *attribute = str_printf("/sys/class/block/%s/dev", name), *text = NULL;
+	_free_ char *path = str_printf("/dev/%s", name);
+	int major = 0, minor = 0;
+	json_t *node;
+	char *sep;
+
+	if (!attribute || !path)
+		return err_errno(err, ENOMEM, "PCI device");
+	if (io_read_file(AT_FDCWD, attribute, 32, &text, NULL, NULL) < 0)
+		return 0; /* a path of a disk that is elsewhere */
+	text[strcspn(text, "\n")] = '\0';
+	sep = strchr(text, ':');
+	if (sep)
+		*sep++ = '\0';
+	if (!sep || num_int(text, 0, INT_MAX, &major) < 0 || num_int(sep, 0, INT_MAX, &minor) < 0)
+		return err_set(err, EIO, "disk '%s': no numbers", name);
+	if (!has_path(devices, path)) {
+		node = json_pack("{s:s, s:s, s:i, s:i}", "path", path, "type", "b", "major", major,
+				 "minor", minor);
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+			if (json_object_get(like, kept[i]))
+				json_object_set(node, kept[i], json_object_get(like, kept[i]));
+		json_array_append_new(devices, node);
+	}
+	return hotplug_allow(config, major, minor, "rwm", err);
+}
+
+int pci_add_disks(const struct pci_found *f, const json_t *like, json_t *config, struct err *err)
+{
+	int r = 0;
+
+	if (!f->class || strcmp(f->class, "block") != 0)
+		return 0;
+	for (char **name = f->names; r >= 0 && *name; name++)
+		r = add_node(*name, like, config, err);
+	return r;
+}
+
+/* ---- waiting ---- */
+
+/* Opening a disk waits until its partitions are known; then they are looked for again. */
+static int look_partitions(struct device *d, struct err *err)
+{
+	for (char **name = d->names; *name; name++) {
+		_free_ char *path = str_printf("/dev/%s", *name);
+		_close_ int fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+
+		(void)fd;
+	}
+	if (look_result(d, err) < 0)
+		return err_set(err, ENODEV, "PCI device %s of the guest has lost its disks",
+			       d->address);
+	return 0;
+}
+
+/* It is there, and lspci shows it, but nobody in this guest can do anything with it. */
+static void warn_useless(const struct device *d, const char *why)
+{
+	char vendor[16] = "?", id[16] = "?";
+
+	(void)read_text(d, "vendor", vendor, sizeof(vendor));
+	(void)read_text(d, "device", id, sizeof(id));
+	log_warn("PCI device %s in the guest (class %06x, vendor %s, device %s): %s", d->address,
+		 d->class, vendor, id, why);
+}
+
+static int use(struct device *d, struct err *err)
+{
+	int r;
+
+	load_driver(d);
+	r = uevent_until("@/devices/pci", look_driver, d, DRIVER_MS, err);
+	if (r == -ETIMEDOUT) {
+		warn_useless(d, "the guest's kernel has no driver for it");
+		return 0;
+	}
+	if (r < 0 || !d->kind->result)
+		return r;
+	r = uevent_until("add@/devices/", look_result, d, RESULT_MS, err);
+	if (r == -ETIMEDOUT) {
+		warn_useless(d, "its driver has found nothing in it");
+		return 0;
+	}
+	return r < 0 || strcmp(d->kind->result, "block") != 0 ? r : look_partitions(d, err);
+}
+
+int pci_wait(const char *port, struct pci_found *ret, struct err *err)
+{
+	struct device d = { .port = port };
+	int r;
+
+	r = hotplug_check_port(port, err);
+	if (r < 0)
+		return r;
+	r = uevent_until("@/devices/pci", look_device, &d, DEVICE_MS, err);
+	if (r == -ETIMEDOUT)
+		return err_set(err, ENODEV,
+			       "the guest has found no PCI device behind port %s after %d ms", port,
+			       DEVICE_MS);
+	if (r >= 0)
+		r = use(&d, err);
+	if (r < 0) {
+		strv_free(d.names);
+		return r;
+	}
+	*ret = (struct pci_found){ d.names ? d.kind->result : NULL, d.names };
+	return 0;
+}
+
+void pci_found_done(struct pci_found *f)
+{
+	strv_free(f->names);
+	*f = (struct pci_found){ 0 };
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PCI devices of the host that this VM has been given whole (VFIO): the guest's own driver takes them. What it makes
+ * of one, disks with their partitions or a network interface, is found by the root port in the path of sysfs.
+ */
+#ifndef MOAT_AGENT_PCI_H
+#define MOAT_AGENT_PCI_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+
+/* What became of a device. */
+struct pci_found {
+	const char *class; /* "block" or "net"; NULL: nothing, which is logged with the reason */
+	char **names; /* in /sys/class/CLASS, of a disk also its partitions */
+};
+
+/* Waits for the device behind the port and for what its driver makes of it, if there is a driver. */
+int pci_wait(const char *port, struct pci_found *ret, struct err *err);
+void pci_found_done(struct pci_found *f);
+/* Disks become entries of linux.devices in config, with mode and owner of `like`, and get a rule that allows them. */
+int pci_add_disks(const struct pci_found *f, const json_t *like, json_t *config, struct err *err);
+
+#endif

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh [--short | FILE...]: the bats files of this directory in the lab. --short leaves out what is tagged "long";
+# BATS_FLAGS="-f TEXT" takes tests with that in their name.
+set -uo pipefail
+
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+cd -- "$here/../.." || exit 1
+flags=()
+if [ "${1:-}" = --short ]; then
+	flags=(--filter-tags '!long')
+	shift
+fi
+files=()
+for file; do
+	files+=("$here/$file.bats")
+done
+((${#files[@]})) || files=("$here"/*.bats)
+# A hundred times slower than a machine of today, and more when the host is busy: its tests wait that much longer. Programs
+# are built before.
+exec "$here/lab.sh" -t "${LAB_LIMIT:-1800}" env BUILD="${BUILD:-build}" MOAT_TEST_BUILT=1 MOAT_TEST_BOOT_TIMEOUT=300 LIMIT=400 \
+	bats --tap --timing ${BATS_FLAGS:-} --setup-suite-file "$here/../bats/setup_suite.bash" "${flags[@]}" "${files[@]}"
