@@ -29,6 +29,7 @@ struct agent {
 	const char *share_dir; /* where the share is mounted; NULL before sandbox.setup */
 	bool loopback; /* the interface is up */
 	bool prepared; /* to become a template */
+	uint64_t first_memory; /* bytes: what the kernel managed before the host added any */
 	struct loop_source *balloon; /* timer that loads the driver, unless prepared */
 	const char *cgroup_dir; /* path of: */
 	int cgroup_fd; /* the directory below which containers get their groups; -EBADF: no cgroups (test only) */

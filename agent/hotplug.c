@@ -160,6 +160,28 @@ static void change_rules(json_t *rules, json_int_t old_major, json_int_t old_min
 	}
 }
 
+/* Limits of block devices are about those that the container has been given. */
+static void change_throttles(json_t *block_io, json_int_t old_major, json_int_t old_minor,
+			     int major, int minor)
+{
+	static const char *const lists[] = { "weightDevice", "throttleReadBpsDevice",
+					     "throttleWriteBpsDevice", "throttleReadIOPSDevice",
+					     "throttleWriteIOPSDevice" };
+
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
+		json_t *device;
+		size_t i;
+
+		json_array_foreach(json_object_get(block_io, lists[l]), i, device) {
+			if (js_get_int(device, "major", -1) != old_major ||
+			    js_get_int(device, "minor", -1) != old_minor)
+				continue;
+			json_object_set_new(device, "major", json_integer(major));
+			json_object_set_new(device, "minor", json_integer(minor));
+		}
+	}
+}
+
 static json_t *member(json_t *obj, const char *key, json_t *(*make)(void))
 {
 	json_t *v = json_object_get(obj, key);
@@ -209,6 +231,10 @@ static int translate_disk(json_t *config, json_t *device, const char *port, bool
 		return r;
 	change_rules(rules_of(config), js_get_int(device, "major", -1),
 		     js_get_int(device, "minor", -1), major, minor);
+	change_throttles(
+		json_object_get(json_object_get(json_object_get(config, "linux"), "resources"),
+				"blockIO"),
+		js_get_int(device, "major", -1), js_get_int(device, "minor", -1), major, minor);
 	json_object_set_new(device, "major", json_integer(major));
 	json_object_set_new(device, "minor", json_integer(minor));
 	return hotplug_allow(config, major, minor, readonly ? "rm" : "rwm", err);

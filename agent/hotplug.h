@@ -14,8 +14,8 @@
 
 /*
  * devices: the member of container.create (wire/PROTOCOL.md). Waits until each is there and puts the guest's numbers into
- * config: in linux.devices, and in the rules of linux.resources.devices, with one more that allows the device. An entry
- * that is PCI devices gives way to the disks that they are, see agent/pci.h.
+ * config: in linux.devices, in the limits of linux.resources.blockIO, and in the rules of linux.resources.devices, with one more that
+ * allows the device. An entry that is PCI devices gives way to the disks that they are, see agent/pci.h.
  */
 int hotplug_devices(const json_t *devices, json_t *config, struct err *err);
 /* Waits until there is a disk behind the port. */

@@ -17,6 +17,7 @@
 #include "agent/channel.h"
 #include "agent/container.h"
 #include "agent/reaper.h"
+#include "agent/resize.h"
 #include "agent/server.h"
 #include "agent/trim.h"
 #include "base/fd.h"
@@ -123,6 +124,7 @@ int main(int argc, char **argv)
 		agent_fatal("%s", err.msg);
 	a->mux.loop = a->loop;
 	if (guest) {
+		resize_begin(a);
 		/* The host can greet while the rest is made. */
 		open_channel(a);
 		boot_cgroups(a);

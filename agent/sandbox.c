@@ -14,6 +14,7 @@
 #include "agent/container.h"
 #include "agent/modules.h"
 #include "agent/network.h"
+#include "agent/resize.h"
 #include "agent/server.h"
 #include "agent/settle.h"
 #include "agent/trim.h"
@@ -158,6 +159,14 @@ int sandbox_network(struct agent *a, const struct pending *asked, const json_t *
 	return a->test ? 0 : network_configure(a, params, c->netns, err);
 }
 
+int sandbox_resize(struct agent *a, const struct pending *asked, const json_t *params,
+		   json_t **ret_result, struct err *err)
+{
+	(void)asked;
+	(void)ret_result;
+	return a->test ? 0 : resize_to(a, params, err);
+}
+
 int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *params,
 		    json_t **ret_result, struct err *err)
 {
@@ -170,6 +179,7 @@ int sandbox_prepare(struct agent *a, const struct pending *asked, const json_t *
 		return r;
 	a->prepared = true;
 	modules_load("balloon");
+	resize_prepare();
 	settle(SETTLE_MS);
 	trim_memory();
 	return 0;

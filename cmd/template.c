@@ -5,23 +5,31 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/num.h"
 #include "cmd/command.h"
 #include "libruntime/spare.h"
 #include "libruntime/template.h"
 
 static struct {
-	const char *format;
+	const char *format, *vcpus;
 } opt = { .format = "table" };
 
 static const struct option_row options[] = {
+	{ "vcpus", 0, OPT_STR, &opt.vcpus, "N",
+	  "of create: processors of the virtual machines that start from it (default: default_vcpus)" },
 	{ "format", 'f', OPT_STR, &opt.format, "FORMAT", "of status: table (default) or json" },
 	{},
 };
 
 static int create(const struct rt *rt, struct err *err)
 {
-	int r = rt_template_create(rt, err);
+	uint32_t vcpus = 0;
+	int r;
 
+	if (opt.vcpus && num_u32(opt.vcpus, 1, UINT32_MAX, &vcpus) < 0)
+		return err_set(err, EINVAL, "--vcpus: '%s' is not a number of processors",
+			       opt.vcpus);
+	r = rt_template_create(rt, vcpus, err);
 	if (r == -EEXIST) {
 		printf("%s\n", err->msg);
 		return 0;

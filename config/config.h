@@ -31,9 +31,10 @@ struct config_qemu {
 	char *cpu_model; /* "": the accelerator's best */
 	char *firmware; /* "": QEMU's own */
 	uint32_t default_vcpus;
-	uint32_t default_maxvcpus; /* 0: default_vcpus */
+	uint32_t default_maxvcpus; /* 0: the host's */
 	uint32_t default_memory; /* MiB */
-	uint32_t memory_slots;
+	uint32_t default_maxmemory; /* MiB; 0: the host's */
+	uint32_t memory_slots; /* of no use: accepted with whatever files say */
 	uint32_t pcie_root_port; /* ports */
 	char *shared_fs; /* "virtio-fs", "none" */
 	char *virtio_fs_daemon;

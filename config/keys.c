@@ -47,18 +47,25 @@ const struct config_key config_keys[] = {
 	QEMU(kernel_params, STR, "\"\"",
 	     "Words that are appended to the guest kernel's command line.", .max = 1024),
 	QEMU(default_vcpus, INT, "1",
-	     "Virtual processors of a VM. Those of a TCG older than QEMU 8.1 share a thread of the host: with one each, the guest's kernel "
+	     "Virtual processors of a VM, at least. Those of a TCG older than QEMU 8.1 share a thread of the host: with one each, the guest's kernel "
 	     "now and then meets code that it has patched as it was before.",
 	     RANGE(1, 240)),
 	QEMU(default_maxvcpus, INT, "0",
-	     "Virtual processors that a VM can grow to. 0: as many as default_vcpus.",
-	     RANGE(0, 240), .later = "virtual processors cannot be added to a running VM"),
+	     "Virtual processors of a VM, at most, if the limits of its containers ask for more than default_vcpus: see "
+	     "SIZE. 0: as many as the host has, but not more than 32; each costs every guest a little memory.",
+	     RANGE(0, 240)),
 	QEMU(default_memory, INT, "256",
-	     "Memory of a VM in MiB. For busybox 72 are enough with Debian's kernel and 40 with the one of make guest-kernel; in "
+	     "Memory of a VM in MiB, for the guest itself and for containers without a limit; limits are added to it: see SIZE. "
+	     "For busybox 72 are enough with Debian's kernel and 40 with the one of make guest-kernel; in "
 	     "32 neither boots, another kernel may.",
 	     RANGE(32, 16 * 1024 * 1024)),
-	QEMU(memory_slots, INT, "10", "How many times memory can be added to a running VM.",
-	     RANGE(0, 256), .later = "memory cannot be added to a running VM"),
+	QEMU(default_maxmemory, INT, "0",
+	     "Memory of a VM in MiB, at most, if its containers' limits ask for more than default_memory: see SIZE. 0: as much as "
+	     "the host has, but not more than 512 GiB. The value of default_memory: a VM that is there never grows.",
+	     RANGE(0, 16 * 1024 * 1024)),
+	QEMU(memory_slots, INT, "10",
+	     "Accepted: memory is added with virtio-mem, as often as need be, which takes no slots.",
+	     RANGE(0, 256), .later = "virtio-mem has no slots"),
 	QEMU(cpu_model, STR, "\"\"",
 	     "QEMU's processor model and its properties, for example \"host,pmu=off\". Empty: all that the "
 	     "accelerator offers.",

@@ -34,6 +34,12 @@ int cmdline_build(const struct vm_setup *s, char **ret, struct err *err)
 		if (khz)
 			buf_printf(&b, " tsc_early_khz=%u", khz);
 	}
+	/*
+	 * memhp_default_state: memory that comes is put to use at once. swiotlb: memory that may come lies above 4 GiB, where old
+	 * devices cannot reach; ours can, and the kernel is not to set 64 MiB aside to copy through.
+	 */
+	if (s->max_memory > s->memory)
+		buf_puts(&b, " memhp_default_state=online swiotlb=noforce");
 	if (s->vsock)
 		buf_printf(&b, " moat.channel=vsock moat.port=%u", s->uid);
 	if (s->kernel_params && *s->kernel_params)

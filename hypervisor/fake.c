@@ -14,7 +14,7 @@
 #include "hypervisor/fake_agent.h"
 #include "hypervisor/hv_config.h"
 
-enum op_kind { OP_START, OP_ATTACH, OP_DETACH, OP_GROW, OP_RESUME, OP_PAUSE };
+enum op_kind { OP_START, OP_ATTACH, OP_DETACH, OP_GROW, OP_RESUME, OP_PAUSE, OP_SIZE };
 
 struct op {
 	struct op *next;
@@ -100,6 +100,7 @@ static void execute(struct fake *f, const struct op *op, struct err *err)
 	case OP_DETACH:
 	case OP_GROW:
 	case OP_PAUSE:
+	case OP_SIZE:
 		break;
 	case OP_ATTACH:
 		device_close(op->dev);
@@ -264,6 +265,17 @@ static int pause_vm(struct hv *hv, hv_done_fn done, void *data, struct err *err)
 	return submit(of(hv), OP_PAUSE, NULL, done, data, err);
 }
 
+static int set_memory(struct hv *hv, uint32_t more, hv_done_fn done, void *data, struct err *err)
+{
+	(void)more;
+	return submit(of(hv), OP_SIZE, NULL, done, data, err);
+}
+
+static int add_vcpu(struct hv *hv, hv_done_fn done, void *data, struct err *err)
+{
+	return submit(of(hv), OP_SIZE, NULL, done, data, err);
+}
+
 static int quit(struct hv *hv, struct err *err)
 {
 	struct fake *f = of(hv);
@@ -298,7 +310,7 @@ static pid_t pid(const struct hv *hv)
 
 const struct hv_ops hv_fake_ops = {
 	.name = "fake",
-	.caps = HV_CAP_HOTPLUG | HV_CAP_PAUSE,
+	.caps = HV_CAP_HOTPLUG | HV_CAP_PAUSE | HV_CAP_GROW,
 	.create = create,
 	.start = start,
 	.attach = attach,
@@ -306,6 +318,8 @@ const struct hv_ops hv_fake_ops = {
 	.grow = grow,
 	.resume = resume,
 	.pause = pause_vm,
+	.set_memory = set_memory,
+	.add_vcpu = add_vcpu,
 	.quit = quit,
 	.channel = channel,
 	.console = console,

@@ -36,6 +36,7 @@ enum hv_caps {
 	HV_CAP_PAUSE = 1 << 1,
 	HV_CAP_VSOCK = 1 << 2,
 	HV_CAP_SAVE = 1 << 3, /* save, and starting from what it wrote */
+	HV_CAP_GROW = 1 << 4, /* set_memory and add_vcpu */
 };
 
 struct hv_config {
@@ -48,7 +49,9 @@ struct hv_config {
 	const char *cmdline; /* kernel command line, complete */
 	const char *firmware; /* absolute path; NULL: the backend's choice */
 	uint32_t memory; /* MiB */
+	uint32_t max_memory; /* what set_memory can give it; not more than memory: nothing */
 	uint32_t vcpus;
+	uint32_t max_vcpus; /* what add_vcpu can give it; not more than vcpus: nothing */
 	bool one_thread; /* TCG: virtual processors share a thread, see tcg.h */
 	bool shared_memory; /* memory mapped shared: wanted by virtio-fs and vhost-user */
 	bool hugepages;
@@ -98,6 +101,14 @@ struct hv_ops {
 	int (*grow)(struct hv *hv, struct device *dev, hv_done_fn done, void *data, struct err *err);
 	int (*resume)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
 	int (*pause)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
+	/*
+	 * Offers the guest so much memory (MiB) beyond what it was started with, in place of what was offered before. The guest
+	 * takes it, and gives it back, in its own time: done says that it has been told.
+	 */
+	int (*set_memory)(struct hv *hv, uint32_t more, hv_done_fn done, void *data,
+			  struct err *err);
+	/* One more virtual processor, which the guest has to put to use. */
+	int (*add_vcpu)(struct hv *hv, hv_done_fn done, void *data, struct err *err);
 	/*
 	 * Pauses the VM and writes everything but its memory to fd, a regular file (borrowed until done), for
 	 * restore_fd. Only with HV_CAP_SAVE, memory_fd, and no device attached. The VM stays paused.

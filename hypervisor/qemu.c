@@ -31,6 +31,7 @@ static struct qemu *of(struct hv *hv)
 static void release(struct qemu *q)
 {
 	strv_free(q->argv);
+	json_decref(q->vcpu_slot);
 	hv_config_done(&q->cfg);
 	buf_done(&q->tail);
 	fd_close(q->channel);
@@ -235,6 +236,28 @@ static int pause_vm(struct hv *hv, hv_done_fn done, void *data, struct err *err)
 	return r < 0 ? r : qemu_submit(of(hv), stop_steps, NULL, NULL, done, data, err);
 }
 
+static int set_memory(struct hv *hv, uint32_t more, hv_done_fn done, void *data, struct err *err)
+{
+	struct qemu *q = of(hv);
+	int r = check_running(q, err);
+
+	if (r >= 0 && more > qemu_memory_room(&q->cfg))
+		r = err_set(err, ENOSPC,
+			    "the virtual machine's memory of %u MiB cannot grow by %u MiB",
+			    q->cfg.memory, more);
+	if (r < 0)
+		return r;
+	q->more_memory = more;
+	return qemu_submit(q, qemu_memory_steps, NULL, NULL, done, data, err);
+}
+
+static int add_vcpu(struct hv *hv, hv_done_fn done, void *data, struct err *err)
+{
+	int r = check_running(of(hv), err);
+
+	return r < 0 ? r : qemu_submit(of(hv), qemu_vcpu_steps, NULL, NULL, done, data, err);
+}
+
 static int save(struct hv *hv, int fd, hv_done_fn done, void *data, struct err *err)
 {
 	int r = check_running(of(hv), err);
@@ -296,7 +319,7 @@ static json_t *describe(const struct hv *hv)
 
 const struct hv_ops hv_qemu_ops = {
 	.name = "qemu",
-	.caps = HV_CAP_HOTPLUG | HV_CAP_PAUSE | HV_CAP_VSOCK | HV_CAP_SAVE,
+	.caps = HV_CAP_HOTPLUG | HV_CAP_PAUSE | HV_CAP_VSOCK | HV_CAP_SAVE | HV_CAP_GROW,
 	.create = create,
 	.start = start,
 	.attach = attach,
@@ -304,6 +327,8 @@ const struct hv_ops hv_qemu_ops = {
 	.grow = grow,
 	.resume = resume,
 	.pause = pause_vm,
+	.set_memory = set_memory,
+	.add_vcpu = add_vcpu,
 	.save = save,
 	.quit = quit,
 	.channel = channel,

@@ -21,11 +21,16 @@ enum qemu_until {
 	QEMU_MIGRATED, /* MIGRATION with status "completed" */
 };
 
+struct qemu;
+
 /* One command of an operation. */
 struct qemu_step {
 	const char *command; /* NULL ends the list */
 	int timeout_ms;
 	json_t *(*args)(const struct device *dev); /* fresh; NULL member: no arguments */
+	json_t *(*vm_args)(const struct qemu *q); /* the same for an operation on the whole VM */
+	int (*seen)(struct qemu *q, const json_t *ret,
+		    struct err *err); /* looks at the reply; may be NULL */
 	int (*fd)(const struct device *dev); /* descriptor that travels along; NULL member: none */
 	bool op_fd; /* the operation's descriptor travels along */
 	enum qemu_until until;
@@ -76,6 +81,9 @@ struct qemu {
 	size_t line_len;
 	size_t logged; /* bytes, against the limit */
 
+	uint32_t more_memory; /* MiB, offered to the guest */
+	json_t *vcpu_slot; /* an element of query-hotpluggable-cpus: the next one that is added */
+
 	struct qemu_op *ops; /* the first one is running once ready is set */
 	struct loop_source *op_timer; /* for the running one */
 	struct loop_source *kill_timer; /* for a process that does not end */
@@ -116,6 +124,9 @@ void qemu_drop_ops(struct qemu *q); /* silently; undoes qemu_init_ops() */
 const struct qemu_step *qemu_attach_steps(const struct device *dev);
 const struct qemu_step *qemu_detach_steps(const struct device *dev);
 extern const struct qemu_step qemu_grow_steps[];
+
+/* qemu_size.c */
+extern const struct qemu_step qemu_memory_steps[], qemu_vcpu_steps[];
 
 /* qemu_save.c */
 extern const struct qemu_step qemu_save_steps[], qemu_restore_steps[];

@@ -83,12 +83,15 @@ static void on_replied(void *data, json_t *ret, const struct err *err)
 	struct qemu *q = data;
 	struct qemu_op *op = q->ops;
 	const struct qemu_step *s = &op->steps[op->at];
+	struct err unfit = { 0 };
 
 	/* The connection is gone: how the process ended says more, and follows. */
 	if (err->code == ECONNRESET)
 		return;
 	qemu_enter(q);
-	if (!ret && !(err->code == ENODEV && s->gone_is_fine)) {
+	if (ret && s->seen && s->seen(q, ret, &unfit) < 0) {
+		fail_op(q, &unfit);
+	} else if (!ret && !(err->code == ENODEV && s->gone_is_fine)) {
 		fail_op(q, err);
 	} else if (ret && s->until != QEMU_REPLIED && !op->happened) {
 		op->waiting = true;
@@ -107,8 +110,8 @@ static int run_step(struct qemu *q, struct err *err)
 	json_t *args = NULL;
 	int fd = s->op_fd ? op->fd : s->fd ? s->fd(op->dev) : -EBADF;
 
-	if (s->args) {
-		args = s->args(op->dev);
+	if (s->args || s->vm_args) {
+		args = s->args ? s->args(op->dev) : s->vm_args(q);
 		if (!args)
 			return err_set(err, ENOMEM, "%s: out of memory", s->command);
 	}

@@ -90,6 +90,12 @@ static int check_numbers(const struct hv_config *cfg, struct err *err)
 	if (cfg->vcpus == 0 || cfg->vcpus > QEMU_MAX_VCPUS)
 		return err_set(err, EINVAL, "qemu: %u vcpus are not 1 to %u", cfg->vcpus,
 			       QEMU_MAX_VCPUS);
+	if (cfg->max_vcpus > QEMU_MAX_VCPUS)
+		return err_set(err, EINVAL, "qemu: up to %u vcpus are more than %u", cfg->max_vcpus,
+			       QEMU_MAX_VCPUS);
+	if (qemu_memory_room(cfg) && (cfg->hugepages || strcmp(cfg->machine, "q35") != 0))
+		return err_set(err, EINVAL,
+			       "qemu: memory can only be added to a q35 machine without hugepages");
 	if (cfg->memory_fd > 0 && (!cfg->shared_memory || cfg->hugepages))
 		return err_set(err, EINVAL,
 			       "qemu: memory from a file is shared and has no hugepages");
@@ -134,6 +140,37 @@ bool qemu_uses_memfd(const struct hv_config *cfg)
 	return cfg->shared_memory || cfg->hugepages || cfg->memory_fd > 0;
 }
 
+uint32_t qemu_memory_room(const struct hv_config *cfg)
+{
+	return cfg->max_memory > cfg->memory ? cfg->max_memory - cfg->memory : 0;
+}
+
+/* In sockets of their own: a guest takes an empty core of a socket that is in use for a broken one. */
+static void add_vcpus(struct plan *p, const struct hv_config *cfg)
+{
+	if (cfg->max_vcpus > cfg->vcpus)
+		addf(p, "-smp", "%u,sockets=%u,cores=1,threads=1,maxcpus=%u", cfg->vcpus,
+		     cfg->max_vcpus, cfg->max_vcpus);
+	else
+		addf(p, "-smp", "%u", cfg->vcpus);
+}
+
+/*
+ * virtio-mem and not DIMMs: its whole room is part of the memory that vhost-user daemons are told of when they are
+ * attached, so that nothing changes for them when the guest gets a piece of it; it can shrink; it takes no slots. Only what
+ * the guest has been offered is ever used.
+ */
+static void add_memory_room(struct plan *p, const struct hv_config *cfg)
+{
+	uint32_t room = qemu_memory_room(cfg);
+
+	if (room == 0)
+		return;
+	addf(p, "-object", "memory-backend-memfd,id=m1,size=%uM,share=%s,reserve=off", room,
+	     cfg->shared_memory ? "on" : "off");
+	addf(p, "-device", "virtio-mem-pci,id=%s,memdev=m1,requested-size=0", QEMU_MEMORY_DEVICE);
+}
+
 static void add_machine(struct plan *p, const struct hv_config *cfg)
 {
 	bool tcg = strcmp(cfg->accel, "tcg") == 0;
@@ -153,8 +190,11 @@ static void add_machine(struct plan *p, const struct hv_config *cfg)
 		add(p, "-accel", "kvm");
 	/* TCG runs "rep movsb" byte by byte: without erms the guest copies in words, stdio is nearly twice as fast. */
 	add(p, "-cpu", cfg->cpu ? cfg->cpu : tcg ? "max,-erms" : "host");
-	addf(p, "-smp", "%u", cfg->vcpus);
-	addf(p, "-m", "%uM", cfg->memory);
+	add_vcpus(p, cfg);
+	if (qemu_memory_room(cfg))
+		addf(p, "-m", "%uM,maxmem=%uM", cfg->memory, cfg->max_memory);
+	else
+		addf(p, "-m", "%uM", cfg->memory);
 	if (cfg->memory_fd > 0)
 		addf(p, "-object",
 		     "memory-backend-file,id=m0,mem-path=/proc/self/fd/%d,size=%uM,share=on",
@@ -245,6 +285,7 @@ int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err)
 	add_boot(&p, cfg);
 	add_channels(&p, cfg);
 	add_balloon(&p, cfg);
+	add_memory_room(&p, cfg);
 	add_ports(&p, cfg);
 	if (p.failed) {
 		strv_free(p.argv);

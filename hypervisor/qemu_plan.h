@@ -26,5 +26,10 @@ enum qemu_fd {
 int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err);
 /* True if guest memory is a file, whose size the process must be allowed to set. */
 bool qemu_uses_memfd(const struct hv_config *cfg);
+/* MiB that can be added to the guest's memory while it runs. */
+uint32_t qemu_memory_room(const struct hv_config *cfg);
+
+/* The device whose size says how much of it the guest is to have, and the file behind it. */
+#define QEMU_MEMORY_DEVICE "memory0"
 
 #endif

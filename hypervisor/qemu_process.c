@@ -260,6 +260,19 @@ static int pipes_init(struct pipes *p, bool agent, struct err *err)
 	return r < 0 ? err_errno(err, -r, "pipe") : 0;
 }
 
+/* Bytes: a file holds the guest's first memory, another one what may be added. */
+static uint64_t largest_file(const struct hv_config *cfg)
+{
+	uint64_t first = qemu_uses_memfd(cfg) ? cfg->memory : 0, more = qemu_memory_room(cfg);
+
+	return (first > more ? first : more) << 20;
+}
+
+static uint32_t most_vcpus(const struct hv_config *cfg)
+{
+	return cfg->max_vcpus > cfg->vcpus ? cfg->max_vcpus : cfg->vcpus;
+}
+
 static int exec_qemu(struct qemu *q, const struct pipes *p, struct err *err)
 {
 	struct spawn_fd fds[6] = {
@@ -274,12 +287,10 @@ static int exec_qemu(struct qemu *q, const struct pipes *p, struct err *err)
 		.gid = q->cfg.gid,
 		.groups = q->cfg.groups,
 		.n_groups = q->cfg.n_groups,
-		.fsize = q->cfg.image_files       ? RLIM_INFINITY :
-			 qemu_uses_memfd(&q->cfg) ? (uint64_t)q->cfg.memory << 20 :
-						    0,
+		.fsize = q->cfg.image_files ? RLIM_INFINITY : largest_file(&q->cfg),
 		.locked = q->cfg.locked,
-		.files = FILES + FILES_A_PORT * q->cfg.ports + q->cfg.vcpus,
-		.processes = THREADS + q->cfg.vcpus,
+		.files = FILES + FILES_A_PORT * q->cfg.ports + most_vcpus(&q->cfg),
+		.processes = THREADS + most_vcpus(&q->cfg),
 	};
 	struct spawn s = {
 		.path = q->cfg.path,

@@ -31,7 +31,7 @@ static int option(char ***argv, const char *name, const char *path, struct err *
 	return 0;
 }
 
-int background_run(const struct rt *rt, const char *word, const char *second, struct err *err)
+int background_run(const struct rt *rt, const char *const *words, struct err *err)
 {
 	_cleanup_(moat_paths_done) struct moat_paths paths = {};
 	_strv_ char **argv = NULL;
@@ -40,13 +40,14 @@ int background_run(const struct rt *rt, const char *word, const char *second, st
 
 	r = moat_paths(&paths, err);
 	if (r >= 0 && strv_add(&argv, "moat") < 0)
-		r = err_errno(err, ENOMEM, "%s", word);
+		r = err_errno(err, ENOMEM, "%s", *words);
 	if (r >= 0)
 		r = option(&argv, "--root", rt->root, err);
 	if (r >= 0 && rt->config)
 		r = option(&argv, "--config", rt->config, err);
-	if (r >= 0 && (strv_add(&argv, word) < 0 || strv_add(&argv, second) < 0))
-		r = err_errno(err, ENOMEM, "%s", word);
+	for (const char *const *w = words; r >= 0 && *w; w++)
+		if (strv_add(&argv, *w) < 0)
+			r = err_errno(err, ENOMEM, "%s", *w);
 	if (r < 0)
 		return r;
 	const struct spawn s = {

@@ -5,7 +5,10 @@
 
 #include "libruntime/runtime.h"
 
-/* Starts `moat WORD WORD` with the same --root and --config, without stdio, at low priority. It is never waited for. */
-int background_run(const struct rt *rt, const char *word, const char *second, struct err *err);
+/*
+ * Starts `moat WORD...`, words up to a NULL, with the same --root and --config, without stdio, at low priority. It is
+ * never waited for.
+ */
+int background_run(const struct rt *rt, const char *const *words, struct err *err);
 
 #endif

@@ -127,6 +127,8 @@ int creation_check(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
 	if (r >= 0)
+		r = creation_plan_size(c, err);
+	if (r >= 0)
 		r = volume_plan(c->config, c->vm.volumes, &c->volumes, err);
 	if (r >= 0)
 		r = creation_open_trees(c, err);
@@ -200,6 +202,7 @@ static int note_monitor(struct creation *c, struct err *err)
 static int start_monitor(struct creation *c, struct err *err)
 {
 	int fds[MONITOR_DEVICES_MAX], r;
+	struct vm_setup setup;
 
 	r = cgroup_make(c->state.cgroups, err);
 	if (r < 0)
@@ -218,7 +221,8 @@ static int start_monitor(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = note_monitor(c, err);
 	c->began |= r >= 0;
-	return r < 0 ? r : monitor_setup(&c->monitor, &c->vm.setup, err);
+	creation_boot_setup(c, &setup);
+	return r < 0 ? r : monitor_setup(&c->monitor, &setup, err);
 }
 
 static int fill_share(struct creation *c, struct err *err)
@@ -356,6 +360,8 @@ int creation_attempt(struct creation *c, struct err *err)
 		r = run_hooks(c, err);
 	if (r >= 0)
 		r = creation_late_network(c, err);
+	if (r >= 0)
+		r = creation_grow(c, err);
 	if (r >= 0)
 		r = create_in_guest(c, err);
 	return r;

@@ -36,13 +36,17 @@ int creation_seccomp(struct creation *c, struct err *err)
 }
 
 /* config.json for the guest: without the profile, which it gets compiled. */
-static json_t *guest_config(json_t *tree)
+static json_t *guest_config(json_t *tree, uint32_t vcpus)
 {
 	json_t *config = json_copy(tree), *linux_ = json_copy(json_object_get(tree, "linux"));
 
 	if (!linux_)
 		return config;
 	json_object_del(linux_, "seccomp");
+	if (json_object_get(linux_, "resources"))
+		json_object_set_new(linux_, "resources",
+				    sizing_guest_resources(json_object_get(linux_, "resources"),
+							   vcpus));
 	json_object_set_new(config, "linux", linux_);
 	return config;
 }
@@ -92,8 +96,8 @@ json_t *creation_params(const struct creation *c)
 	}
 	snprintf(source, sizeof(source), "%s/rootfs", c->args->id);
 	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:O*, s:o*, s:o, s:b}", "id",
-			 c->args->id, "config", guest_config(c->config->tree), "root", source,
-			 "mounts", mounts, "devices", device_params(c), "network",
+			 c->args->id, "config", guest_config(c->config->tree, c->vcpus), "root",
+			 source, "mounts", mounts, "devices", device_params(c), "network",
 			 network_describe(&c->network, dev_plan_hardware(&c->devices)), "volumes",
 			 creation_volume_params(c), "passed",
 			 passed_describe(c->passed, c->args->preserve_fds), "seccomp", c->seccomp,

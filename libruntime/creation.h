@@ -11,6 +11,7 @@
 #include "libruntime/network.h"
 #include "libruntime/pod.h"
 #include "libruntime/runtime.h"
+#include "libruntime/sizing.h"
 #include "libruntime/standin_client.h"
 #include "libruntime/state.h"
 #include "libruntime/template.h"
@@ -33,6 +34,10 @@ struct creation {
 	struct root_disk root_disk;
 	struct network network;
 	char ports[MONITOR_DEVICES_MAX][16]; /* of the former, in a VM that runs: its hardware by number */
+	struct hv_demand demand,
+		pod_demand; /* what its limits ask for; and those of the pod that it is the sandbox of */
+	uint32_t boot_memory, boot_vcpus; /* of the VM, if it boots for that */
+	uint32_t vcpus; /* that it has; 0: nobody has asked */
 	struct trees trees;
 	int root_fd, dir; /* state root; this container's directory, locked */
 	bool claimed;
@@ -79,6 +84,15 @@ int creation_note_joining(struct creation *c, struct err *err);
 int creation_join(struct creation *c, struct err *err);
 /* Takes out of the VM what has come there of it. */
 void creation_leave(struct creation *c);
+
+/* ---- create_size.c ---- */
+
+/* What the limits ask for, and what the VM has to be from its start; -ERANGE: the host does not have that. */
+int creation_plan_size(struct creation *c, struct err *err);
+/* The description of the VM as the monitor gets it; everything in it is borrowed. */
+void creation_boot_setup(const struct creation *c, struct vm_setup *ret);
+/* Lets the VM grow, unless it is large enough, and waits for it. */
+int creation_grow(struct creation *c, struct err *err);
 
 /* ---- create_devices.c ---- */
 

@@ -50,15 +50,18 @@ static int describe_vm(const struct vm_setup *s, json_t **ret, struct err *err)
 int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, struct err *err)
 {
 	struct creation c = CREATION_INIT;
+	struct vm_setup setup;
 	json_t *vm = NULL;
 	int r;
 
 	c.rt = rt;
 	c.args = args;
 	r = creation_check(&c, err);
+	if (r >= 0)
+		creation_boot_setup(&c, &setup);
 	/* A sandbox's is there already. */
 	if (r >= 0 && !c.pod.sandbox)
-		r = describe_vm(&c.vm.setup, &vm, err);
+		r = describe_vm(&setup, &vm, err);
 	if (r >= 0) {
 		*ret = json_pack("{s:s, s:s, s:s*, s:b, s:s, s:o*, s:o, s:o}", "id", args->id,
 				 "rootfs", c.trees.rootfs, "sandbox", c.pod.sandbox, "template",

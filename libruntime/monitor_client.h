@@ -19,6 +19,7 @@
 /* Deadlines in milliseconds. */
 #define MONITOR_STATE_MS 1000
 #define MONITOR_REQUEST_MS 15000
+#define MONITOR_RESIZE_MS 130000 /* the guest has two minutes */
 
 struct monitor_proc {
 	pid_t pid;

@@ -240,8 +240,9 @@ int rt_spare_fill(const struct rt *rt, struct err *err)
 
 void spare_fill_in_background(const struct rt *rt, const struct vm_config *vm)
 {
+	static const char *const words[] = { "template", "fill", NULL };
 	struct err err = {};
 
-	if (vm->spares && background_run(rt, "template", "fill", &err) < 0)
+	if (vm->spares && background_run(rt, words, &err) < 0)
 		log_info("no virtual machine is kept ready: %s", err.msg);
 }

@@ -29,8 +29,11 @@ void template_make_in_background(const struct rt *rt, const struct vm_config *vm
 
 /* ---- the command ---- */
 
-/* Makes the template for the present configuration; takes as long as a boot. -EEXIST: there is one; -EBUSY: somebody is at it. */
-int rt_template_create(const struct rt *rt, struct err *err);
+/*
+ * Makes the template for the present configuration; takes as long as a boot. vcpus: of the VMs that start from it; 0: default_vcpus.
+ * -EEXIST: there is one; -EBUSY: somebody is at it.
+ */
+int rt_template_create(const struct rt *rt, uint32_t vcpus, struct err *err);
 
 enum rt_template_state {
 	RT_TEMPLATE_READY,

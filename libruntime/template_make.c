@@ -214,7 +214,16 @@ static void give_up(struct making *m, const struct err *why)
 		template_store_note_failure(m->store, m->key, why->msg);
 }
 
-int rt_template_create(const struct rt *rt, struct err *err)
+static int set_vcpus(struct vm_config *vm, uint32_t vcpus, struct err *err)
+{
+	if (vcpus < vm->setup.base_vcpus || vcpus > vm->most_vcpus)
+		return err_set(err, ERANGE,
+			       "%u processors are not default_vcpus = %u to default_maxvcpus = %u",
+			       vcpus, vm->setup.base_vcpus, vm->most_vcpus);
+	return vm_config_set_vcpus(vm, vcpus, err);
+}
+
+int rt_template_create(const struct rt *rt, uint32_t vcpus, struct err *err)
 {
 	struct making m = {
 		.rt = rt,
@@ -230,6 +239,8 @@ int rt_template_create(const struct rt *rt, struct err *err)
 	r = vm_config_load(rt, "template", &m.vm, &e);
 	if (r >= 0 && !m.vm.template)
 		r = err_set(&e, ENOTSUP, "%s", m.vm.no_template);
+	if (r >= 0 && vcpus)
+		r = set_vcpus(&m.vm, vcpus, &e);
 	if (r >= 0)
 		r = claim(&m, &e);
 	if (r >= 0)
@@ -287,9 +298,11 @@ static bool worth_trying(const struct vm_config *vm, struct err *err)
 
 void template_make_in_background(const struct rt *rt, const struct vm_config *vm)
 {
+	char vcpus[16];
+	const char *words[] = { "template", "create", "--vcpus", vcpus, NULL };
 	struct err err = {};
 
-	if ((worth_trying(vm, &err) && background_run(rt, "template", "create", &err) < 0) ||
-	    err.code)
+	snprintf(vcpus, sizeof(vcpus), "%u", vm->setup.vcpus);
+	if ((worth_trying(vm, &err) && background_run(rt, words, &err) < 0) || err.code)
 		log_info("no template is made: %s", err.msg);
 }

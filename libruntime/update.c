@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "libruntime/container.h"
 #include "libruntime/monitor_client.h"
+#include "libruntime/sizing.h"
 #include "libruntime/update.h"
 #include "oci/config.h"
 #include "oci/resources.h"
@@ -117,10 +118,106 @@ static json_t *resources_of(json_t *config)
 
 /* ---- the verb ---- */
 
-static int send(struct container *c, json_t *resources, struct err *err)
+/* The guest may have other numbers for the processors than the host. */
+static int send(struct container *c, const json_t *resources, uint32_t vcpus, struct err *err)
 {
-	return container_request(c, "update", json_pack("{s:O}", "resources", resources),
+	json_t *copy = sizing_guest_resources(resources, vcpus);
+
+	return container_request(c, "update", copy ? json_pack("{s:o}", "resources", copy) : NULL,
 				 MONITOR_REQUEST_MS, NULL, err);
+}
+
+/* ---- the size of the VM ---- */
+
+struct size {
+	struct hv_demand before, after;
+	uint32_t vcpus; /* that the VM has; 0: of no interest */
+};
+
+static int demand_of(const json_t *resources, const struct sizing_host *host, struct hv_demand *ret,
+		     struct err *err)
+{
+	_cleanup_(oci_resources_freep) struct oci_resources *parsed = NULL;
+	int r = oci_resources_from_json(resources, "resources", &parsed, err);
+
+	return r < 0 ? r : sizing_demand(parsed, "resources", host, ret, err);
+}
+
+static int plan_size(const json_t *stored, const json_t *given, struct size *ret, struct err *err)
+{
+	_json_ json_t *merged = json_deep_copy(stored);
+	struct sizing_host host;
+	int r;
+
+	if (!merged || update_merge(merged, given) < 0)
+		return err_errno(err, ENOMEM, "update");
+	r = sizing_host(&host, err);
+	/* What the host had at create, it may have no more. */
+	if (r >= 0 && demand_of(stored, &host, &ret->before, NULL) < 0)
+		ret->before = (struct hv_demand){};
+	return r < 0 ? r : demand_of(merged, &host, &ret->after, err);
+}
+
+static int resize(struct container *c, const struct hv_demand *d, uint32_t *ret_vcpus,
+		  struct err *err)
+{
+	static const struct hv_demand none;
+	_json_ json_t *result = NULL;
+	int r = container_request(c, "resize", sizing_params(c->state.id, d, &none),
+				  MONITOR_RESIZE_MS, &result, err);
+
+	if (r >= 0)
+		r = sizing_result(result, ret_vcpus, err);
+	if (r >= 0 && d->cpus > (uint64_t)*ret_vcpus * 1000)
+		log_info("the virtual machine has %u processors and gets no more while it runs",
+			 *ret_vcpus);
+	return r;
+}
+
+/* Before the limits: there is nothing above them that is not there. */
+static int grow(struct container *c, struct size *s, struct err *err)
+{
+	struct hv_demand most = hv_demand_max(&s->before, &s->after);
+
+	if (most.memory == 0 && most.cpus == 0)
+		return 0;
+	return resize(c, &most, &s->vcpus, err);
+}
+
+/* After them; what the guest does not give back it keeps. */
+static void shrink(struct container *c, const struct hv_demand *to, const struct size *s)
+{
+	struct hv_demand most = hv_demand_max(&s->before, &s->after);
+	struct err err = {};
+	uint32_t vcpus;
+
+	if (to->memory >= most.memory && to->cpus >= most.cpus)
+		return;
+	if (resize(c, to, &vcpus, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
+/* ---- the whole of it ---- */
+
+static int apply(struct container *c, json_t *stored, const json_t *given, struct err *err)
+{
+	struct size size = {};
+	struct err back = {};
+	int r;
+
+	r = plan_size(stored, given, &size, err);
+	if (r >= 0)
+		r = grow(c, &size, err);
+	if (r < 0)
+		return r;
+	r = send(c, given, size.vcpus, err);
+	if (r < 0) {
+		json_object_del(stored, "devices");
+		if (send(c, stored, size.vcpus, &back) < 0)
+			log_warn("Setting back cgroup configs failed due to error: %s", back.msg);
+	}
+	shrink(c, r < 0 ? &size.before : &size.after, &size);
+	return r;
 }
 
 static void warn(void *data, const char *msg)
@@ -145,7 +242,6 @@ int rt_update(const struct rt *rt, const char *id, const json_t *resources, stru
 	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	_json_ json_t *given = json_deep_copy(resources), *config = NULL;
 	json_t *stored;
-	struct err back = {};
 	int r;
 
 	r = container_open(rt, id, true, &c, err);
@@ -165,13 +261,9 @@ int rt_update(const struct rt *rt, const char *id, const json_t *resources, stru
 	if (r < 0)
 		return r;
 	oci_warn_resources(given, warn, NULL);
-	r = send(&c, given, err);
-	if (r < 0) {
-		json_object_del(stored, "devices");
-		if (send(&c, stored, &back) < 0)
-			log_warn("Setting back cgroup configs failed due to error: %s", back.msg);
+	r = apply(&c, stored, given, err);
+	if (r < 0)
 		return r;
-	}
 	return update_merge(stored, given) < 0 ? err_errno(err, ENOMEM, "update") :
 						 save_config(&c, config, err);
 }

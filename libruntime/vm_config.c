@@ -13,6 +13,12 @@
 #include "hypervisor/accel.h"
 #include "hypervisor/hv.h"
 #include "hypervisor/tcg.h"
+#include "libruntime/sizing.h"
+
+#define MOST_MEMORY \
+	(512u *     \
+	 1024) /* MiB: TCG's processor has 40 bits for addresses, of which devices want some */
+#define MOST_VCPUS 32 /* each that may come costs a guest 300 KiB */
 
 void vm_config_done(struct vm_config *v)
 {
@@ -135,6 +141,54 @@ static char *nonempty(const char *s)
 	return s && *s ? strdup(s) : NULL;
 }
 
+int vm_config_set_vcpus(struct vm_config *v, uint32_t vcpus, struct err *err)
+{
+	struct vm_setup *s = &v->setup;
+
+	s->vcpus = vcpus;
+	if (s->max_vcpus < vcpus)
+		s->max_vcpus = vcpus;
+	if (vcpus == 1 || strcmp(s->hypervisor, "qemu") != 0 || strcmp(s->accel, "tcg") != 0)
+		return 0;
+	return tcg_needs_one_thread(s->path, &s->one_thread, err);
+}
+
+/*
+ * Memory grows by virtio-mem, which wants ACPI, and pages that need not be reserved. Processors grow with KVM only: a Linux guest
+ * (6.12) takes empty sockets for broken ones unless it knows the hypervisor, and TCG is none that it knows.
+ */
+static int fill_size(const struct moat_config *c, const struct hv_ops *ops, struct vm_config *ret,
+		     struct err *err)
+{
+	struct vm_setup *s = &ret->setup;
+	bool grows = (ops->caps & HV_CAP_GROW) && strcmp(s->machine, "q35") == 0;
+	struct sizing_host host;
+	uint32_t most;
+	int r = sizing_host(&host, err);
+
+	if (r < 0)
+		return r;
+	if (c->qemu.default_memory > host.memory)
+		return err_set(
+			err, ERANGE,
+			"default_memory in [hypervisor.qemu]: %u MiB are more than the host's %llu MiB",
+			c->qemu.default_memory, (unsigned long long)host.memory);
+	s->memory = s->base_memory = c->qemu.default_memory;
+	s->base_vcpus = c->qemu.default_vcpus;
+	most = host.memory < MOST_MEMORY ? (uint32_t)host.memory : MOST_MEMORY;
+	if (c->qemu.default_maxmemory)
+		most = c->qemu.default_maxmemory < host.memory ? c->qemu.default_maxmemory :
+								 (uint32_t)host.memory;
+	ret->most_memory = hv_size_most_memory(s->base_memory, most);
+	most = c->qemu.default_maxvcpus ? c->qemu.default_maxvcpus :
+	       host.cpus < MOST_VCPUS   ? host.cpus :
+					  MOST_VCPUS;
+	ret->most_vcpus = most > s->base_vcpus ? most : s->base_vcpus;
+	s->max_memory = grows && !s->hugepages ? ret->most_memory : s->base_memory;
+	s->max_vcpus = grows && strcmp(s->accel, "kvm") == 0 ? ret->most_vcpus : s->base_vcpus;
+	return vm_config_set_vcpus(ret, s->base_vcpus, err);
+}
+
 static int fill(const struct rt *rt, const char *id, const struct moat_config *c,
 		struct vm_config *ret, struct err *err)
 {
@@ -152,11 +206,6 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 		if (r < 0)
 			return r;
 		log_info("accelerator %s: %s", accel_name(accel), why);
-	}
-	if (strcmp(ops->name, "qemu") == 0 && accel == ACCEL_TCG && c->qemu.default_vcpus > 1) {
-		r = tcg_needs_one_thread(c->qemu.path, &s->one_thread, err);
-		if (r < 0)
-			return r;
 	}
 	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug ||
 		   c->runtime.enable_debug;
@@ -195,8 +244,6 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	s->virtiofs_cache = strdup(c->qemu.virtio_fs_cache);
 	s->virtiofsd_args = strv_copy(c->qemu.virtio_fs_extra_args);
 	s->hostname = strdup("moat");
-	s->memory = c->qemu.default_memory;
-	s->vcpus = c->qemu.default_vcpus;
 	s->ports = c->qemu.pcie_root_port;
 	s->monitor_log_limit = c->runtime.monitor_log_limit;
 	s->console_log_limit = c->runtime.console_log_limit;
@@ -206,7 +253,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	if (!s->id || !s->hypervisor || !s->path || !s->machine || !s->accel || !s->kernel ||
 	    !s->initrd || !s->virtiofsd || !s->virtiofs_cache || !s->virtiofsd_args || !s->hostname)
 		return err_errno(err, ENOMEM, "configuration");
-	return 0;
+	return fill_size(c, ops, ret, err);
 }
 
 int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, struct err *err)

@@ -25,6 +25,8 @@ struct vm_config {
 	bool template; /* start from one */
 	const char *no_template; /* why not, a constant */
 	char *factory; /* where templates and spares are */
+	uint32_t most_memory,
+		most_vcpus; /* of any VM: MiB; setup.max_* say how far one grows while it runs */
 	uint32_t spares; /* to be kept started; only with template */
 };
 
@@ -34,6 +36,9 @@ void vm_config_done(struct vm_config *v);
  * image is there: errors name the key and the file.
  */
 int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, struct err *err);
+
+/* Another number of processors from the start of the VM on, which does not grow by more. */
+int vm_config_set_vcpus(struct vm_config *v, uint32_t vcpus, struct err *err);
 
 /* The directory of templates and spares as the configuration has it, owned by the caller. */
 int factory_path(const struct rt *rt, char **ret, struct err *err);

@@ -25,6 +25,7 @@
 #include "monitor/jail.h"
 #include "monitor/journal.h"
 #include "monitor/plug.h"
+#include "monitor/resize.h"
 #include "monitor/setup_device.h"
 #include "monitor/template.h"
 #include "monitor/virtiofsd.h"
@@ -141,6 +142,7 @@ static void on_guest_ready(void *data, json_t *result, const struct err *err)
 	m->phase = VM_READY;
 	log_info("ready");
 	plugs_vm_ready(m);
+	resize_vm_ready(m);
 	containers_vm_ready(m);
 	template_vm_ready(m);
 }

@@ -12,6 +12,7 @@
 #include "devices/device.h"
 #include "monitor/agent.h"
 #include "monitor/client.h"
+#include "monitor/resize.h"
 #include "monitor/vm.h"
 
 #define START_TIMEOUT_MS 60000 /* the agent builds a container; TCG on a busy host is slow */
@@ -89,6 +90,7 @@ static void container_free(struct container *c)
 			*cp = c->next;
 			break;
 		}
+	resize_forget(c->m, c->id);
 	free(c->id);
 	free(c);
 }

@@ -16,6 +16,7 @@
  *   client.c    connections of commands and stand-ins
  *   verbs.c     what commands ask for
  *   plug.c      devices that are added to a VM that runs
+ *   resize.c    memory and processors of the VM
  *   container.c containers and processes
  *   stream.c    stdio between stand-ins and agent
  *   journal.c   bounded logs
@@ -66,6 +67,7 @@ struct hv_ops;
 struct journal;
 struct owned;
 struct plug;
+struct resize;
 struct vsock_listener;
 
 struct monitor {
@@ -102,6 +104,7 @@ struct monitor {
 	struct client *clients;
 	struct owned *owned; /* plug.c: whose the devices are that were plugged in */
 	struct plug *plugs; /* plug.c: devices to be attached or detached, the first one is on its way */
+	struct resize *resize; /* resize.c; NULL: nobody has asked for any size */
 	struct call *calls; /* verbs.c: requests that wait for the agent */
 	bool committed; /* the creator finished; its connection may close */
 

@@ -17,6 +17,7 @@
 #include "monitor/jail.h"
 #include "monitor/journal.h"
 #include "monitor/plug.h"
+#include "monitor/resize.h"
 #include "monitor/template.h"
 #include "monitor/vm.h"
 #include "wire/message.h"
@@ -47,6 +48,7 @@ void verbs_client_gone(struct monitor *m, struct client *c)
 	if (m->saver == c)
 		m->saver = NULL;
 	plugs_client_gone(m, c);
+	resize_client_gone(m, c);
 }
 
 static void on_reply(void *data, json_t *result, const struct err *err)
@@ -455,8 +457,11 @@ static int do_delete(struct client *c, uint32_t id, json_t *params, struct err *
 	struct container *k = need_container(c, params, err);
 	struct monitor *m;
 
-	if (!k)
+	if (!k) {
+		/* It may have asked for room before it was made. */
+		resize_forget(c->m, js_get_str(params, "id"));
 		return -ENOENT;
+	}
 	if ((k->status == CONTAINER_RUNNING || k->status == CONTAINER_PAUSED) &&
 	    !js_get_bool(params, "force", false))
 		return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s",
@@ -488,6 +493,11 @@ static int do_plug(struct client *c, uint32_t id, json_t *params, struct err *er
 static int do_unplug(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	return unplug_request(c, id, params, err);
+}
+
+static int do_resize(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	return resize_request(c, id, params, err);
 }
 
 /* Of the guest as a whole: interfaces that were plugged in. */
@@ -527,6 +537,7 @@ static const struct {
 	{ "network", do_network },
 	{ "volume.stats", do_volume_stats },
 	{ "volume.resize", do_volume_resize },
+	{ "resize", do_resize },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)

@@ -12,6 +12,7 @@
 #include "monitor/container.h"
 #include "monitor/journal.h"
 #include "monitor/plug.h"
+#include "monitor/resize.h"
 #include "monitor/template.h"
 #include "monitor/vsock.h"
 
@@ -40,6 +41,7 @@ static void vm_ended(struct monitor *m)
 	agent_free(m->agent);
 	m->agent = NULL;
 	plugs_vm_ended(m, &err);
+	resize_vm_ended(m, &err);
 	containers_vm_ended(m, &err);
 	template_vm_ended(m, &err);
 	log_info("ended: %s", m->failure.code ? m->failure.msg : "in order");

@@ -49,8 +49,10 @@ struct vm_setup {
 	char *virtiofs_cache; /* auto, always, never, metadata */
 	char **virtiofsd_args; /* the administrator's, appended */
 	char *hostname; /* of the guest */
-	uint32_t memory; /* MiB */
+	uint32_t memory; /* MiB at the start, as vcpus */
 	uint32_t vcpus;
+	/* What it has without any container's limits, and what it can grow to: see hypervisor/size.h. */
+	uint32_t base_memory, base_vcpus, max_memory, max_vcpus;
 	uint32_t ports; /* PCIe root ports */
 	uint32_t monitor_log_limit, console_log_limit; /* KiB */
 	uint32_t boot_timeout; /* seconds until the agent must answer */

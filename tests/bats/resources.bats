@@ -80,6 +80,36 @@ io.weight default 100"
 	lacks "$output" alive
 }
 
+@test "resources: processors, huge pages, block devices and devices are limited" {
+	local loop
+	settings 'default_vcpus = 2' 'kernel_params = "hugepages=8"'
+	head -c 4M /dev/zero >"$T/disk.img"
+	loop=$(losetup -f --show "$T/disk.img")
+	# The host's number, which is another one in the guest
+	resources '{cpu: {quota: 20000, period: 100000, cpus: "1"}, hugepageLimits: [{pageSize: "2MB", limit: 4194304}], blockIO:
+		{throttleReadBpsDevice: [{major: 7, minor: '"${loop#/dev/loop}"', rate: 1048576}]}}'
+	edit '.linux.devices = [{path: "/dev/disk", type: "b", major: 7, minor: ($ARGS.positional[0] | tonumber)}]
+		| .mounts += [{destination: "/huge", type: "hugetlbfs", source: "hugetlbfs"}]' --args -- "${loop#/dev/loop}"
+	script 'grep Cpus_allowed_list /proc/self/status
+		i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done
+		[ $(sed -n "s/^nr_throttled //p" /sys/fs/cgroup/cpu.stat) -gt 0 ] && echo throttled
+		fallocate -l 4m /huge/two && rm /huge/two && echo two huge pages
+		fallocate -l 8m /huge/four 2>/dev/null || echo not four
+		from=$(cut -d. -f1 /proc/uptime)
+		dd if=/dev/disk of=/dev/null bs=64k count=48 iflag=direct 2>/dev/null || echo no disk
+		[ $(($(cut -d. -f1 /proc/uptime) - from)) -ge 1 ] && echo slow disk
+		mknod /dev/tape c 9 0 && : </dev/tape'
+	edit '.process.capabilities |= map_values(. + ["CAP_MKNOD"])'
+	rt run --bundle "$B" "$CT"
+	losetup -d "$loop"
+	is "$output" "Cpus_allowed_list:	1
+throttled
+two huge pages
+not four
+slow disk"
+	has "$stderr" "/dev/tape: Operation not permitted"
+}
+
 # says FIELD FILTER: create fails with a message that names the field, and leaves nothing
 says()
 {
@@ -91,7 +121,7 @@ says()
 }
 
 @test "resources: what the guest refuses is an error that names the field" {
-	says 'linux.resources.cpu.cpus: failed to write \"900\" to cpuset.cpus of the guest: numerical result out of range' '{cpu: {cpus: "900"}}'
+	says 'linux.resources.cpu.mems: failed to write \"900\" to cpuset.mems of the guest: invalid argument' '{cpu: {mems: "900"}}'
 	says 'linux.resources.cpu.quota: failed to write \"5 100000\" to cpu.max of the guest: invalid argument' '{cpu: {quota: 5}}'
 	says 'linux.resources.blockIO.throttleReadBpsDevice[0]: failed to write \"8:0 rbps=1000\" to io.max of the guest: no such device' \
 		'{blockIO: {throttleReadBpsDevice: [{major: 8, minor: 0, rate: 1000}]}}'
@@ -108,6 +138,7 @@ says()
 	says 'linux.resources.memory.swap: memory+swap limit should be >= memory limit' '{memory: {limit: 1000000, swap: 1}}'
 	says 'linux.resources.blockIO.weight must be from 10 to 1000' '{blockIO: {weight: 5}}'
 	says 'linux.resources.unified: unified resource \"cgroup.procs\" is the runtime' '{unified: {"cgroup.procs": "1"}}'
+	says 'linux.resources.cpu.cpus: there is no processor 900' '{cpu: {cpus: "900"}}'
 	says 'linux.resources.cpu.shares must be an integer' '{cpu: {shares: "1024"}}'
 	[ $((($(date +%s%N) - before) / 1000000)) -lt 2000 ]
 }

@@ -122,7 +122,7 @@ limit()
 	ko 1 update --pids-limit x "$CT"
 	has "$stderr" pids-limit
 	ko 1 update --cpuset-cpus 900 "$CT"
-	has "$stderr" 'failed to write \"900\"' "numerical result out of range"
+	has "$stderr" "resources.cpu.cpus: there is no processor 900: the host's are 0 to "
 	ko 1 update --no-such-option 1 "$CT"
 	ko 1 update
 }
@@ -130,8 +130,8 @@ limit()
 # bats test_tags=moat
 @test "update: what the guest refuses names the field, and the rest is put back" {
 	ok update --pids-limit 40 --memory 80m "$CT"
-	ko 1 update --pids-limit 45 --cpuset-cpus 900 "$CT"
-	message 'resources.cpu.cpus: failed to write "900" to cpuset.cpus of the guest: numerical result out of range'
+	ko 1 update --pids-limit 45 --cpuset-mems 900 "$CT"
+	message 'resources.cpu.mems: failed to write "900" to cpuset.mems of the guest: invalid argument'
 	limit pids.max 40
 	is "$(jq -c '.linux.resources.pids.limit' "$ROOT/$CT/config.json")" 40
 	ko 1 update --memory-swap 1m "$CT"

@@ -454,8 +454,10 @@ START_TEST(devices)
 	unit_ok(hv->ops->attach(hv, dev, on_done, (void *)"attach", &err), &err);
 	unit_ok(hv->ops->pause(hv, on_done, (void *)"pause", &err), &err);
 	unit_ok(hv->ops->detach(hv, dev, on_done, (void *)"detach", &err), &err);
-	until("detach", 1000);
-	saw("start: ok\nattach: ok\npause: ok\ndetach: ok\n");
+	unit_ok(hv->ops->set_memory(hv, 128, on_done, (void *)"memory", &err), &err);
+	unit_ok(hv->ops->add_vcpu(hv, on_done, (void *)"vcpu", &err), &err);
+	until("vcpu", 1000);
+	saw("start: ok\nattach: ok\npause: ok\ndetach: ok\nmemory: ok\nvcpu: ok\n");
 	ck_assert_int_lt(dev->fs.socket, 0);
 	dev->port = 2;
 	unit_fails(hv->ops->attach(hv, dev, on_done, NULL, &err), EINVAL, &err, "no pcie root port");

@@ -100,6 +100,13 @@ static void mock_reply(const char *command, const char *id)
 			 id, is("not-there") ? "DeviceNotFound" : "GenericError", command);
 		return;
 	}
+	if (strcmp(command, "query-hotpluggable-cpus") == 0 && is("cpus")) {
+		mock_say("{\"return\": [{\"type\": \"t-cpu\", \"vcpus-count\": 1, \"props\": {\"socket-id\": 2, \"core-id\": 0}}, "
+			 "{\"type\": \"t-cpu\", \"props\": {\"socket-id\": 1, \"core-id\": 0}}, {\"type\": 7}, "
+			 "{\"type\": \"t-cpu\", \"props\": {\"socket-id\": 0}, \"qom-path\": \"/m\"}], \"id\": %s}\r\n",
+			 id);
+		return;
+	}
 	if (strcmp(command, "device_del") == 0 && is("early"))
 		mock_event("DEVICE_DELETED", "\"device\": \"fs0\"");
 	mock_say("{\"return\": {}, \"id\": %s}\r\n", id);
@@ -207,6 +214,7 @@ static int fds_before, console = -EBADF;
 static const char *destroy_on; /* destroys the VM when the journal gets this entry */
 static const char *stop_on;
 static bool as_other_user;
+static uint32_t most_memory;
 
 static void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void note(const char *fmt, ...)
@@ -297,6 +305,7 @@ static void setup(const char *id)
 	static gid_t groups[] = { 1879040001, 1879040002 };
 	struct err err = { 0 };
 
+	cfg.max_memory = most_memory;
 	if (as_other_user) {
 		cfg.uid = 1879040003;
 		cfg.gid = 1879040004;
@@ -519,6 +528,44 @@ START_TEST(image_file_that_grows)
 	saw("attach: ok\ngrow: ok\n");
 	ck_assert_str_eq(told(), "{\"execute\":\"block_resize\",\"id\":5,\"arguments\":{"
 				 "\"node-name\":\"blk0\",\"size\":1099511627776}}\n");
+	teardown();
+}
+END_TEST
+
+static void grow(const char *id, const char *want)
+{
+	struct err err = { 0 };
+
+	started(id);
+	told();
+	unit_ok(hv->ops->set_memory(hv, 384, on_done, (void *)"memory", &err), &err);
+	unit_ok(hv->ops->add_vcpu(hv, on_done, (void *)"vcpu", &err), &err);
+	until("vcpu");
+	saw(want);
+}
+
+START_TEST(growing)
+{
+	struct err err = { 0 };
+
+	most_memory = 64 + 1024;
+	grow("cpus", "memory: ok\nvcpu: ok\n");
+	ck_assert_str_eq(
+		told(),
+		"{\"execute\":\"qom-set\",\"id\":2,\"arguments\":{\"path\":\"/machine/peripheral/memory0\","
+		"\"property\":\"requested-size\",\"value\":402653184}}\n"
+		"{\"execute\":\"query-hotpluggable-cpus\",\"id\":3}\n"
+		"{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"socket-id\":1,\"core-id\":0,\"driver\":\"t-cpu\","
+		"\"id\":\"vcpu1\"}}\n");
+	unit_fails(hv->ops->set_memory(hv, 1025, on_done, NULL, &err), ENOSPC, &err,
+		   "cannot grow by 1025 MiB");
+	teardown();
+	/* A reply that is no list, and refusals */
+	grow("ok", "memory: ok\nvcpu: the virtual machine has all of its processors\n");
+	teardown();
+	grow("cpus qom-set", "memory: qom-set: qom-set is refused\nvcpu: ok\n");
+	teardown();
+	grow("cpus device_add", "memory: ok\nvcpu: device_add: device_add is refused\n");
 	teardown();
 }
 END_TEST
@@ -926,13 +973,21 @@ int main(int argc, char **argv)
 
 	Suite *suite = suite_create("qemu");
 	TCase *tcase = tcase_create("qemu");
-	const TTest *const tests[] = {
-		attach_detach,           vsock,          disks,
-		image_file_that_grows,   vfio,           bad_requests,
-		no_such_program,         quitting,       quitting_when_deaf,
-		destroyed_while_working, confinement,    confinement_with_uid,
-		confinement_fails,       share_is_hidden
-	};
+	const TTest *const tests[] = { attach_detach,
+				       vsock,
+				       disks,
+				       image_file_that_grows,
+				       vfio,
+				       growing,
+				       bad_requests,
+				       no_such_program,
+				       quitting,
+				       quitting_when_deaf,
+				       destroyed_while_working,
+				       confinement,
+				       confinement_with_uid,
+				       confinement_fails,
+				       share_is_hidden };
 
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_test(tcase, tests[i]);

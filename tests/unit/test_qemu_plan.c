@@ -183,6 +183,40 @@ START_TEST(variants)
 }
 END_TEST
 
+/* What can be added to it while it runs. */
+START_TEST(growing)
+{
+	struct hv_config cfg = base();
+	char **argv;
+
+	cfg.max_memory = 4352;
+	cfg.max_vcpus = 8;
+	argv = plan(&cfg);
+	ck_assert_str_eq(value(argv, "-smp", 0), "2,sockets=8,cores=1,threads=1,maxcpus=8");
+	ck_assert_str_eq(value(argv, "-m", 0), "256M,maxmem=4352M");
+	ck_assert_str_eq(value(argv, "-object", 1),
+			 "memory-backend-memfd,id=m1,size=4096M,share=on,reserve=off");
+	ck_assert(has_value(argv, "-device", "virtio-mem-pci,id=memory0,memdev=m1,requested-size=0"));
+	ck_assert_uint_eq(qemu_memory_room(&cfg), 4096);
+	strv_free(argv);
+
+	cfg.shared_memory = false;
+	argv = plan(&cfg);
+	ck_assert_str_eq(value(argv, "-object", 1),
+			 "memory-backend-memfd,id=m1,size=4096M,share=off,reserve=off");
+	strv_free(argv);
+
+	cfg = base();
+	cfg.max_memory = cfg.memory;
+	cfg.max_vcpus = cfg.vcpus;
+	argv = plan(&cfg);
+	ck_assert_str_eq(value(argv, "-smp", 0), "2");
+	ck_assert_str_eq(value(argv, "-m", 0), "256M");
+	ck_assert(!has_value(argv, "-device", "virtio-mem"));
+	strv_free(argv);
+}
+END_TEST
+
 /* The agent comes by vsock: a device that is attached later. */
 START_TEST(vsock)
 {
@@ -280,6 +314,14 @@ START_TEST(refusals)
 	REFUSED(gid, (gid_t)-1, "uid or gid is -1");
 	REFUSED(vcpus, 0, "0 vcpus");
 	REFUSED(vcpus, QEMU_MAX_VCPUS + 1, "241 vcpus");
+	REFUSED(max_vcpus, QEMU_MAX_VCPUS + 1, "up to 241 vcpus");
+	cfg.max_memory = 512;
+	cfg.hugepages = true;
+	refused(&cfg, "memory can only be added to a q35 machine without hugepages");
+	cfg.hugepages = false;
+	cfg.machine = "microvm";
+	refused(&cfg, "memory can only be added");
+	cfg = base();
 	REFUSED(ports, QEMU_MAX_PORTS + 1, "25 pcie root ports are more than 24");
 	REFUSED(cmdline, "a\nb", "control character");
 	memset(line, 'x', sizeof(line));
@@ -337,5 +379,5 @@ START_TEST(backends)
 }
 END_TEST
 
-UNIT_MAIN("qemu_plan", complete, variants, vsock, odd_names, ports_are_unique, refusals, machines,
-	  describe, backends)
+UNIT_MAIN("qemu_plan", complete, variants, growing, vsock, odd_names, ports_are_unique, refusals,
+	  machines, describe, backends)

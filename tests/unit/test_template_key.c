@@ -83,6 +83,8 @@ START_TEST(each_value_counts)
 	}, numbers[] = {
 		{ "memory", offsetof(struct vm_setup, memory) },
 		{ "vcpus", offsetof(struct vm_setup, vcpus) },
+		{ "most memory", offsetof(struct vm_setup, max_memory) },
+		{ "most vcpus", offsetof(struct vm_setup, max_vcpus) },
 		{ "ports", offsetof(struct vm_setup, ports) },
 	};
 	struct vm_setup s = set_up();

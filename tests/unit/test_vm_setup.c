@@ -34,6 +34,10 @@ static const struct vm_setup sample = {
 	.n_devices = 2,
 	.memory = 256,
 	.vcpus = 2,
+	.base_memory = 128,
+	.base_vcpus = 1,
+	.max_memory = 4096,
+	.max_vcpus = 8,
 	.ports = 8,
 	.boot_timeout = 60,
 	.uid = 0x70000002,
@@ -60,6 +64,8 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(s.n_devices, 2);
 	ck_assert_str_eq(s.devices[1].address, "0000:01:00.0");
 	ck_assert_uint_eq(s.devices[1].group, 300);
+	ck_assert_uint_eq(s.base_memory, 128);
+	ck_assert_uint_eq(s.max_memory, 4096);
 	ck_assert(s.vsock && s.debug && !s.hugepages);
 	_json_ json_t *again = vm_setup_to_json(&s);
 	ck_assert(json_equal(tree, again));
