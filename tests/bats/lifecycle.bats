@@ -389,11 +389,11 @@ work()
 }
 
 # bats test_tags=moat
-@test "lifecycle: descriptors for a container are refused" {
+@test "lifecycle: descriptors that are not there are refused" {
 	ko 1 create --preserve-fds 2 --bundle "$B" "$CT"
-	message "$RUNTIME create failed: --preserve-fds 2: a descriptor cannot be passed into a virtual machine"
+	message "$RUNTIME create failed: --preserve-fds: descriptor 3: bad file descriptor"
 	ko 1 run --preserve-fds=2 --bundle "$B" "$CT"
-	message "$RUNTIME run failed: --preserve-fds 2: a descriptor cannot be passed into a virtual machine"
+	message "$RUNTIME run failed: --preserve-fds: descriptor 3: bad file descriptor"
 	[ ! -e "$ROOT/$CT" ]
 }
 
