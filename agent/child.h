@@ -44,7 +44,7 @@ void child_exec(struct child *ch) __attribute__((noreturn));
 /* Default signals, no descriptors but the listed and those of *ch, its own session, log to the agent. */
 void child_begin(struct child *ch, int more_fd);
 /* Closes everything from 3 up that is neither listed nor to be passed on. */
-void child_close_others(const struct child *ch, const int *keep, size_t n);
+void child_close_others(const struct child *ch, const int *listed, size_t n_listed);
 /* Reports the error, in runc's words, and ends the process. */
 void child_fail(const struct child *ch, const struct err *err) __attribute__((noreturn));
 /* The limits of a process (0: the calling one), which in a user namespace only root of the guest can raise. */
