@@ -112,6 +112,10 @@ static int check_mounts(const struct oci_config *c, struct err *err)
 		if (oci_mount_is_bind(m) && (!m->source || !*m->source))
 			return err_set(err, EINVAL,
 				       "mounts[%zu].source is required for a bind mount", i);
+		if (m->n_uid_mappings || m->n_gid_mappings)
+			return err_set(err, ENOTSUP,
+				       "mounts[%zu].%s: idmapped mounts are not supported", i,
+				       m->n_uid_mappings ? "uidMappings" : "gidMappings");
 	}
 	return 0;
 }

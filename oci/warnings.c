@@ -25,8 +25,6 @@ static const struct unapplied {
 } unapplied[] = {
 	{ "process.apparmorProfile", LABEL },
 	{ "process.selinuxLabel", LABEL },
-	{ "mounts[].uidMappings", NULL, NULL },
-	{ "mounts[].gidMappings", NULL, NULL },
 	{ "linux.resources", "network", NULL, NO_V2 },
 	{ "linux.resources.cpu", "realtimeRuntime", NULL, NO_V2 },
 	{ "linux.resources.cpu", "realtimePeriod", NULL, NO_V2 },

@@ -332,12 +332,12 @@ start_time()
 # bats test_tags=moat
 @test "lifecycle: everything on one id at once" {
 	args sleep 1000
-	local worker pids=()
-	for worker in 1 2 3 4 5; do
+	local worker pids=() until=$((SECONDS + ${MOAT_TEST_RACE_SECONDS:-12}))
+	for worker in 1 2 3 4 5 6 7 8; do
 		work $worker >"$T/worker.$worker" 2>&1 3>&- &
 		pids+=($!)
 	done
-	for worker in 1 2 3 4 5; do
+	for worker in 1 2 3 4 5 6 7 8; do
 		reaped "${pids[worker - 1]}"
 		[ "$status" = 0 ] || { cat "$T/worker.$worker"; return 1; }
 	done
@@ -349,8 +349,9 @@ start_time()
 # work NUMBER: a worker's commands, of which most fail; none may hang, crash, or print half an object
 work()
 {
-	local round verb code
-	for round in 1 2 3 4; do
+	local round=0 verb code
+	while ((SECONDS < until || round == 0)); do
+		round=$((round + 1))
 		for verb in "create --bundle $B" start "exec ID true" state "kill ID KILL" state "delete --force" "list -f json"; do
 			# Each worker begins elsewhere.
 			[ "$1 $round" != "3 1" ] || [ "$verb" != "create --bundle $B" ] || continue
