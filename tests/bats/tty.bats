@@ -57,12 +57,13 @@ shows()
 	grep -q "$1" "$T/screen"
 }
 
+# runc 1.1 sets the terminal up while the program runs already: its output is not always the same.
+# bats test_tags=moat
 @test "tty: exec -t in the caller's terminal" {
 	in_terminal_size "$BIN" --root "$ROOT" exec -t "$CT" \
 		sh -c 'for fd in 0 1 2; do [ -t $fd ] && echo "$fd is a terminal"; done; tty; stty size; exit 5' <<<""
 	[ "$status" = 5 ]
-	# runc sets the terminal's modes while the program writes its first line.
-	has "$output" '0 is a terminal' $'1 is a terminal\r\n' $'2 is a terminal\r\n' /dev/pts/ $'\n33 101'
+	has "$output" $'0 is a terminal\r\n' $'1 is a terminal\r\n' $'2 is a terminal\r\n' /dev/pts/ $'\n33 101'
 }
 
 # As in_terminal, with 33 rows and 101 columns
