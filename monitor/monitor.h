@@ -15,6 +15,8 @@
  *   agent.c     session with the guest's agent: requests, deadlines, events
  *   client.c    connections of commands and stand-ins
  *   verbs.c     what commands ask for
+ *   forward.c   requests that the agent answers
+ *   volume.c    the verbs about volumes
  *   plug.c      devices that are added to a VM that runs
  *   resize.c    memory and processors of the VM
  *   container.c containers and processes
@@ -105,7 +107,7 @@ struct monitor {
 	struct owned *owned; /* plug.c: whose the devices are that were plugged in */
 	struct plug *plugs; /* plug.c: devices to be attached or detached, the first one is on its way */
 	struct resize *resize; /* resize.c; NULL: nobody has asked for any size */
-	struct call *calls; /* verbs.c: requests that wait for the agent */
+	struct call *calls; /* forward.c: requests that wait for the agent */
 	bool committed; /* the creator finished; its connection may close */
 
 	/* container.c */

@@ -177,7 +177,7 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 	return r;
 }
 
-int unplug_request(struct client *c, uint32_t id, const json_t *params, struct err *err)
+int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	const char *name = js_get_str(params, "device"), *owner = js_get_str(params, "id");
 	struct device *dev = NULL;

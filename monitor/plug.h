@@ -11,7 +11,7 @@
 /* Takes fd. The device is noted as that of the container "id". Answers later, with {"device", "port"}: a name for unplug, the address of the device's root port in the guest. */
 int plug_request(struct client *c, uint32_t request, const json_t *params, int fd, struct err *err);
 /* Of one "device", or of any of those of the container "id": -ENOENT without one. Answers when the guest has let go of it. */
-int unplug_request(struct client *c, uint32_t id, const json_t *params, struct err *err);
+int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *err);
 void plugs_vm_ready(struct monitor *m);
 /* Requests that wait fail with err. */
 void plugs_vm_ended(struct monitor *m, const struct err *err);

@@ -280,7 +280,7 @@ static int parse(const json_t *params, const char **container, struct hv_demand 
 	return r < 0 ? r : take_size(params, "pod_cpus", &pod->cpus, err);
 }
 
-int resize_request(struct client *c, uint32_t id, const json_t *params, struct err *err)
+int resize_request(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	struct hv_demand own = {}, pod = {};
 	struct waiter *w, **end;

@@ -10,7 +10,7 @@
 #include "monitor/client.h"
 
 /* Answers later, with {"memory", "vcpus"} of the VM. */
-int resize_request(struct client *c, uint32_t id, const json_t *params, struct err *err);
+int resize_request(struct client *c, uint32_t id, json_t *params, struct err *err);
 /* The container is gone, its demand with it. */
 void resize_forget(struct monitor *m, const char *container);
 void resize_vm_ready(struct monitor *m);

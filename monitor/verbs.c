@@ -9,119 +9,46 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "devices/device.h"
-#include "hypervisor/hv.h"
-#include "monitor/agent.h"
 #include "monitor/boot.h"
 #include "monitor/container.h"
+#include "monitor/forward.h"
 #include "monitor/jail.h"
 #include "monitor/journal.h"
 #include "monitor/plug.h"
 #include "monitor/resize.h"
 #include "monitor/template.h"
 #include "monitor/vm.h"
+#include "monitor/volume.h"
 #include "wire/message.h"
 
-#define REQUEST_TIMEOUT_MS 10000
 #define NETWORK_TIMEOUT_MS 20000 /* the guest waits for its interfaces */
-#define VOLUME_TIMEOUT_MS 60000 /* a file system that grows */
-
-/* A command's request that waits for the agent. */
-struct call {
-	struct call *next;
-	struct monitor *m;
-	struct client *client; /* NULL: gone */
-	uint32_t id;
-	char *container;
-	json_t *params; /* for the agent, when something else has to be done first */
-	enum container_status on_success; /* CONTAINER_CREATING: no change */
-	bool forget; /* the container, on success */
-};
 
 void verbs_client_gone(struct monitor *m, struct client *c)
 {
-	struct call *k;
-
-	for (k = m->calls; k; k = k->next)
-		if (k->client == c)
-			k->client = NULL;
+	calls_client_gone(m, c);
 	if (m->saver == c)
 		m->saver = NULL;
 	plugs_client_gone(m, c);
 	resize_client_gone(m, c);
 }
 
-static void on_reply(void *data, json_t *result, const struct err *err)
+/* The usual request about a container. */
+static int ask(struct client *c, uint32_t id, const char *method, struct container *k,
+	       json_t *params, struct err *err)
 {
-	struct call *k = data, **kp;
-	struct container *c = container_find(k->m, k->container);
-
-	for (kp = &k->m->calls; *kp; kp = &(*kp)->next)
-		if (*kp == k) {
-			*kp = k->next;
-			break;
-		}
-	if (c && !err->code && k->forget) {
-		container_forget(c);
-	} else if (c && !err->code && k->on_success != CONTAINER_CREATING &&
-		   c->status != CONTAINER_STOPPED) {
-		c->status = k->on_success;
-		log_debug("container %s", container_status_name(c->status));
-	}
-	if (k->client && err->code)
-		client_error(k->client, k->id, err);
-	else if (k->client)
-		client_result(k->client, k->id, result);
-	json_decref(k->params);
-	free(k->container);
-	free(k);
+	return forward(c, id, method, k, json_incref(params), FORWARD_MS, NULL, err);
 }
 
-/* Hands a request on to the agent; its reply goes back to the client. */
-static int forward_for(struct client *c, uint32_t id, const char *method, struct container *k,
-		       json_t *params, enum container_status on_success, int timeout_ms,
-		       struct err *err)
+/* The same, and what the container is then. */
+static int change(struct client *c, uint32_t id, const char *method, struct container *k,
+		  json_t *params, enum container_status on_success, int timeout_ms, struct err *err)
 {
-	struct call *call = calloc(1, sizeof(*call));
-	int r;
+	struct call *call;
+	int r = forward(c, id, method, k, json_incref(params), timeout_ms, &call, err);
 
-	if (call)
-		call->container = strdup(k->id);
-	if (!call || !call->container || !params) {
-		json_decref(params);
-		free(call);
-		return err_errno(err, ENOMEM, "%s", method);
-	}
-	call->m = c->m;
-	call->client = c;
-	call->id = id;
-	call->on_success = on_success;
-	r = agent_call(c->m->agent, method, params, timeout_ms, on_reply, call, err);
-	if (r < 0) {
-		free(call->container);
-		free(call);
-		return r;
-	}
-	call->next = c->m->calls;
-	c->m->calls = call;
-	return 0;
-}
-
-static int forward(struct client *c, uint32_t id, const char *method, struct container *k,
-		   json_t *params, enum container_status on_success, struct err *err)
-{
-	return forward_for(c, id, method, k, params, on_success, REQUEST_TIMEOUT_MS, err);
-}
-
-/* NULL with err set: no such container. */
-static struct container *need_container(struct client *c, const json_t *params, struct err *err)
-{
-	const char *id = js_get_str(params, "id");
-	struct container *k = id ? container_find(c->m, id) : NULL;
-
-	if (!k)
-		err_set(err, ENOENT, id ? "container does not exist" : "request without id");
-	return k;
+	if (r >= 0)
+		call->on_success = on_success;
+	return r;
 }
 
 /* ---- the requests: each answers with client_result() itself when it returns 1, later, or fails ---- */
@@ -235,10 +162,10 @@ static int do_start(struct client *c, uint32_t id, json_t *params, struct err *e
 	if (k->status != CONTAINER_CREATED)
 		return err_set(err, EBUSY, "cannot start an already running container");
 	/* A hook without a timeout has as long as it likes; who does not want to wait kills the container. */
-	if (hooks < 0 || hooks > INT_MAX - REQUEST_TIMEOUT_MS)
-		hooks = INT_MAX - REQUEST_TIMEOUT_MS;
-	return forward_for(c, id, "container.start", k, json_incref(params), CONTAINER_RUNNING,
-			   REQUEST_TIMEOUT_MS + (int)hooks, err);
+	if (hooks < 0 || hooks > INT_MAX - FORWARD_MS)
+		hooks = INT_MAX - FORWARD_MS;
+	return change(c, id, "container.start", k, params, CONTAINER_RUNNING,
+		      FORWARD_MS + (int)hooks, err);
 }
 
 static int do_kill(struct client *c, uint32_t id, json_t *params, struct err *err)
@@ -263,7 +190,7 @@ static int do_kill(struct client *c, uint32_t id, json_t *params, struct err *er
 		return DONE;
 	}
 	json_object_set_new(params, "exec", json_string(""));
-	return forward(c, id, "process.kill", k, json_incref(params), CONTAINER_CREATING, err);
+	return ask(c, id, "process.kill", k, params, err);
 }
 
 static int do_pause(struct client *c, uint32_t id, json_t *params, struct err *err)
@@ -274,7 +201,7 @@ static int do_pause(struct client *c, uint32_t id, json_t *params, struct err *e
 		return -ENOENT;
 	if (k->status != CONTAINER_RUNNING)
 		return err_set(err, EBUSY, "container not running");
-	return forward(c, id, "container.pause", k, json_incref(params), CONTAINER_PAUSED, err);
+	return change(c, id, "container.pause", k, params, CONTAINER_PAUSED, FORWARD_MS, err);
 }
 
 static int do_resume(struct client *c, uint32_t id, json_t *params, struct err *err)
@@ -285,7 +212,7 @@ static int do_resume(struct client *c, uint32_t id, json_t *params, struct err *
 		return -ENOENT;
 	if (k->status != CONTAINER_PAUSED)
 		return err_set(err, EBUSY, "container not paused");
-	return forward(c, id, "container.resume", k, json_incref(params), CONTAINER_RUNNING, err);
+	return change(c, id, "container.resume", k, params, CONTAINER_RUNNING, FORWARD_MS, err);
 }
 
 static int do_update(struct client *c, uint32_t id, json_t *params, struct err *err)
@@ -296,7 +223,7 @@ static int do_update(struct client *c, uint32_t id, json_t *params, struct err *
 		return -ENOENT;
 	if (k->status == CONTAINER_STOPPED)
 		return err_set(err, ESRCH, "container not running");
-	return forward(c, id, "container.update", k, json_incref(params), CONTAINER_CREATING, err);
+	return ask(c, id, "container.update", k, params, err);
 }
 
 static int do_stats(struct client *c, uint32_t id, json_t *params, struct err *err)
@@ -305,74 +232,7 @@ static int do_stats(struct client *c, uint32_t id, json_t *params, struct err *e
 
 	if (!k)
 		return -ENOENT;
-	return forward(c, id, "container.stats", k, json_incref(params), CONTAINER_CREATING, err);
-}
-
-static int do_volume_stats(struct client *c, uint32_t id, json_t *params, struct err *err)
-{
-	struct container *k = need_container(c, params, err);
-
-	if (!k)
-		return -ENOENT;
-	return forward(c, id, "volume.stats", k, json_incref(params), CONTAINER_CREATING, err);
-}
-
-/* The disk has its new size, the file system on it is next. */
-static void on_grown(void *data, const struct err *err)
-{
-	struct call *k = data;
-	struct err e = *err;
-
-	if (!e.code && k->m->phase != VM_READY)
-		err_set(&e, ESRCH, "the virtual machine is ending");
-	if (!e.code && agent_call(k->m->agent, "volume.resize", json_incref(k->params),
-				  VOLUME_TIMEOUT_MS, on_reply, k, &e) >= 0)
-		return;
-	on_reply(k, NULL, &e);
-}
-
-static int do_volume_resize(struct client *c, uint32_t id, json_t *params, struct err *err)
-{
-	struct container *k = need_container(c, params, err);
-	int64_t n = js_get_int(params, "device", -1), size = js_get_int(params, "size", 0);
-	struct monitor *m = c->m;
-	struct device *dev;
-	struct call *call;
-	int r;
-
-	if (!k)
-		return -ENOENT;
-	if (m->phase != VM_READY || !m->setup_devices)
-		return err_set(err, EBUSY, "the virtual machine is not ready");
-	if (n < 0 || (uint64_t)n >= m->setup.n_devices || size <= 0)
-		return err_set(err, EPROTO, "bad volume.resize");
-	dev = m->setup_devices[n];
-	/* What a vhost-user target serves is its own business: the guest sees it grow by itself. */
-	if (dev->kind != DEVICE_BLK)
-		return forward_for(c, id, "volume.resize", k, json_incref(params),
-				   CONTAINER_CREATING, VOLUME_TIMEOUT_MS, err);
-	call = calloc(1, sizeof(*call));
-	if (call)
-		call->container = strdup(k->id);
-	if (!call || !call->container) {
-		free(call);
-		return err_errno(err, ENOMEM, "volume.resize");
-	}
-	call->m = m;
-	call->client = c;
-	call->id = id;
-	call->params = json_incref(params);
-	dev->blk.size = (uint64_t)size;
-	r = m->hv->ops->grow(m->hv, dev, on_grown, call, err);
-	if (r < 0) {
-		json_decref(call->params);
-		free(call->container);
-		free(call);
-		return r;
-	}
-	call->next = m->calls;
-	m->calls = call;
-	return LATER;
+	return ask(c, id, "container.stats", k, params, err);
 }
 
 /* From now on the connection gets the container's events; it is closed when the container has ended. */
@@ -397,8 +257,7 @@ static int do_processes(struct client *c, uint32_t id, json_t *params, struct er
 
 	if (!k)
 		return -ENOENT;
-	return forward(c, id, "container.processes", k, json_incref(params), CONTAINER_CREATING,
-		       err);
+	return ask(c, id, "container.processes", k, params, err);
 }
 
 static int do_state(struct client *c, uint32_t id, json_t *params, struct err *err)
@@ -423,10 +282,11 @@ static int do_state(struct client *c, uint32_t id, json_t *params, struct err *e
 static int delete_one(struct client *c, uint32_t id, struct container *k, json_t *params,
 		      struct err *err)
 {
-	int r = forward(c, id, "container.delete", k, json_incref(params), CONTAINER_CREATING, err);
+	struct call *call;
+	int r = forward(c, id, "container.delete", k, json_incref(params), FORWARD_MS, &call, err);
 
 	if (r >= 0)
-		c->m->calls->forget = true;
+		call->forget = true;
 	return r;
 }
 
@@ -490,16 +350,6 @@ static int do_plug(struct client *c, uint32_t id, json_t *params, struct err *er
 	return plug_request(c, id, params, wire_conn_take_fd(c->conn), err);
 }
 
-static int do_unplug(struct client *c, uint32_t id, json_t *params, struct err *err)
-{
-	return unplug_request(c, id, params, err);
-}
-
-static int do_resize(struct client *c, uint32_t id, json_t *params, struct err *err)
-{
-	return resize_request(c, id, params, err);
-}
-
 /* Of the guest as a whole: interfaces that were plugged in. */
 static int do_network(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
@@ -507,8 +357,8 @@ static int do_network(struct client *c, uint32_t id, json_t *params, struct err 
 
 	if (!k)
 		return -ENOENT;
-	return forward_for(c, id, "sandbox.network", k, json_incref(params), CONTAINER_CREATING,
-			   NETWORK_TIMEOUT_MS, err);
+	return forward(c, id, "sandbox.network", k, json_incref(params), NETWORK_TIMEOUT_MS, NULL,
+		       err);
 }
 
 static const struct {
@@ -533,11 +383,11 @@ static const struct {
 	{ "save", do_save },
 	{ "adopt", do_adopt },
 	{ "plug", do_plug },
-	{ "unplug", do_unplug },
+	{ "unplug", unplug_request },
 	{ "network", do_network },
-	{ "volume.stats", do_volume_stats },
-	{ "volume.resize", do_volume_resize },
-	{ "resize", do_resize },
+	{ "volume.stats", volume_stats_request },
+	{ "volume.resize", volume_resize_request },
+	{ "resize", resize_request },
 };
 
 int verbs_request(struct client *c, const struct wire_frame *f, struct err *err)

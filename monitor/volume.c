@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/volume.h"
+
+#include <errno.h>
+
+#include "base/json.h"
+#include "devices/device.h"
+#include "hypervisor/hv.h"
+#include "monitor/forward.h"
+
+#define RESIZE_MS 60000 /* a file system that grows */
+
+int volume_stats_request(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	return k ? forward(c, id, "volume.stats", k, json_incref(params), FORWARD_MS, NULL, err) :
+		   -ENOENT;
+}
+
+/* The disk has its new size, the file system on it is next. */
+static void on_grown(void *data, const struct err *err)
+{
+	struct call *k = data;
+	struct err e = *err;
+
+	if (!e.code && k->m->phase != VM_READY)
+		err_set(&e, ESRCH, "the virtual machine is ending");
+	if (e.code || call_send(k, "volume.resize", json_incref(k->params), RESIZE_MS, &e) < 0)
+		call_fail(k, &e);
+}
+
+int volume_resize_request(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+	int64_t n = js_get_int(params, "device", -1), size = js_get_int(params, "size", 0);
+	struct monitor *m = c->m;
+	struct device *dev;
+	struct call *call;
+	int r;
+
+	if (!k)
+		return -ENOENT;
+	if (m->phase != VM_READY || !m->setup_devices)
+		return err_set(err, EBUSY, "the virtual machine is not ready");
+	if (n < 0 || (uint64_t)n >= m->setup.n_devices || size <= 0)
+		return err_set(err, EPROTO, "bad volume.resize");
+	dev = m->setup_devices[n];
+	/* What a vhost-user target serves is its own business: the guest sees it grow by itself. */
+	if (dev->kind != DEVICE_BLK)
+		return forward(c, id, "volume.resize", k, json_incref(params), RESIZE_MS, NULL, err);
+	call = call_new(c, id, k, err);
+	if (!call)
+		return -ENOMEM;
+	call->params = json_incref(params);
+	dev->blk.size = (uint64_t)size;
+	r = m->hv->ops->grow(m->hv, dev, on_grown, call, err);
+	if (r < 0)
+		call_drop(call);
+	return r;
+}
