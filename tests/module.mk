@@ -15,7 +15,16 @@ BATS_TOOLS := killat recvtty subreaper
 BATS_FILES ?=
 BATS_FLAGS ?=
 
-bats-tools: $(BATS_TOOLS:%=$(B)/tests/tools/%) $(BENCH_TOOLS:%=$(B)/tests/bench/%)
+# The one tool of several files, which speaks to the agent itself
+AGENT_DRIVE := $(B)/tests/tools/agent_drive
+AGENT_DRIVE_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/tools/agent_*.c)))
+
+$(AGENT_DRIVE): $(AGENT_DRIVE_OBJS) $(call lib,wire) $(call lib,base) $(B)/link.flags
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LINK_DYNAMIC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		$(TEST_LIBS)
+
+bats-tools: $(AGENT_DRIVE) $(BATS_TOOLS:%=$(B)/tests/tools/%) $(BENCH_TOOLS:%=$(B)/tests/bench/%)
 
 $(B)/tests/tools/%: tests/tools/%.c $(B)/compile.flags
 	$(call say,CC,$@)
