@@ -257,18 +257,22 @@ int child_become(struct child *ch, int root, int tty, char **ret_program, char *
 /* To the numbers from 3 on, where something else may be, among it one of themselves. */
 static int place_passed(struct child *ch, struct err *err)
 {
-	int above = 3 + (int)ch->n_passed;
+	int report, above = 3 + (int)ch->n_passed;
 
 	if (ch->n_passed == 0)
 		return 0;
-	ch->report = fcntl(ch->report, F_DUPFD_CLOEXEC, above);
-	for (size_t i = 0; i < ch->n_passed && ch->report >= 0; i++) {
+	/* Until there is another one, errors are told to the old. */
+	report = fcntl(ch->report, F_DUPFD_CLOEXEC, above);
+	if (report < 0)
+		return err_errno(err, errno, "--preserve-fds");
+	ch->report = report;
+	for (size_t i = 0; i < ch->n_passed; i++) {
 		ch->passed[i].child = fcntl(ch->passed[i].child, F_DUPFD_CLOEXEC, above);
 		if (ch->passed[i].child < 0)
 			return err_errno(err, errno, "descriptor %zu", 3 + i);
 	}
 	for (size_t i = 0; i < ch->n_passed; i++)
-		if (ch->report < 0 || dup2(ch->passed[i].child, 3 + (int)i) < 0)
+		if (dup2(ch->passed[i].child, 3 + (int)i) < 0)
 			return err_errno(err, errno, "descriptor %zu", 3 + i);
 	return 0;
 }

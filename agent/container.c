@@ -120,6 +120,8 @@ static void try_end(struct container *c)
 	if (r < 0)
 		log_warn("remove cgroup %s: %s", c->cgroup_name, err_str(-r));
 	forget_files(a);
+	/* Before the answer, after which their disks may be taken away. */
+	volumes_free(take_ptr(c->volumes));
 	if (c->error)
 		server_error(a, &c->ending, c->error);
 	else

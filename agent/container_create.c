@@ -8,9 +8,9 @@
 
 #include "agent/cgroup.h"
 #include "agent/child.h"
+#include "agent/device_config.h"
 #include "agent/container.h"
 #include "agent/device_filter.h"
-#include "agent/hotplug.h"
 #include "agent/join.h"
 #include "agent/memory.h"
 #include "agent/mount.h"
@@ -97,7 +97,7 @@ static int creation_parse(struct agent *a, const json_t *params, struct creation
 		return err_set(err, EINVAL, "config: an object is required");
 	if (container_find(a, cr->id))
 		return err_set(err, EEXIST, "container with given ID already exists");
-	r = hotplug_devices(json_object_get(params, "devices"), config, err);
+	r = device_config_apply(json_object_get(params, "devices"), config, err);
 	if (r < 0)
 		return r;
 	r = volumes_attach(json_object_get(params, "volumes"), config, cr->mounts, &cr->volumes,

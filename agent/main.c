@@ -108,7 +108,9 @@ static void start_test(struct agent *a, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct agent agent = { .proc_fd = -EBADF, .cgroup_fd = -EBADF };
+	static struct agent agent = { .proc_fd = -EBADF,
+				      .cgroup_fd = -EBADF,
+				      .own_ns = { -EBADF, -EBADF, -EBADF, -EBADF } };
 	struct agent *a = &agent;
 	struct err err;
 	bool guest = getpid() == 1;

@@ -29,11 +29,9 @@ static uint64_t attrs_of(unsigned long flags)
 	       (flags & MS_NOSYMFOLLOW ? MOUNT_ATTR_NOSYMFOLLOW : 0);
 }
 
-/* The options of one mount as attributes; propagation too. */
-static int set_flags(int mnt, const struct mount_op *op)
+int mount_set_flags(int mnt, const struct oci_mount_flags *f, bool late_readonly)
 {
-	const struct oci_mount_flags *f = &op->flags;
-	uint64_t set = attrs_of(op->late_readonly ? f->set & ~(unsigned long)MS_RDONLY : f->set);
+	uint64_t set = attrs_of(late_readonly ? f->set & ~(unsigned long)MS_RDONLY : f->set);
 	uint64_t clear = attrs_of(f->clear);
 	int r;
 
@@ -202,7 +200,7 @@ static int new_fs(const struct mount_op *op, int root, struct err *err)
 static int run_remount(const struct mount_op *op, const struct mount_env *e, struct err *err)
 {
 	_close_ int fd = path_open_in(e->root, op->dest, O_PATH, 0);
-	int r = fd < 0 ? fd : set_flags(fd, op);
+	int r = fd < 0 ? fd : mount_set_flags(fd, &op->flags, op->late_readonly);
 
 	return r < 0 ? describe(op, -r, err) : 0;
 }
@@ -241,7 +239,7 @@ static int run_one(struct mount_op *op, const struct mount_env *e, struct err *e
 	_close_ int target = open_target(op, e->root, dir, err);
 	if (target < 0)
 		return target;
-	r = set_flags(mnt, op);
+	r = mount_set_flags(mnt, &op->flags, op->late_readonly);
 	if (r >= 0)
 		r = mount_attach(mnt, target);
 	if (r < 0)

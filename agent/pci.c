@@ -16,13 +16,10 @@
 #include "agent/uevent.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "base/num.h"
 #include "base/path.h"
 #include "base/str.h"
 
-#define PCI_DEVICES "/sys/bus/pci/devices"
 #define DEVICE_MS 20000 /* until the guest has seen it */
 #define DRIVER_MS 3000 /* until a driver has taken it */
 #define RESULT_MS 20000 /* until that has made something of it */
@@ -50,7 +47,8 @@ struct device {
 
 static int read_text(const struct device *d, const char *attribute, char *ret, size_t size)
 {
-	_free_ char *path = str_printf(PCI_DEVICES "/%s/%s", d->address, attribute), *text = NULL;
+	_free_ char *path = str_printf(HOTPLUG_PCI_DEVICES "/%s/%s", d->address, attribute),
+		    *text = NULL;
 	int r = path ? io_read_file(AT_FDCWD, path, size - 1, &text, NULL, NULL) : -ENOMEM;
 
 	if (r < 0)
@@ -64,13 +62,13 @@ static int read_text(const struct device *d, const char *attribute, char *ret, s
 static int look_device(void *data, struct err *err)
 {
 	struct device *d = data;
-	char path[64], class[16], *end;
+	char path[64], class[16];
 	struct dirent *e;
 	int r = -ENOENT;
 	DIR *dir;
 
 	(void)err;
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s", d->port);
+	snprintf(path, sizeof(path), HOTPLUG_PCI_DEVICES "/%s", d->port);
 	dir = opendir(path);
 	while (dir && r < 0 && (e = readdir(dir))) {
 		if (strlen(e->d_name) != strlen("0000:01:00.0") || e->d_name[4] != ':' ||
@@ -79,7 +77,7 @@ static int look_device(void *data, struct err *err)
 		snprintf(d->address, sizeof(d->address), "%.12s", e->d_name);
 		if (read_text(d, "class", class, sizeof(class)) < 0)
 			continue;
-		d->class = (uint32_t)strtoul(class, &end, 16);
+		d->class = (uint32_t)strtoul(class, NULL, 16);
 		r = 0;
 	}
 	if (dir)
@@ -93,7 +91,7 @@ static int look_driver(void *data, struct err *err)
 	char path[64];
 
 	(void)err;
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver", d->address);
+	snprintf(path, sizeof(path), HOTPLUG_PCI_DEVICES "/%s/driver", d->address);
 	return access(path, F_OK) < 0 ? -ENOENT : 0;
 }
 
@@ -130,64 +128,6 @@ static void load_driver(struct device *d)
 		d->kind++;
 	for (size_t i = 0; i < ARRAY_SIZE(d->kind->groups) && d->kind->groups[i]; i++)
 		modules_load(d->kind->groups[i]);
-}
-
-/* ---- disks in the container ---- */
-
-static bool has_path(const json_t *devices, const char *path)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(devices, i, v) {
-		const char *have = js_get_str(v, "path");
-
-		if (have && strcmp(have, path) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int add_node(const char *name, const json_t *like, json_t *config, struct err *err)
-{
-	static const char *const kept[] = { "fileMode", "uid", "gid" };
-	json_t *devices = json_object_get(json_object_get(config, "linux"), "devices");
-	_free_ char *attribute = str_printf("/sys/class/block/%s/dev", name), *text = NULL;
-	_free_ char *path = str_printf("/dev/%s", name);
-	int major = 0, minor = 0;
-	json_t *node;
-	char *sep;
-
-	if (!attribute || !path)
-		return err_errno(err, ENOMEM, "PCI device");
-	if (io_read_file(AT_FDCWD, attribute, 32, &text, NULL, NULL) < 0)
-		return 0; /* a path of a disk that is elsewhere */
-	text[strcspn(text, "\n")] = '\0';
-	sep = strchr(text, ':');
-	if (sep)
-		*sep++ = '\0';
-	if (!sep || num_int(text, 0, INT_MAX, &major) < 0 || num_int(sep, 0, INT_MAX, &minor) < 0)
-		return err_set(err, EIO, "disk '%s': no numbers", name);
-	if (!has_path(devices, path)) {
-		node = json_pack("{s:s, s:s, s:i, s:i}", "path", path, "type", "b", "major", major,
-				 "minor", minor);
-		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-			if (json_object_get(like, kept[i]))
-				json_object_set(node, kept[i], json_object_get(like, kept[i]));
-		json_array_append_new(devices, node);
-	}
-	return hotplug_allow(config, major, minor, "rwm", err);
-}
-
-int pci_add_disks(const struct pci_found *f, const json_t *like, json_t *config, struct err *err)
-{
-	int r = 0;
-
-	if (!f->class || strcmp(f->class, "block") != 0)
-		return 0;
-	for (char **name = f->names; r >= 0 && *name; name++)
-		r = add_node(*name, like, config, err);
-	return r;
 }
 
 /* ---- waiting ---- */

@@ -6,8 +6,6 @@
 #ifndef MOAT_AGENT_PCI_H
 #define MOAT_AGENT_PCI_H
 
-#include <jansson.h>
-
 #include "base/err.h"
 
 /* What became of a device. */
@@ -19,7 +17,5 @@ struct pci_found {
 /* Waits for the device behind the port and for what its driver makes of it, if there is a driver. */
 int pci_wait(const char *port, struct pci_found *ret, struct err *err);
 void pci_found_done(struct pci_found *f);
-/* Disks become entries of linux.devices in config, with mode and owner of `like`, and get a rule that allows them. */
-int pci_add_disks(const struct pci_found *f, const json_t *like, json_t *config, struct err *err);
 
 #endif

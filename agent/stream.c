@@ -194,6 +194,8 @@ void stream_close(struct stream *st)
 		s->v[0] = stream_free(s->v[0]);
 		s->slave = fd_close(s->slave);
 	}
+	/* A socket stays open for its other direction: writing to it is to fail nevertheless. */
+	(void)shutdown(st->fd, SHUT_RD);
 	leave_owner(st);
 	stream_free(st);
 	stdio_check(s);

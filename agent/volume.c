@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/device_config.h"
 #include "agent/hotplug.h"
 #include "agent/modules.h"
 #include "agent/mount.h"
@@ -55,15 +56,6 @@ static int parse_options(const json_t *list, struct oci_mount_flags *ret, struct
 	return oci_mount_flags_parse(options, ret, err);
 }
 
-static uint64_t attributes(unsigned long flags)
-{
-	return (flags & MS_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
-	       (flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0) |
-	       (flags & MS_NOEXEC ? MOUNT_ATTR_NOEXEC : 0) |
-	       (flags & MS_NOATIME ? MOUNT_ATTR_NOATIME : 0) |
-	       (flags & MS_NODIRATIME ? MOUNT_ATTR_NODIRATIME : 0);
-}
-
 static int new_fs(struct volume *v, const json_t *options, struct err *err)
 {
 	struct oci_mount_flags f = { 0 };
@@ -83,7 +75,7 @@ static int new_fs(struct volume *v, const json_t *options, struct err *err)
 		r = err_errno(err, -mnt, "mount the file system as %s%s%s%s", v->fstype,
 			      v->readonly ? " read-only" : "", f.data ? " with " : "",
 			      f.data ? f.data : "");
-	else if ((r = mount_set(mnt, attributes(f.set), 0, false)) < 0)
+	else if ((r = mount_set_flags(mnt, &f, false)) < 0)
 		err_errno(err, -r, "options of the mount");
 	oci_mount_flags_done(&f);
 	if (r >= 0)
@@ -148,7 +140,7 @@ static int add_node(const struct volume *v, uint32_t group, json_t *config, int 
 
 	if (!path)
 		return err_set(err, EINVAL, "index is not one of config.mounts");
-	return hotplug_add_node(config, path, group, major, minor, v->readonly, err);
+	return device_config_add_disk(config, path, group, major, minor, v->readonly, err);
 }
 
 static int attach_one(struct volume *v, const json_t *entry, json_t *config, json_t *map,

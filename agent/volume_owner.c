@@ -54,9 +54,11 @@ static int enter(int fd, uint32_t group, int depth, struct err *err)
 	}
 	if (depth > DEPTH_MAX)
 		r = err_set(err, ELOOP, "fsGroup: directories are nested deeper than %d", DEPTH_MAX);
-	for (struct dirent *d; r >= 0 && (d = readdir(dir));)
+	for (struct dirent *d; r >= 0 && (errno = 0, d = readdir(dir));)
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			r = change(fd, d->d_name, group, depth, err);
+	if (r >= 0 && errno)
+		r = err_errno(err, errno, "fsGroup: read a directory");
 	/* Last: a root that is right says that all of it is. */
 	if (r >= 0 && (fstat(fd, &st) < 0 || fchown(fd, (uid_t)-1, group) < 0 ||
 		       fchmod(fd, (st.st_mode & 07777) | DIR_MODE) < 0))

@@ -17,7 +17,8 @@
 #	4. the distribution's package, downloaded and unpacked in DIR/download. It is installed nowhere,
 #	   and kept until it is removed: rm -r DIR/download fetches a newer one.
 #
-# KERNEL_PACKAGE="NAME..." looks at nothing but packages of these names, the first that there is (tests/lab).
+# KERNEL_PACKAGE="NAME..." leaves out 2 and 3 and takes the first of these names that there is, with apt only (tests/lab).
+# It does not look into what is in DIR/download already: remove that to have another.
 set -euo pipefail
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 

@@ -36,7 +36,8 @@ for dir in bin sbin lib; do
 	[ -e "$root/usr/$dir" ] || ln -s "../${dir/sbin/bin}" "$root/usr/$dir"
 done
 [ -e "$root/sbin" ] || ln -s bin "$root/sbin"
-rm -f "$root/bin/busybox"
+# Also the links that an earlier run has made, which --install would leave as they are
+[ ! -e "$root/bin/busybox" ] || find "$root/bin" -samefile "$root/bin/busybox" -delete
 cp -- "$busybox" "$root/bin/busybox"
 chmod 755 "$root/bin/busybox"
 # Hard links to itself, by the path that it was started with

@@ -9,8 +9,10 @@
 
 #include "base/cleanup.h"
 #include "base/confine.h"
+#include "wire/frame.h"
 
-#define MAX_FDS 32 /* 0-4, epoll, signalfd, a few timers */
+/* 0-4, epoll, signalfd, timers; of what is passed, it, its copy for the other direction and a timer */
+#define MAX_FDS (32 + 3 * WIRE_PASSED_MAX)
 
 static int filter_syscalls(struct err *err)
 {

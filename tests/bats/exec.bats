@@ -269,13 +269,25 @@ no_process()
 
 # bats test_tags=moat
 @test "exec: descriptors are passed as streams, and what is none is refused" {
-	local large got
+	local large got fd
 	passing() { "$BIN" "${OPTIONS[@]}" --root "$ROOT" "$@"; } # which `cli` keeps clear of bats' descriptor 3
 	large=$T/large
 	head -c 3000000 /dev/urandom >"$large"
 	passing exec --preserve-fds 2 "$CT" sh -c 'cat <&3 >&4; echo end >&4' 3<"$large" 4>"$T/copy"
 	echo end >>"$large"
 	cmp "$large" "$T/copy"
+	# As many as there can be, of files, which have no readiness to wait for
+	try perl -MPOSIX -e 'POSIX::close($_) for 3..40; POSIX::open($ENV{CONFIG}) for 3..32; exec(@ARGV) or die' \
+		"$BIN" "${OPTIONS[@]}" --root "$ROOT" exec --preserve-fds 30 "$CT" \
+		sh -c 'for fd in $(seq 3 32); do eval "cat <&$fd"; done | md5sum'
+	is "$output" "$(for fd in {3..32}; do cat "$CONFIG"; done | md5sum)"
+	# There is no room for them below this limit
+	jq '.process | .args = ["true"] | .rlimits = [{type: "RLIMIT_NOFILE", soft: 6, hard: 6}]' "$B/config.json" \
+		>"$T/process.json"
+	try sh -c 'exec "$@" 3</dev/null 4</dev/null 5</dev/null' sh "$BIN" "${OPTIONS[@]}" --root "$ROOT" exec \
+		--preserve-fds 3 --process "$T/process.json" "$CT"
+	is "$status" 255
+	has "$stderr" "--preserve-fds: "
 	# A pipe, a socket for both directions, and one that is there and not used
 	got=$(echo "by a pipe" | {
 		exec 3<&0

@@ -178,11 +178,11 @@ clean()
 
 @test "volume: read-only ones are for several" {
 	image -E root_owner=7:7
-	ok volume add $VOL "$(info directvol "$T/disk.img" '{options: ["ro", "noexec"]}')"
+	ok volume add $VOL "$(info directvol "$T/disk.img" '{options: ["ro", "noexec", "noatime", "nodiratime"]}')"
 	mounted directvol /data
 	script 'grep /data /proc/mounts; cat /sys/block/vda/ro; touch /data/x || echo refused'
 	ok run --bundle "$B" "$CT"
-	has "$output" "/dev/vda /data ext4 ro,noexec,relatime"
+	has "$output" "/dev/vda /data ext4 ro,noexec,noatime,nodiratime"
 	is "$(tail -n 2 <<<"$output")" $'1\nrefused'
 	args sleep 1000
 	ok run --detach --bundle "$B" "$CT"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "agent/device_config.h"
 #include "agent/hotplug.h"
 #include "agent/pci.h"
 #include "base/cleanup.h"
@@ -14,14 +15,14 @@
 static char **disks;
 static json_t *config;
 
-/* False: this machine has no block device. */
-static bool setup(void)
+static void setup(void)
 {
 	_close_ int fd = open("/sys/class/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	config = json_pack("{s:{s:[{s:s, s:s}]}}", "linux", "devices", "path", "/dev/vfio/16",
 			   "type", "c");
-	return fd >= 0 && path_list(fd, &disks, NULL) >= 0 && disks && disks[0];
+	ck_assert_msg(fd >= 0 && path_list(fd, &disks, NULL) >= 0 && disks && disks[0],
+		      "this machine has no block device to test with");
 }
 
 static void teardown(void)
@@ -43,29 +44,28 @@ START_TEST(disk)
 	struct pci_found found = { "block", names };
 	struct err err = { 0 };
 
-	if (setup()) {
-		_free_ char *path = str_printf("/dev/%s", disks[0]), *number = NULL;
-		_free_ char *file = str_printf("/sys/class/block/%s/dev", disks[0]);
+	setup();
+	_free_ char *path = str_printf("/dev/%s", disks[0]), *number = NULL;
+	_free_ char *file = str_printf("/sys/class/block/%s/dev", disks[0]);
 
-		names[0] = disks[0];
-		unit_ok(io_read_file(AT_FDCWD, file, 32, &number, NULL, &err), &err);
-		/* Twice, as if config.json had it already: one entry, and what allows it. */
-		for (int i = 0; i < 2; i++)
-			unit_ok(pci_add_disks(&found, like, config, &err), &err);
-		ck_assert_uint_eq(json_array_size(linux_of("devices")), 2);
-		const json_t *node = json_array_get(linux_of("devices"), 1);
-		_free_ char *got = str_printf("%d:%d\n", (int)js_get_int(node, "major", -1),
-					      (int)js_get_int(node, "minor", -1));
-		ck_assert_str_eq(got, number);
-		ck_assert_str_eq(js_get_str(node, "path"), path);
-		ck_assert_str_eq(js_get_str(node, "type"), "b");
-		ck_assert_int_eq(js_get_int(node, "fileMode", 0), 0600);
-		ck_assert_int_eq(js_get_int(node, "gid", 0), 7);
-		ck_assert_ptr_null(json_object_get(node, "uid"));
-		const json_t *rules = json_object_get(linux_of("resources"), "devices");
-		ck_assert_uint_eq(json_array_size(rules), 2);
-		ck_assert_str_eq(js_get_str(json_array_get(rules, 0), "access"), "rwm");
-	}
+	names[0] = disks[0];
+	unit_ok(io_read_file(AT_FDCWD, file, 32, &number, NULL, &err), &err);
+	/* Twice, as if config.json had it already: one entry, and what allows it. */
+	for (int i = 0; i < 2; i++)
+		unit_ok(device_config_add_pci(&found, like, config, &err), &err);
+	ck_assert_uint_eq(json_array_size(linux_of("devices")), 2);
+	const json_t *node = json_array_get(linux_of("devices"), 1);
+	_free_ char *got = str_printf("%d:%d\n", (int)js_get_int(node, "major", -1),
+				      (int)js_get_int(node, "minor", -1));
+	ck_assert_str_eq(got, number);
+	ck_assert_str_eq(js_get_str(node, "path"), path);
+	ck_assert_str_eq(js_get_str(node, "type"), "b");
+	ck_assert_int_eq(js_get_int(node, "fileMode", 0), 0600);
+	ck_assert_int_eq(js_get_int(node, "gid", 0), 7);
+	ck_assert_ptr_null(json_object_get(node, "uid"));
+	const json_t *rules = json_object_get(linux_of("resources"), "devices");
+	ck_assert_uint_eq(json_array_size(rules), 2);
+	ck_assert_str_eq(js_get_str(json_array_get(rules, 0), "access"), "rwm");
 	teardown();
 }
 END_TEST
@@ -77,13 +77,13 @@ START_TEST(nothing_to_add)
 	struct err err = { 0 };
 
 	setup();
-	unit_ok(pci_add_disks(&found, NULL, config, &err), &err);
+	unit_ok(device_config_add_pci(&found, NULL, config, &err), &err);
 	found = (struct pci_found){ NULL, NULL };
-	unit_ok(pci_add_disks(&found, NULL, config, &err), &err);
+	unit_ok(device_config_add_pci(&found, NULL, config, &err), &err);
 	/* A hidden path of a multipath disk has no number. */
 	names[0] = gone;
 	found = (struct pci_found){ "block", names };
-	unit_ok(pci_add_disks(&found, NULL, config, &err), &err);
+	unit_ok(device_config_add_pci(&found, NULL, config, &err), &err);
 	ck_assert_uint_eq(json_array_size(linux_of("devices")), 1);
 	ck_assert_ptr_null(linux_of("resources"));
 	teardown();

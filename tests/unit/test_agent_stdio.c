@@ -502,6 +502,11 @@ START_TEST(passed)
 	ck_assert_int_eq(write(p[1].child, "two", 3), 3);
 	settle();
 	ck_assert_uint_eq(t.passed, 9);
+	/* Nobody reads any more: it is told so, although the socket stays open. */
+	wire_send(t.host, WIRE_CLOSE, ID + wire_passed_stream(2, false), NULL, 0);
+	settle();
+	ck_assert_int_eq(send(p[2].child, "lost", 4, MSG_NOSIGNAL), -1);
+	ck_assert_int_eq(errno, EPIPE);
 	/* The process ends, and what it wrote still arrives; others may have its descriptors. */
 	ck_assert_int_eq(write(p[1].child, "rest", 4), 4);
 	stdio_exited(&t.io);

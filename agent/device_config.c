@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/device_config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "agent/hotplug.h"
+#include "agent/pci.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/str.h"
+
+/* ---- rules and limits ---- */
+
+/* Rules about the host's number are about the guest's. */
+static void change_rules(json_t *rules, json_int_t old_major, json_int_t old_minor, int major,
+			 int minor)
+{
+	json_t *rule;
+	size_t i;
+
+	json_array_foreach(rules, i, rule) {
+		const char *type = js_get_str(rule, "type");
+
+		if (!type || strcmp(type, "b") != 0 || js_get_int(rule, "major", -1) != old_major ||
+		    js_get_int(rule, "minor", -1) != old_minor)
+			continue;
+		json_object_set_new(rule, "major", json_integer(major));
+		json_object_set_new(rule, "minor", json_integer(minor));
+	}
+}
+
+/* Limits of block devices are about those that the container has been given. */
+static void change_throttles(json_t *block_io, json_int_t old_major, json_int_t old_minor,
+			     int major, int minor)
+{
+	static const char *const lists[] = { "weightDevice", "throttleReadBpsDevice",
+					     "throttleWriteBpsDevice", "throttleReadIOPSDevice",
+					     "throttleWriteIOPSDevice" };
+
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
+		json_t *device;
+		size_t i;
+
+		json_array_foreach(json_object_get(block_io, lists[l]), i, device) {
+			if (js_get_int(device, "major", -1) != old_major ||
+			    js_get_int(device, "minor", -1) != old_minor)
+				continue;
+			json_object_set_new(device, "major", json_integer(major));
+			json_object_set_new(device, "minor", json_integer(minor));
+		}
+	}
+}
+
+static json_t *member(json_t *obj, const char *key, json_t *(*make)(void))
+{
+	json_t *v = json_object_get(obj, key);
+
+	if (v && !json_is_null(v))
+		return v;
+	json_object_set_new(obj, key, make());
+	return json_object_get(obj, key);
+}
+
+static json_t *rules_of(json_t *config)
+{
+	return member(member(member(config, "linux", json_object), "resources", json_object),
+		      "devices", json_array);
+}
+
+static json_t *devices_of(json_t *config)
+{
+	return member(member(config, "linux", json_object), "devices", json_array);
+}
+
+/* One more rule, for a block device. */
+static int allow(json_t *config, int major, int minor, const char *access, struct err *err)
+{
+	json_t *rule = json_pack("{s:b, s:s, s:i, s:i, s:s}", "allow", 1, "type", "b", "major",
+				 major, "minor", minor, "access", access);
+
+	return rule && json_array_append_new(rules_of(config), rule) == 0 ?
+		       0 :
+		       err_set(err, EINVAL, "linux.resources.devices is no array");
+}
+
+int device_config_add_disk(json_t *config, const char *path, uint32_t gid, int major, int minor,
+			   bool readonly, struct err *err)
+{
+	if (json_array_append_new(devices_of(config),
+				  json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I}", "path", path,
+					    "type", "b", "major", major, "minor", minor, "fileMode",
+					    0660, "uid", 0, "gid", (json_int_t)gid)) < 0)
+		return err_errno(err, ENOMEM, "linux.devices");
+	return allow(config, major, minor, readonly ? "rm" : "rwm", err);
+}
+
+static int translate_disk(json_t *config, json_t *device, const char *port, bool readonly,
+			  struct err *err)
+{
+	int major = 0, minor = 0, r;
+
+	r = hotplug_wait_disk(port, &major, &minor, err);
+	if (r < 0)
+		return r;
+	change_rules(rules_of(config), js_get_int(device, "major", -1),
+		     js_get_int(device, "minor", -1), major, minor);
+	change_throttles(
+		json_object_get(json_object_get(json_object_get(config, "linux"), "resources"),
+				"blockIO"),
+		js_get_int(device, "major", -1), js_get_int(device, "minor", -1), major, minor);
+	json_object_set_new(device, "major", json_integer(major));
+	json_object_set_new(device, "minor", json_integer(minor));
+	return allow(config, major, minor, readonly ? "rm" : "rwm", err);
+}
+
+/* ---- entries that are PCI devices ---- */
+
+static bool has_path(const json_t *devices, const char *path)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(devices, i, v) {
+		const char *have = js_get_str(v, "path");
+
+		if (have && strcmp(have, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One with mode and owner of `like`. */
+static int add_node(json_t *config, const char *path, const json_t *like, int major, int minor,
+		    struct err *err)
+{
+	static const char *const kept[] = { "fileMode", "uid", "gid" };
+	json_t *node = json_pack("{s:s, s:s, s:i, s:i}", "path", path, "type", "b", "major", major,
+				 "minor", minor);
+
+	for (size_t i = 0; node && i < ARRAY_SIZE(kept); i++) {
+		json_t *value = json_object_get(like, kept[i]);
+
+		if (value && json_object_set(node, kept[i], value) < 0) {
+			json_decref(node);
+			node = NULL;
+		}
+	}
+	return node && json_array_append_new(devices_of(config), node) == 0 ?
+		       0 :
+		       err_errno(err, ENOMEM, "linux.devices");
+}
+
+static int add_pci_disk(const char *name, const json_t *like, json_t *config, struct err *err)
+{
+	_free_ char *attribute = str_printf("/sys/class/block/%s/dev", name), *text = NULL;
+	_free_ char *path = str_printf("/dev/%s", name);
+	int major, minor, r = 0;
+
+	if (!attribute || !path)
+		return err_errno(err, ENOMEM, "PCI device");
+	if (io_read_file(AT_FDCWD, attribute, 32, &text, NULL, NULL) < 0)
+		return 0; /* a path of a disk that is elsewhere */
+	text[strcspn(text, "\n")] = '\0';
+	if (hotplug_parse_dev(text, &major, &minor) < 0)
+		return err_set(err, EIO, "disk '%s': no numbers", name);
+	if (!has_path(devices_of(config), path))
+		r = add_node(config, path, like, major, minor, err);
+	return r < 0 ? r : allow(config, major, minor, "rwm", err);
+}
+
+int device_config_add_pci(const struct pci_found *f, const json_t *like, json_t *config,
+			  struct err *err)
+{
+	int r = 0;
+
+	if (!f->class || strcmp(f->class, "block") != 0)
+		return 0;
+	for (char **name = f->names; r >= 0 && *name; name++)
+		r = add_pci_disk(*name, like, config, err);
+	return r;
+}
+
+/* The host's node has no meaning in the guest, and its number may be another device's there. */
+static void forget_node(json_t *config, json_t *device)
+{
+	json_t *rules = rules_of(config), *rule;
+	json_int_t major = js_get_int(device, "major", -1), minor = js_get_int(device, "minor", -1);
+
+	for (size_t i = json_array_size(rules); i-- > 0;) {
+		rule = json_array_get(rules, i);
+		if (js_get_int(rule, "major", -1) == major &&
+		    js_get_int(rule, "minor", -1) == minor && js_get_str(rule, "type") &&
+		    strcmp(js_get_str(rule, "type"), "c") == 0)
+			json_array_remove(rules, i);
+	}
+}
+
+static int translate_pci(json_t *config, json_t *device, const char *port, struct err *err)
+{
+	_cleanup_(pci_found_done) struct pci_found found = { 0 };
+	int r = pci_wait(port, &found, err);
+
+	if (r >= 0)
+		r = device_config_add_pci(&found, device, config, err);
+	if (r >= 0)
+		forget_node(config, device);
+	return r;
+}
+
+static bool is_pci(const json_t *entry)
+{
+	const char *kind = js_get_str(entry, "kind");
+
+	return kind && strcmp(kind, "pci") == 0;
+}
+
+static int translate(json_t *config, const json_t *entry, struct err *err)
+{
+	json_t *device = json_array_get(json_object_get(json_object_get(config, "linux"), "devices"),
+					(size_t)js_get_int(entry, "index", -1));
+	const char *port = js_get_str(entry, "port");
+
+	if (!json_is_object(device) || !port)
+		return err_set(err, EINVAL, "devices: index and port are required");
+	if (is_pci(entry))
+		return translate_pci(config, device, port, err);
+	return translate_disk(config, device, port, js_get_bool(entry, "readonly", false), err);
+}
+
+/* Does some entry say that linux.devices[index] is PCI devices? */
+static bool is_given(const json_t *devices, size_t index)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(devices, i, entry)
+		if (is_pci(entry) && js_get_int(entry, "index", -1) == (json_int_t)index)
+			return true;
+	return false;
+}
+
+int device_config_apply(const json_t *devices, json_t *config, struct err *err)
+{
+	const json_t *entry;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(devices, i, entry) {
+		r = translate(config, entry, err);
+		if (r < 0)
+			return err_wrap(err, "linux.devices[%d]",
+					(int)js_get_int(entry, "index", -1));
+	}
+	/* Only now, and from the last one, since entries are named by their index. */
+	for (i = devices ? json_array_size(devices_of(config)) : 0; i-- > 0;)
+		if (is_given(devices, i))
+			json_array_remove(devices_of(config), i);
+	return r;
+}
