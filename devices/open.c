@@ -14,7 +14,15 @@
 #include "devices/open.h"
 #include "devices/plan.h"
 
-int dev_open_block(const char *path, dev_t want, bool *readonly, struct err *err)
+static int open_as(const char *path, bool readonly, bool exclusive)
+{
+	int fd = open(path, (readonly ? O_RDONLY : O_RDWR) | (exclusive ? O_EXCL : 0) | O_CLOEXEC |
+				    O_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int dev_open_block(const char *path, dev_t want, bool alone, bool *readonly, struct err *err)
 {
 	bool ro = *readonly;
 	_close_ int fd = -EBADF;
@@ -22,19 +30,21 @@ int dev_open_block(const char *path, dev_t want, bool *readonly, struct err *err
 	int set = 0;
 
 	/* O_EXCL: what is mounted on the host, or another VM's to write, is in use (open(2)). */
-	fd = open(path, (ro ? O_RDONLY : O_RDWR | O_EXCL) | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == EBUSY)
+	fd = open_as(path, ro, alone || !ro);
+	if (fd == -EBUSY && alone)
+		return err_set(err, EBUSY, "'%s' is in use on this host", path);
+	if (fd == -EBUSY)
 		return err_set(
 			err, EBUSY,
 			"'%s' is in use on this host; it can be given read-only (access \"r\" in "
 			"linux.resources.devices, option \"ro\" of a volume)",
 			path);
-	if (fd < 0 && (errno == EROFS || errno == EACCES) && !ro) {
+	if ((fd == -EROFS || fd == -EACCES) && !ro) {
 		ro = true;
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fd = open_as(path, ro, alone);
 	}
 	if (fd < 0)
-		return err_errno(err, errno, "open '%s'", path);
+		return err_errno(err, -fd, "open '%s'", path);
 	if (fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
 		return err_set(err, ENODEV, "'%s' is not a block device", path);
 	if (want && st.st_rdev != want)
@@ -46,9 +56,9 @@ int dev_open_block(const char *path, dev_t want, bool *readonly, struct err *err
 	if (set && !ro) {
 		ro = true;
 		close(fd);
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fd = open_as(path, ro, alone);
 		if (fd < 0)
-			return err_errno(err, errno, "open '%s'", path);
+			return err_errno(err, -fd, "open '%s'", path);
 	}
 	*readonly = ro;
 	return take_fd(fd);
@@ -57,7 +67,7 @@ int dev_open_block(const char *path, dev_t want, bool *readonly, struct err *err
 static int open_block(struct dev_item *item, const struct oci_device *d, struct err *err)
 {
 	dev_t want = makedev((unsigned int)d->major, (unsigned int)d->minor);
-	int fd = dev_open_block(item->source, want, &item->readonly, err);
+	int fd = dev_open_block(item->source, want, false, &item->readonly, err);
 
 	if (fd < 0)
 		return fd;

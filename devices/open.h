@@ -14,9 +14,9 @@ int dev_node_of(const struct dev_options *o, int64_t major, int64_t minor, char 
 		struct err *err);
 
 /*
- * For writing only if nobody else writes to it or has it mounted (-EBUSY). *readonly becomes true if the device cannot be
+ * For writing only if nobody else writes to it or has it mounted (-EBUSY); alone: for reading, too. *readonly becomes true if the device cannot be
  * written. want: the device that it must be, checked by descriptor; 0: any.
  */
-int dev_open_block(const char *path, dev_t want, bool *readonly, struct err *err);
+int dev_open_block(const char *path, dev_t want, bool alone, bool *readonly, struct err *err);
 
 #endif

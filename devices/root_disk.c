@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,9 @@ void root_disk_done(struct root_disk *d)
 	free(d->path);
 	free(d->node);
 	free(d->fstype);
+	free(d->data);
 	strv_free(d->options);
+	fd_close(d->parent);
 	fd_close(d->fd);
 	*d = (struct root_disk)ROOT_DISK_INIT;
 }
@@ -149,6 +152,54 @@ static int check_kind(const struct mount_line *m, struct err *err)
 
 /* ---- the plan ---- */
 
+static unsigned long flags_of(const char *options)
+{
+	static const struct {
+		const char *name;
+		unsigned long flag;
+	} flags[] = {
+		{ "ro", MS_RDONLY },         { "nosuid", MS_NOSUID },
+		{ "nodev", MS_NODEV },       { "noexec", MS_NOEXEC },
+		{ "noatime", MS_NOATIME },   { "nodiratime", MS_NODIRATIME },
+		{ "relatime", MS_RELATIME }, { "nosymfollow", MS_NOSYMFOLLOW },
+		{ "sync", MS_SYNCHRONOUS },  { "dirsync", MS_DIRSYNC },
+		{ "lazytime", MS_LAZYTIME },
+	};
+	unsigned long set = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (has_option(options, flags[i].name))
+			set |= flags[i].flag;
+	/* Neither is said of a mount that updates each time. */
+	return set & (MS_NOATIME | MS_RELATIME) ? set : set | MS_STRICTATIME;
+}
+
+static bool is_flag(const char *option)
+{
+	static const char *const flags[] = { "rw", "ro", "sync", "dirsync", "lazytime" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (strcmp(option, flags[i]) == 0)
+			return true;
+	return false;
+}
+
+/* What mount(2) takes as data: the file system's own options without those that are flags. */
+static char *data_of(const char *super_options)
+{
+	_free_ char *text = strdup(super_options);
+	char *ret = calloc(1, strlen(super_options) + 1), *end = ret, *save = NULL;
+
+	if (!ret || !text) {
+		free(ret);
+		return NULL;
+	}
+	for (char *o = strtok_r(text, ",", &save); o; o = strtok_r(NULL, ",", &save))
+		if (!is_flag(o))
+			end += sprintf(end, "%s%s", end == ret ? "" : ",", o);
+	return ret;
+}
+
 /* Those that mean the same in the guest. */
 static int copy_options(const struct mount_line *m, struct root_disk *d)
 {
@@ -169,20 +220,56 @@ int root_disk_plan(const char *mountinfo, uint64_t mount_id, const char *path,
 	struct root_disk d = ROOT_DISK_INIT;
 	const struct mount_line *m;
 
+	if (path[0] != '/' || path[1] == '\0') {
+		err_set(err, EINVAL, "it is the root of this host");
+		return 0;
+	}
 	if (mounts_parse(mountinfo, &all, err) < 0 || !(m = find_line(&all, mount_id, err)) ||
 	    check_kind(m, err) < 0 || check_alone(&all, m, err) < 0 ||
 	    dev_node_of(o, m->major, m->minor, &d.node, err) < 0)
 		return 0;
 	d.number = makedev(m->major, m->minor);
 	d.readonly = has_option(m->options, "ro") || has_option(m->super_options, "ro");
+	d.mount_id = mount_id;
+	d.flags = flags_of(m->options);
+	d.super_flags = flags_of(m->super_options) & ~(unsigned long)MS_STRICTATIME;
+	d.data = data_of(m->super_options);
 	d.fstype = strdup(m->fstype);
 	d.path = strdup(path);
-	if (!d.fstype || !d.path || copy_options(m, &d) < 0) {
+	if (!d.fstype || !d.path || !d.data || copy_options(m, &d) < 0) {
 		root_disk_done(&d);
 		return err_errno(err, ENOMEM, "root.path");
 	}
 	*ret = d;
 	return 0;
+}
+
+static const char *last_part(const struct root_disk *d)
+{
+	return strrchr(d->path, '/') + 1;
+}
+
+/* Is the mount that was looked at still at the same place? */
+static int check_mount(const struct root_disk *d, struct err *err)
+{
+	struct statx st;
+
+	if (statx(d->parent, last_part(d), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID,
+		  &st) < 0)
+		return err_errno(err, errno, "root.path '%s'", d->path);
+	return st.stx_mask & STATX_MNT_ID && st.stx_mnt_id == d->mount_id ?
+		       0 :
+		       err_set(err, ESTALE, "root.path '%s' has become another mount", d->path);
+}
+
+static int hold_parent(struct root_disk *d, struct err *err)
+{
+	_free_ char *above = strndup(d->path, (size_t)(last_part(d) - d->path));
+
+	if (!above)
+		return err_errno(err, ENOMEM, "root.path");
+	d->parent = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return d->parent < 0 ? err_errno(err, errno, "root.path '%s'", above) : check_mount(d, err);
 }
 
 int root_disk_find(int dir, const char *path, const struct dev_options *o, struct root_disk *ret,
@@ -200,19 +287,53 @@ int root_disk_find(int dir, const char *path, const struct dev_options *o, struc
 		return 0;
 	}
 	r = io_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &mountinfo, NULL, err);
-	return r < 0 ? r : root_disk_plan(mountinfo, st.stx_mnt_id, path, o, ret, err);
+	if (r >= 0)
+		r = root_disk_plan(mountinfo, st.stx_mnt_id, path, o, ret, err);
+	if (r >= 0 && ret->path && (r = hold_parent(ret, err)) < 0)
+		root_disk_done(ret);
+	return r;
 }
 
 /* ---- taking it ---- */
 
+/* The path by the directory that is held. */
+static void held_path(const struct root_disk *d, char ret[PATH_MAX])
+{
+	snprintf(ret, PATH_MAX, "/proc/self/fd/%d/%s", d->parent, last_part(d));
+}
+
 void root_disk_restore(struct root_disk *d)
 {
+	char at[PATH_MAX];
+
 	if (!d->unmounted)
 		return;
 	d->fd = fd_close(d->fd);
-	if (mount(d->node, d->path, d->fstype, d->readonly ? MS_RDONLY : 0, NULL) < 0)
+	held_path(d, at);
+	/* Read-only is said twice: of the file system, which others may have mounted, and of this mount of it. */
+	if (mount(d->node, at, d->fstype, (d->flags & ~(unsigned long)MS_RDONLY) | d->super_flags,
+		  d->data) < 0 ||
+	    (d->flags & MS_RDONLY &&
+	     mount(NULL, at, NULL, MS_REMOUNT | MS_BIND | d->flags, NULL) < 0))
 		log_error("mount '%s' again at '%s': %s", d->node, d->path, err_str(errno));
 	d->unmounted = false;
+}
+
+static int unmount(const struct root_disk *d, struct err *err)
+{
+	char at[PATH_MAX];
+	int r = check_mount(d, err);
+
+	if (r < 0)
+		return r;
+	held_path(d, at);
+	if (umount2(at, UMOUNT_NOFOLLOW) < 0)
+		return err_errno(
+			err, errno,
+			"root.path '%s' is a disk, but cannot be unmounted here (disable_block_device_use = true "
+			"shares its files instead)",
+			d->path);
+	return 0;
 }
 
 int root_disk_take(struct root_disk *d, struct err *err)
@@ -220,17 +341,14 @@ int root_disk_take(struct root_disk *d, struct err *err)
 	/* A loop device that mount(8) has made goes with its last user. */
 	_close_ int kept = open(d->node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	bool mine = !d->unmounted;
+	int r;
 
 	if (kept < 0)
 		return err_errno(err, errno, "root.path: open '%s'", d->node);
-	if (mine && umount2(d->path, UMOUNT_NOFOLLOW) < 0)
-		return err_errno(
-			err, errno,
-			"root.path '%s' is a disk, but cannot be unmounted here (disable_block_device_use = true "
-			"shares its files instead)",
-			d->path);
+	if (mine && (r = unmount(d, err)) < 0)
+		return r;
 	d->unmounted = true;
-	int fd = dev_open_block(d->node, d->number, &d->readonly, err);
+	int fd = dev_open_block(d->node, d->number, true, &d->readonly, err);
 	if (fd >= 0) {
 		d->fd = fd;
 		return 0;

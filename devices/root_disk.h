@@ -22,13 +22,18 @@ struct root_disk {
 	char **options; /* for the guest's mount */
 	dev_t number;
 	bool readonly;
+	uint64_t mount_id;
+	unsigned long flags,
+		super_flags; /* MS_* of the mount and of its file system, whose own options are data: */
+	char *data; /* what root_disk_restore() needs */
+	int parent; /* the directory that path's last component is in, O_PATH; from root_disk_find() on */
 	bool unmounted;
 	int fd; /* from root_disk_take() on; -EBADF */
 };
 
-#define ROOT_DISK_INIT       \
-	{                    \
-		.fd = -EBADF \
+#define ROOT_DISK_INIT                         \
+	{                                      \
+		.parent = -EBADF, .fd = -EBADF \
 	}
 
 /*
@@ -42,9 +47,12 @@ int root_disk_find(int dir, const char *path, const struct dev_options *o, struc
 		   struct err *err);
 void root_disk_done(struct root_disk *d);
 
-/* Unmounts it, unless that was done, and opens the device. What fails is undone. */
+/*
+ * Unmounts it, unless that was done, and opens the device, exclusively also if it is read-only. What fails is undone. The
+ * directory above is held since root_disk_find(): nobody who can rename one of path's can choose another mount.
+ */
 int root_disk_take(struct root_disk *d, struct err *err);
-/* Mounts it again; only for who has given the device to nobody: a guest's file system is not for the host's kernel to read. */
+/* Mounts it again, with the options that it had; only for who has given the device to nobody: a guest's file system is not for the host's kernel to read. */
 void root_disk_restore(struct root_disk *d);
 
 #endif

@@ -93,7 +93,7 @@ static int open_file(struct volume_item *v, struct err *err)
 
 static int open_device(struct volume_item *v, struct err *err)
 {
-	_close_ int fd = dev_open_block(v->info.device, 0, &v->readonly, err);
+	_close_ int fd = dev_open_block(v->info.device, 0, false, &v->readonly, err);
 	int r;
 
 	if (fd < 0)

@@ -98,6 +98,12 @@ root_is()
 	root_is "none virtiofs"
 }
 
+# PID has a mount namespace of its own
+elsewhere()
+{
+	[ "$(readlink "/proc/$1/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]
+}
+
 @test "rootdisk: one that is in use stays where it is" {
 	(cd "$B/rootfs" && exec sleep 1000) 3>&- &
 	local user=$!
@@ -109,13 +115,26 @@ root_is()
 	# In another mount namespace nobody sees it, but the kernel.
 	unshare -m sleep 1000 3>&- &
 	user=$!
-	within 5 grep -q "$B/rootfs" "/proc/$user/mountinfo"
-	within 5 test "$(readlink /proc/$user/ns/mnt)" != "$(readlink /proc/self/ns/mnt)"
+	within 5 elsewhere "$user"
 	ko 1 run --bundle "$B" "$CT"
 	kill "$user"
 	wait "$user" || true
 	has "$stderr" "root.path '$B/rootfs' is a disk" "'$LOOP' is in use on this host"
 	[ -e "$B/rootfs/etc/container" ]
+	# It is back as it was, and for reading it is not taken from others either.
+	mount -o remount,bind,ro,nosuid,nodev,noatime "$B/rootfs"
+	local before
+	before=$(findmnt -no OPTIONS "$B/rootfs")
+	has "$before" ro nosuid nodev noatime
+	unshare -m sleep 1000 3>&- &
+	user=$!
+	within 5 elsewhere "$user"
+	ko 1 run --bundle "$B" "$CT"
+	kill "$user"
+	wait "$user" || true
+	has "$stderr" "'$LOOP' is in use on this host"
+	is "$(findmnt -no OPTIONS "$B/rootfs")" "$before"
+	mount -o remount,rw "$B/rootfs"
 	[ ! -e "$ROOT/$CT" ]
 	root_is "/dev/vda ext4"
 }

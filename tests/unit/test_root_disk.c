@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
@@ -69,6 +70,18 @@ START_TEST(a_disk)
 	ck_assert_uint_eq(strv_len(disk.options), 2);
 	ck_assert_str_eq(disk.options[0], "discard");
 	ck_assert_str_eq(disk.options[1], "noatime");
+	/* What it is mounted with again */
+	ck_assert_uint_eq(disk.flags, MS_NOATIME);
+	ck_assert_str_eq(disk.data, "discard,stripe=4");
+	look(HOST "90 21 7:3 / /b/rootfs rw,nosuid,nodev,noexec,relatime - xfs /dev/loop3 "
+		  "rw,sync,nouuid,noquota\n",
+	     90, &err);
+	ck_assert_uint_eq(disk.flags, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME);
+	ck_assert_uint_eq(disk.super_flags, MS_SYNCHRONOUS);
+	ck_assert_str_eq(disk.data, "nouuid,noquota");
+	look(HOST "90 21 7:3 / /b/rootfs rw - ext4 /dev/loop3 rw\n", 90, &err);
+	ck_assert_uint_eq(disk.flags, MS_STRICTATIME);
+	ck_assert_str_eq(disk.data, "");
 	look(HOST "90 21 7:3 / /b/rootfs ro,relatime - xfs /dev/loop3 rw\n", 90, &err);
 	ck_assert_str_eq(disk.fstype, "xfs");
 	ck_assert(disk.readonly);
