@@ -45,7 +45,7 @@ void config_write_sample(struct buf *out)
 			buf_puts(out, "\n");
 			put_comment(out, k->doc);
 			if (k->later)
-				buf_printf(out, "# Not used yet: %s.\n", k->later);
+				buf_printf(out, "# Not used: %s.\n", k->later);
 			buf_printf(out, "#%s = %s\n", k->key, k->fallback);
 		}
 	}
@@ -112,7 +112,7 @@ void config_write_man_keys(struct buf *out)
 			}
 			buf_puts(out, k->words ? ".\n" : "\n");
 			if (k->later) {
-				buf_puts(out, "Not used yet: ");
+				buf_puts(out, "Not used: ");
 				put_roff(out, k->later);
 				buf_puts(out, ".\n");
 			}

@@ -19,7 +19,7 @@ struct config_key {
 	uint32_t min,
 		max; /* CONFIG_INT; for CONFIG_STR max is the longest string in bytes, 0: 4096 */
 	const char *const *words; /* CONFIG_STR: the possible values, NULL-terminated */
-	const char *later; /* not NULL: accepted, without effect so far; why */
+	const char *later; /* not NULL: accepted, without effect; why */
 };
 
 struct config_section {

@@ -34,7 +34,7 @@ struct volume_info {
 	uint32_t fs_group; /* 0: none */
 	bool fs_group_on_mismatch; /* fsGroupChangePolicy OnRootMismatch; else Always */
 	uint32_t queues, queue_size; /* of a vhost-user device; 0: the hypervisor's choice */
-	json_t *text; /* what is stored: the members that were given, in their spelling */
+	json_t *text; /* what is stored: the members that were given, in their spelling; metadata as an object */
 };
 
 /* Errors name the member. */

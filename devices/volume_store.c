@@ -164,7 +164,12 @@ int volume_write(int base_fd, const char *path, const struct volume_info *v, str
 	if (dir < 0)
 		return err_wrap(err, "volume '%s': directory '%s'", path, name);
 	r = io_write_file(dir, VOLUME_INFO_FILE, text, strlen(text), 0600, true, err);
-	return r < 0 ? err_wrap(err, "volume '%s'", path) : take_fd(dir);
+	if (r < 0) {
+		/* Fails if it was there, with other files in it. */
+		(void)unlinkat(base_fd, name, AT_REMOVEDIR);
+		return err_wrap(err, "volume '%s'", path);
+	}
+	return take_fd(dir);
 }
 
 int volume_paths(int base_fd, char ***ret, struct err *err)

@@ -16,6 +16,8 @@ static int prepare_vfio(struct creation *c, struct err *err)
 {
 	bool large = false;
 	size_t n = dev_plan_vfio(&c->devices, &large);
+	const struct vm_setup *s = &c->vm.setup;
+	uint32_t most = s->max_memory > c->boot_memory ? s->max_memory : c->boot_memory;
 	int r;
 
 	if (n == 0)
@@ -29,7 +31,7 @@ static int prepare_vfio(struct creation *c, struct err *err)
 		log_info("a device has more memory than a guest makes room for later: the virtual machine boots");
 		c->vm.template = false;
 	}
-	r = vfio_check_memlock(vfio_locked_bytes(c->vm.setup.memory, n), err);
+	r = vfio_check_memlock(vfio_locked_bytes(most > s->memory ? most : s->memory, n), err);
 	return r < 0 ? err_wrap(err, "linux.devices") : 0;
 }
 

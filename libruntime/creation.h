@@ -76,7 +76,7 @@ void creation_done(struct creation *c);
 
 /* ---- create_join.c ---- */
 
-/* Whether what it asks for can be had in a VM that runs: no hardware can be added to it. */
+/* Whether what it asks for can be had in a VM that runs. */
 int creation_plan_joining(struct creation *c, struct err *err);
 /* Its part of the record. */
 int creation_note_joining(struct creation *c, struct err *err);

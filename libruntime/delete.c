@@ -25,8 +25,8 @@
 #include "libruntime/volume_use.h"
 #include "oci/validate.h"
 
-#define END_MS 5000 /* for the monitor to end by itself */
-#define WRITE_BACK_MS 20000 /* when a guest has volumes to write back to */
+#define END_MS \
+	20000 /* beyond the monitor's own deadlines: up to 15 s for a guest that writes to disks */
 #define STANDIN_MS 2000 /* for a stand-in to pass on the last output */
 #define KILL_MS 5000
 
@@ -49,7 +49,7 @@ static void end_vm(int dir, const struct state *s, bool force)
 {
 	_json_ json_t *params = json_pack("{s:s, s:b}", "id", s->id, "force", (int)force);
 	_close_ int monitor = status_open_process(s, &s->monitor);
-	int timeout = s->volumes && *s->volumes ? WRITE_BACK_MS : END_MS;
+	int timeout = END_MS;
 
 	/* Half-made or deaf: then it is not asked but killed. */
 	if (monitor >= 0 && monitor_request(dir, "delete", params, 2000, NULL, NULL) < 0) {

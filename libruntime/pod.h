@@ -34,7 +34,7 @@ struct pod {
 int pod_find(const struct rt *rt, const char *id, const struct oci_config *c, struct pod *ret,
 	     struct err *err);
 void pod_done(struct pod *p);
-/* Who owns what is to be shared, by type, for the agent; own_network: it gets a network of its own. NULL on ENOMEM. */
+/* Who owns what is to be shared, by type, for the agent. NULL on ENOMEM. */
 json_t *pod_describe(const struct pod *p);
 /* The path that config.json gives, NULL without one. */
 const char *pod_namespace_path(const struct oci_config *c, enum pod_namespace type);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a container's limits ask of its VM (hypervisor/size.h): configuration in, numbers out, nothing is looked at but what is
- * passed in.
+ * What a container's limits ask of its VM (hypervisor/size.h): configuration in, numbers out. sizing_host() apart, nothing is looked
+ * at but what is passed in.
  */
 #ifndef MOAT_LIBRUNTIME_SIZING_H
 #define MOAT_LIBRUNTIME_SIZING_H

@@ -104,6 +104,18 @@ static const char *no_template(const struct moat_config *c, const struct hv_ops 
 		       NULL;
 }
 
+/* Of what there is of the path; 0: of nothing. */
+static dev_t file_system_of(const char *path)
+{
+	_free_ char *p = strdup(path);
+	struct stat st;
+
+	for (char *slash; p && stat(p, &st) < 0; *slash = '\0')
+		if (!(slash = strrchr(p, '/')) || slash == p)
+			return stat("/", &st) < 0 ? 0 : st.st_dev;
+	return p ? st.st_dev : 0;
+}
+
 /* Callers have a --root each, containerd one for each of its namespaces: what holds nothing of theirs is shared. */
 static char *factory_of(const struct rt *rt, const struct moat_config *c)
 {
@@ -111,7 +123,9 @@ static char *factory_of(const struct rt *rt, const struct moat_config *c)
 
 	if (*c->factory.template_path)
 		return strdup(c->factory.template_path);
-	return root && str_has_prefix(root, "/run/") ? strdup(RT_DEFAULT_ROOT) : strdup(rt->root);
+	return root && (str_has_prefix(root, "/run/") || str_has_prefix(root, "/var/run/")) ?
+		       strdup(RT_DEFAULT_ROOT) :
+		       strdup(rt->root);
 }
 
 int factory_path(const struct rt *rt, char **ret, struct err *err)
@@ -227,6 +241,12 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	ret->factory = factory_of(rt, c);
 	if (!ret->store || !ret->volumes || !ret->factory)
 		return err_errno(err, ENOMEM, "configuration");
+	/* Taking one moves its socket. */
+	if (ret->spares && file_system_of(rt->root) != file_system_of(ret->factory)) {
+		log_warn("vm_cache_number: --root '%s' is in another file system than '%s': no spares",
+			 rt->root, ret->factory);
+		ret->spares = 0;
+	}
 	ret->devices = (struct dev_options){ .vhost_user_store = c->qemu.enable_vhost_user_store,
 					     .vhost_user_store_path = ret->store,
 					     .root = "" };

@@ -12,6 +12,7 @@
 #include "monitor/container.h"
 #include "monitor/stream.h"
 #include "wire/message.h"
+#include "wire/vm_setup.h"
 
 #define LOG_EVENTS_MAX 1000 /* lines of log that a guest may send */
 
@@ -141,6 +142,9 @@ static int on_reply(struct agent *a, const struct wire_frame *f, struct err *err
 			*err = remote;
 		return -EPROTO;
 	}
+	/* That a template is no good is for the host to say, and EUCLEAN is also what a damaged file system in the guest gives. */
+	if (remote.code == VM_TEMPLATE_FAILED || remote.code == VM_TEMPLATE_DAMAGED)
+		remote.code = EIO;
 	finish(p, result, &remote);
 	return 0;
 }

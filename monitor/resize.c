@@ -22,6 +22,8 @@ struct demand {
 	char *container;
 	struct hv_demand own;
 	struct hv_demand pod; /* of all containers that the sandbox is going to have */
+	bool met; /* once, and that much: */
+	struct hv_demand met_own, met_pod;
 };
 
 struct waiter {
@@ -67,6 +69,30 @@ static void drop_demand(struct resize *z, const char *container)
 		return;
 	*p = d->next;
 	free_demand(d);
+}
+
+/* It does not get what it asks for: what it has had before it keeps. */
+static void take_back(struct resize *z, const char *container)
+{
+	struct demand *d = *find_demand(z, container);
+
+	if (!d)
+		return;
+	if (!d->met) {
+		drop_demand(z, container);
+		return;
+	}
+	d->own = d->met_own;
+	d->pod = d->met_pod;
+}
+
+static void all_met(struct resize *z)
+{
+	for (struct demand *d = z->demands; d; d = d->next) {
+		d->met = true;
+		d->met_own = d->own;
+		d->met_pod = d->pod;
+	}
 }
 
 static int set_demand(struct resize *z, const char *container, const struct hv_demand *own,
@@ -129,9 +155,8 @@ static void answer_all(struct monitor *m, const struct err *err)
 
 	while ((w = m->resize->waiters)) {
 		m->resize->waiters = w->next;
-		/* Its container does not get what it asks for, and will not be. */
 		if (err && err->code && m->phase < VM_ENDING)
-			drop_demand(m->resize, w->container);
+			take_back(m->resize, w->container);
 		answer(m, w, err);
 	}
 }
@@ -229,6 +254,7 @@ static void take_step(struct monitor *m)
 		r = m->hv->ops->add_vcpu(m->hv, on_vcpu, m, &err);
 	} else if (z->offered == z->online_memory && z->vcpus == z->online_vcpus) {
 		z->busy = false;
+		all_met(z);
 		answer_all(m, NULL);
 	} else if (m->phase == VM_READY) {
 		r = tell_guest(m, &err);
@@ -299,7 +325,7 @@ int resize_request(struct client *c, uint32_t id, json_t *params, struct err *er
 		w->container = strdup(container);
 	if (!w || !w->container) {
 		free(w);
-		drop_demand(c->m->resize, container);
+		take_back(c->m->resize, container);
 		return err_errno(err, ENOMEM, "resize");
 	}
 	w->client = c;

@@ -3,6 +3,7 @@
  * The verb `resize`: what the limits of a container ask of the VM, in place of what they asked before. The VM then has what all
  * containers ask for together, as far as it can grow: the hypervisor offers it, at once even while the guest still boots, and
  * the agent puts it to use. Requests are answered when that is done; what is to become less is not waited for.
+ * What cannot be had is forgotten, and what the container had before stays its own.
  */
 #ifndef MOAT_MONITOR_RESIZE_H
 #define MOAT_MONITOR_RESIZE_H

@@ -101,11 +101,10 @@ static bool has_disks(const struct monitor *m)
 	for (size_t i = 0; i < m->setup.n_devices; i++) {
 		const struct vm_device *d = &m->setup.devices[i];
 
-		if (!d->readonly &&
-		    (strcmp(d->kind, VM_DEVICE_BLOCK) == 0 || strcmp(d->kind, VM_DEVICE_FILE) == 0))
+		if (!d->readonly && strcmp(d->kind, VM_DEVICE_NET) != 0)
 			return true;
 	}
-	return false;
+	return m->owned != NULL;
 }
 
 void vm_end(struct monitor *m)

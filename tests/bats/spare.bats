@@ -21,6 +21,7 @@ teardown()
 	[ ! -d "$ROOT/@spares" ] || within 60 no_maker
 	rt template remove
 	rm -rf "$ROOT/@spares" "$ROOT/@templates"
+	umount "$T/factory" 2>/dev/null || true
 	finish
 }
 
@@ -130,4 +131,15 @@ taken()
 	[ ! -e "$ROOT/@spares" ]
 	ok template fill
 	is "$(spares)" 0
+}
+
+@test "spare: none where its socket cannot be moved to the container" {
+	mkdir "$T/factory"
+	mount -t tmpfs none "$T/factory"
+	{ printf '[factory]\nvm_cache_number = 1\ntemplate_path = "%s"\n' "$T/factory" && cat "$CONFIG"; } >"$T/configuration.toml"
+	cp -a "$ROOT/@templates" "$T/factory/"
+	ok --log "$T/log" run --bundle "$B" "$CT"
+	grep -q "vm_cache_number: --root .* is in another file system than '$T/factory': no spares" "$T/log"
+	[ ! -e "$T/factory/@spares" ]
+	umount "$T/factory"
 }

@@ -200,6 +200,17 @@ clean()
 	is "$output" refused
 }
 
+@test "volume: a damaged file system is the container's own trouble" {
+	image -b 4096 -O metadata_csum
+	# Its group descriptors: mount(2) says EUCLEAN, which is also what a damaged template is called.
+	dd if=/dev/urandom of="$T/disk.img" bs=4096 seek=1 count=1 conv=notrunc status=none
+	ok volume add $VOL "$(info directvol "$T/disk.img")"
+	mounted directvol /data
+	ko 1 run --bundle "$B" "$CT"
+	has "$stderr" "mount the file system as ext4" "structure needs cleaning"
+	lacks "$stderr" template
+}
+
 @test "volume: below /dev it is a disk, elsewhere its files belong to fsGroup" {
 	image
 	ok volume add $VOL "$(info directvol "$T/disk.img" '{metadata: {fsGroup: "2000"}}')"
