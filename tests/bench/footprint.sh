@@ -19,18 +19,17 @@ processes()
 	done
 }
 
-# The size of the guest's memory file as far as it has pages, of QEMU with PID, in KiB
+# The pages that the guest's memory has, first and additional, of QEMU with PID, in KiB
 guest_pages()
 {
-	local fd
+	local fd sum=0 n=0
 
 	for fd in "/proc/$1/fd"/*; do
-		if [[ $(readlink "$fd") =~ ^/memfd:(guest|memory-backend-memfd) ]]; then
-			echo $(($(stat -Lc %b "$fd") / 2))
-			return
-		fi
+		[[ $(readlink "$fd") =~ ^/memfd:(guest|memory-backend-memfd) ]] || continue
+		sum=$((sum + $(stat -Lc %b "$fd") / 2)) n=$((n + 1))
 	done
-	die "QEMU $1 has no file for the guest's memory"
+	[ "$n" -gt 0 ] || die "QEMU $1 has no file for the guest's memory"
+	echo "$sum"
 }
 
 # footprint RUNTIME ID...: lines "KIND<tab>MiB", of all these sandboxes together
