@@ -22,14 +22,13 @@ processes()
 # The pages that the guest's memory has, first and additional, of QEMU with PID, in KiB
 guest_pages()
 {
-	local fd sum=0 n=0
+	local fd
 
+	# A file may have several descriptors.
 	for fd in "/proc/$1/fd"/*; do
-		[[ $(readlink "$fd") =~ ^/memfd:(guest|memory-backend-memfd) ]] || continue
-		sum=$((sum + $(stat -Lc %b "$fd") / 2)) n=$((n + 1))
-	done
-	[ "$n" -gt 0 ] || die "QEMU $1 has no file for the guest's memory"
-	echo "$sum"
+		[[ ! $(readlink "$fd") =~ ^/memfd:(guest|memory-backend-memfd) ]] || stat -Lc "%i %b" "$fd"
+	done | sort -u | awk '{ sum += $2 / 2 } END { if (!NR) exit 1; print sum }' ||
+		die "QEMU $1 has no file for the guest's memory"
 }
 
 # footprint RUNTIME ID...: lines "KIND<tab>MiB", of all these sandboxes together
