@@ -70,7 +70,7 @@ struct hv_config {
 	 * the loop runs again after start(): filling it takes no longer than the start of the process.
 	 */
 	int restore_fd;
-	bool image_files; /* it writes files, which may be larger than its memory */
+	bool image_files; /* it may be given files to write, which may be larger than its memory */
 	bool debug;
 	uid_t uid; /* of the VM process; 0: keep (only for tests) */
 	gid_t gid;

@@ -5,12 +5,10 @@
 
 #include "devices/vfio.h"
 
+/* One that becomes a template is never given a file. Any other may be, as long as it runs: by a container that joins it. */
 static bool writes_files(const struct vm_setup *s)
 {
-	for (size_t i = 0; i < s->n_devices; i++)
-		if (strcmp(s->devices[i].kind, VM_DEVICE_FILE) == 0 && !s->devices[i].readonly)
-			return true;
-	return false;
+	return !s->template || strcmp(s->template, VM_TEMPLATE_SAVE) != 0;
 }
 
 static size_t vfio_devices(const struct vm_setup *s)

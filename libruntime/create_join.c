@@ -30,23 +30,18 @@ static int plan_network(struct creation *c, struct err *err)
 int creation_plan_joining(struct creation *c, struct err *err)
 {
 	int r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
-	size_t n = dev_plan_hardware(&c->devices);
+	size_t n = dev_plan_hardware(&c->devices) + c->volumes.n;
 
 	if (r < 0)
 		return r;
 	if (strcmp(c->vm.setup.hypervisor, "fake") == 0)
 		return n == 0 ? 0 :
 				err_set(err, ENOTSUP,
-					"linux.devices: the fake hypervisor has no devices");
+					"the fake hypervisor has no devices and no volumes");
 	if (dev_plan_vfio(&c->devices, NULL) > 0)
 		return err_set(
 			err, ENOTSUP,
 			"linux.devices: a container that joins a sandbox cannot have a VFIO device yet");
-	if (c->volumes.n > 0)
-		return err_set(
-			err, ENOTSUP,
-			"mounts[%zu] '%s': a container that joins a sandbox cannot have a volume yet",
-			c->volumes.v[0].index, c->config->mounts[c->volumes.v[0].index].destination);
 	if (n > MONITOR_DEVICES_MAX)
 		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
 	return plan_network(c, err);
@@ -67,25 +62,33 @@ int creation_note_joining(struct creation *c, struct err *err)
 }
 
 /* They are known by their ports from then on. */
-static int plug_devices(struct creation *c, struct err *err)
+static int plug_devices(struct creation *c, size_t *n, struct err *err)
 {
-	size_t n = 0;
 	int r = dev_plan_open(&c->devices, c->config, err);
 
 	for (size_t i = 0; r >= 0 && i < c->devices.n; i++) {
 		struct dev_item *d = &c->devices.v[i];
 		const struct vm_device v = { .kind = (char *)dev_outcome_kind(d->outcome),
 					     .readonly = d->readonly };
-		struct plugged p;
 
 		if (d->outcome == DEV_GUEST)
 			continue;
-		r = plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS, &p, err);
+		r = plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS, &c->plugged[(*n)++],
+			 err);
 		if (r < 0)
 			return err_wrap(err, "linux.devices[%zu] '%s'", d->index,
 					c->config->linux_->devices[d->index].path);
-		memcpy(c->ports[n++], p.port, sizeof(p.port));
 	}
+	return r;
+}
+
+static int plug_all(struct creation *c, struct err *err)
+{
+	size_t n = 0;
+	int r = plug_devices(c, &n, err);
+
+	if (r >= 0)
+		r = creation_plug_volumes(c, n, err);
 	creation_close_devices(c);
 	return r;
 }
@@ -98,7 +101,7 @@ int creation_join(struct creation *c, struct err *err)
 	if (linkat(c->pod.dir, MONITOR_SOCKET, c->dir, MONITOR_SOCKET, 0) < 0)
 		return err_errno(err, errno, "join sandbox '%s'", c->pod.sandbox);
 	r = c->monitor.control = sock_connect_at(c->dir, MONITOR_SOCKET, err);
-	return r < 0 ? err_wrap(err, "join sandbox '%s'", c->pod.sandbox) : plug_devices(c, err);
+	return r < 0 ? err_wrap(err, "join sandbox '%s'", c->pod.sandbox) : plug_all(c, err);
 }
 
 void creation_leave(struct creation *c)

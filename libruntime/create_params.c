@@ -68,7 +68,7 @@ static json_t *device_params(const struct creation *c)
 					      (int)d->readonly);
 
 			if (o && c->pod.sandbox)
-				json_object_set_new(o, "port", json_string(c->ports[n]));
+				json_object_set_new(o, "port", json_string(c->plugged[n].port));
 			else if (o)
 				json_object_set_new(o, "device", json_integer((json_int_t)n));
 			json_array_append_new(arr, o);

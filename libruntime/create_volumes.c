@@ -30,13 +30,15 @@ int creation_note_volumes(struct creation *c, struct err *err)
 	return 0;
 }
 
+/* name: of the device, once it was plugged in; else NULL. */
 static int take(struct creation *c, int all, size_t i, const char *root, size_t device,
-		struct err *err)
+		const char *name, struct err *err)
 {
 	const struct volume_item *v = &c->volumes.v[i];
 	const struct volume_use use = { .id = c->state.id,
 					.root = (char *)root,
 					.device = (uint32_t)device,
+					.name = (char *)name,
 					.index = (uint32_t)v->index,
 					.readonly = v->readonly };
 	_close_ int dir = volume_open(all, mount_of(c, i)->source, err);
@@ -50,25 +52,52 @@ static int take(struct creation *c, int all, size_t i, const char *root, size_t 
 	return r < 0 ? r : volume_use_add(dir, &use, err);
 }
 
-int creation_take_volumes(struct creation *c, size_t first, struct err *err)
+/* The record of each. names: whether the devices have been plugged in. */
+static int take_all(struct creation *c, size_t first, bool names, struct err *err)
 {
 	_close_ int all = -EBADF;
 	char root[PATH_MAX];
 	int r;
 
-	if (c->volumes.n == 0)
-		return 0;
 	all = volumes_open(c->vm.volumes, false, err);
 	if (all == -ENOENT)
 		return err_set(err, ENOENT, "volumes '%s' were removed meanwhile", c->vm.volumes);
 	r = all < 0 ? all : store_path(c->root_fd, root, err);
 	for (size_t i = 0; r >= 0 && i < c->volumes.n; i++) {
-		r = take(c, all, i, root, first + i, err);
+		r = take(c, all, i, root, first + i, names ? c->plugged[first + i].device : NULL,
+			 err);
 		if (r < 0)
 			err_wrap(err, "mounts[%zu] '%s': volume '%s'", c->volumes.v[i].index,
 				 mount_of(c, i)->destination, mount_of(c, i)->source);
 	}
+	return r;
+}
+
+int creation_take_volumes(struct creation *c, size_t first, struct err *err)
+{
+	int r = c->volumes.n > 0 ? take_all(c, first, false, err) : 0;
+
 	return r < 0 ? r : volume_plan_open(&c->volumes, c->config, err);
+}
+
+int creation_plug_volumes(struct creation *c, size_t first, struct err *err)
+{
+	int r = creation_take_volumes(c, first, err);
+
+	for (size_t i = 0; r >= 0 && i < c->volumes.n; i++) {
+		const struct volume_item *d = &c->volumes.v[i];
+		const struct vm_device v = { .kind = (char *)d->kind,
+					     .readonly = d->readonly,
+					     .queues = d->info.queues,
+					     .queue_size = d->info.queue_size };
+
+		r = plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS, &c->plugged[first + i],
+			 err);
+		if (r < 0)
+			err_wrap(err, "mounts[%zu] '%s': volume '%s'", d->index,
+				 mount_of(c, i)->destination, mount_of(c, i)->source);
+	}
+	return r < 0 || c->volumes.n == 0 ? r : take_all(c, first, true, err);
 }
 
 void creation_leave_volumes(struct creation *c)
@@ -101,12 +130,12 @@ static json_t *strings(char *const *v)
 	return arr;
 }
 
-static json_t *volume_params(const struct volume_item *v, size_t device)
+/* Without its place. */
+static json_t *volume_params(const struct volume_item *v)
 {
-	json_t *o = json_pack("{s:I, s:I, s:b, s:b, s:s, s:o}", "index", (json_int_t)v->index,
-			      "device", (json_int_t)device, "readonly", (int)v->readonly, "node",
-			      (int)v->node, "fstype", v->info.fstype, "options",
-			      strings(v->info.options));
+	json_t *o = json_pack("{s:I, s:b, s:b, s:s, s:o}", "index", (json_int_t)v->index,
+			      "readonly", (int)v->readonly, "node", (int)v->node, "fstype",
+			      v->info.fstype, "options", strings(v->info.options));
 
 	if (o && v->info.fs_group) {
 		json_object_set_new(o, "group", json_integer(v->info.fs_group));
@@ -119,11 +148,20 @@ static json_t *volume_params(const struct volume_item *v, size_t device)
 json_t *creation_volume_params(const struct creation *c)
 {
 	const struct root_disk *root = &c->root_disk;
-	size_t device = c->vm.setup.n_devices - c->volumes.n - (root->path != NULL);
+	size_t device = c->pod.sandbox ?
+				dev_plan_hardware(&c->devices) :
+				c->vm.setup.n_devices - c->volumes.n - (root->path != NULL);
 	json_t *arr = json_array();
 
-	for (size_t i = 0; arr && i < c->volumes.n; i++)
-		json_array_append_new(arr, volume_params(&c->volumes.v[i], device++));
+	for (size_t i = 0; arr && i < c->volumes.n; i++, device++) {
+		json_t *o = volume_params(&c->volumes.v[i]);
+
+		if (o && c->pod.sandbox)
+			json_object_set_new(o, "port", json_string(c->plugged[device].port));
+		else if (o)
+			json_object_set_new(o, "device", json_integer((json_int_t)device));
+		json_array_append_new(arr, o);
+	}
 	if (arr && root->path)
 		json_array_append_new(arr, json_pack("{s:i, s:I, s:b, s:s, s:o}", "index", -1,
 						     "device", (json_int_t)device, "readonly",

@@ -9,6 +9,7 @@
 #include "devices/volume_plan.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/network.h"
+#include "libruntime/plug.h"
 #include "libruntime/pod.h"
 #include "libruntime/runtime.h"
 #include "libruntime/sizing.h"
@@ -33,7 +34,7 @@ struct creation {
 	struct volume_plan volumes;
 	struct root_disk root_disk;
 	struct network network;
-	char ports[MONITOR_DEVICES_MAX][16]; /* of the former, in a VM that runs: its hardware by number */
+	struct plugged plugged[MONITOR_DEVICES_MAX]; /* in a VM that runs: hardware of devices, then volumes */
 	struct hv_demand demand,
 		pod_demand; /* what its limits ask for; and those of the pod that it is the sandbox of */
 	uint32_t boot_memory, boot_vcpus; /* of the VM, if it boots for that */
@@ -76,7 +77,7 @@ void creation_done(struct creation *c);
 
 /* ---- create_join.c ---- */
 
-/* Whether what it asks for can be had in a VM that runs. */
+/* What has to be plugged into a VM that runs, if it can be. */
 int creation_plan_joining(struct creation *c, struct err *err);
 /* Its part of the record. */
 int creation_note_joining(struct creation *c, struct err *err);
@@ -118,6 +119,8 @@ int creation_open_trees(struct creation *c, struct err *err);
 int creation_note_volumes(struct creation *c, struct err *err);
 /* Says in each volume that it is used, if it may be, and opens its device. first: the number of the first among the VM's devices. */
 int creation_take_volumes(struct creation *c, size_t first, struct err *err);
+/* The volumes as devices of a VM that runs: plugged[first] and the following; then their records say so. */
+int creation_plug_volumes(struct creation *c, size_t first, struct err *err);
 /* Undoes it. */
 void creation_leave_volumes(struct creation *c);
 /* What the agent is told. */

@@ -43,6 +43,7 @@ int volume_use_lock(int dir, struct err *err)
 static const struct js_field fields[] = {
 	ROW(root, JS_STR, JS_REQUIRED | JS_NONEMPTY),
 	ROW(device, JS_U32, JS_REQUIRED),
+	ROW(name, JS_STR, 0),
 	ROW(index, JS_U32, JS_REQUIRED),
 	ROW(readonly, JS_BOOL, JS_REQUIRED),
 	{},
@@ -148,9 +149,9 @@ static int check_others(const struct volume_use *list, size_t n, const struct vo
 
 int volume_use_add(int dir, const struct volume_use *use, struct err *err)
 {
-	_json_ json_t *record = json_pack("{s:s, s:I, s:I, s:b}", "root", use->root, "device",
-					  (json_int_t)use->device, "index", (json_int_t)use->index,
-					  "readonly", (int)use->readonly);
+	_json_ json_t *record = json_pack("{s:s, s:I, s:s*, s:I, s:b}", "root", use->root, "device",
+					  (json_int_t)use->device, "name", use->name, "index",
+					  (json_int_t)use->index, "readonly", (int)use->readonly);
 	_free_ char *text = record ? js_dump(record) : NULL;
 	struct volume_use *list = NULL;
 	size_t n = 0;

@@ -15,7 +15,8 @@
 
 struct volume_use {
 	char *id, *root; /* the container and the state directory that it is in */
-	uint32_t device; /* which device of the VM */
+	uint32_t device; /* which device of the VM, if that was set up with it */
+	char *name; /* the monitor's name for the device, if it was plugged in; else NULL */
 	uint32_t index; /* of config.mounts */
 	bool readonly;
 };

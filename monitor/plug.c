@@ -55,6 +55,14 @@ static struct device *find_owned(const struct monitor *m, const char *container)
 	return o ? o->dev : NULL;
 }
 
+struct device *plugged_device(const struct monitor *m, const char *container, const char *name)
+{
+	for (const struct owned *o = m->owned; o; o = o->next)
+		if (strcmp(o->container, container) == 0 && strcmp(o->dev->id, name) == 0)
+			return o->dev;
+	return NULL;
+}
+
 static void remove_device(struct monitor *m, struct device *dev)
 {
 	for (struct owned **op = &m->owned; *op; op = &(*op)->next) {

@@ -12,6 +12,8 @@
 int plug_request(struct client *c, uint32_t request, const json_t *params, int fd, struct err *err);
 /* Of one "device", or of any of those of the container "id": -ENOENT without one. Answers when the guest has let go of it. */
 int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *err);
+/* The one of that name if it was plugged in for that container, or NULL. */
+struct device *plugged_device(const struct monitor *m, const char *container, const char *name);
 void plugs_vm_ready(struct monitor *m);
 /* Requests that wait fail with err. */
 void plugs_vm_ended(struct monitor *m, const struct err *err);

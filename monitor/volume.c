@@ -7,6 +7,7 @@
 #include "devices/device.h"
 #include "hypervisor/hv.h"
 #include "monitor/forward.h"
+#include "monitor/plug.h"
 
 #define RESIZE_MS 60000 /* a file system that grows */
 
@@ -30,10 +31,22 @@ static void on_grown(void *data, const struct err *err)
 		call_fail(k, &e);
 }
 
+/* A device by its name if it was plugged in for the container, else by its number in the setup. */
+static struct device *find_device(const struct monitor *m, const struct container *k,
+				  const json_t *params)
+{
+	const char *name = js_get_str(params, "name");
+	int64_t n = js_get_int(params, "device", -1);
+
+	if (name)
+		return plugged_device(m, k->id, name);
+	return n >= 0 && (uint64_t)n < m->setup.n_devices ? m->setup_devices[n] : NULL;
+}
+
 int volume_resize_request(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	struct container *k = need_container(c, params, err);
-	int64_t n = js_get_int(params, "device", -1), size = js_get_int(params, "size", 0);
+	int64_t size = js_get_int(params, "size", 0);
 	struct monitor *m = c->m;
 	struct device *dev;
 	struct call *call;
@@ -43,9 +56,9 @@ int volume_resize_request(struct client *c, uint32_t id, json_t *params, struct 
 		return -ENOENT;
 	if (m->phase != VM_READY || !m->setup_devices)
 		return err_set(err, EBUSY, "the virtual machine is not ready");
-	if (n < 0 || (uint64_t)n >= m->setup.n_devices || size <= 0)
+	dev = find_device(m, k, params);
+	if (!dev || size <= 0)
 		return err_set(err, EPROTO, "bad volume.resize");
-	dev = m->setup_devices[n];
 	/* What a vhost-user target serves is its own business: the guest sees it grow by itself. */
 	if (dev->kind != DEVICE_BLK)
 		return forward(c, id, "volume.resize", k, json_incref(params), RESIZE_MS, NULL, err);

@@ -5,6 +5,7 @@
 # bats file_tags=moat
 
 load helpers
+load disks
 
 setup()
 {
@@ -15,17 +16,10 @@ setup()
 
 teardown()
 {
-	local loop
-	losetup -j "$T/disk.img" 2>/dev/null | cut -d: -f1 | while read -r loop; do losetup -d "$loop"; done
-	finish
-	[ -z "$(losetup -j "$T/disk.img" 2>/dev/null)" ]
-}
-
-# device PATH TYPE MAJOR MINOR [JQ OBJECT]: adds an entry
-device()
-{
-	edit '.linux.devices += [{path: $ARGS.positional[0], type: $ARGS.positional[1], major: ($ARGS.positional[2] | tonumber),
-		minor: ($ARGS.positional[3] | tonumber)} + '"${5:-{\}}"']' --args -- "$1" "$2" "$3" "$4"
+	local bad=0
+	finish || bad=1
+	free_loops "$T/disk.img" || bad=1
+	return $bad
 }
 
 # rule MAJOR MINOR ACCESS: as callers add it for a device
@@ -41,18 +35,6 @@ disk()
 	[ -e "$T/disk.img" ] || head -c 4M /dev/urandom >"$T/disk.img"
 	LOOP=$(losetup -f --show "$@" "$T/disk.img")
 	MINOR=${LOOP#/dev/loop}
-}
-
-# target NAME: a vhost-user-blk target on the image, as SPDK's guide lays it out, and its node b 241:0
-target()
-{
-	[ -e "$T/disk.img" ] || head -c 4M /dev/urandom >"$T/disk.img"
-	mkdir -p "$STORE/block/devices" "$STORE/block/sockets"
-	[ -e "$STORE/block/devices/$1" ] || mknod "$STORE/block/devices/$1" b 241 0
-	background qemu-storage-daemon --blockdev "driver=file,node-name=file,filename=$T/disk.img" \
-		--export "type=vhost-user-blk,id=export,node-name=file,writable=on,addr.type=unix,addr.path=$STORE/block/sockets/$1"
-	TARGET=$PID
-	within 20 test -S "$STORE/block/sockets/$1"
 }
 
 with_store()

@@ -241,6 +241,13 @@ ko()
 	[ "$status" = "$want" ]
 }
 
+# refused PART...: `run` fails, and says all of that
+refused()
+{
+	ko 1 run --bundle "$B" "$CT"
+	has "$stderr" "$@"
+}
+
 # background COMMAND...: sets PID; it is killed at the end of the test at the latest
 background()
 {
@@ -397,6 +404,13 @@ nothing_new()
 		echo "$pid: $(readlink "/proc/$pid/exe") $(tr '\0' ' ' <"/proc/$pid/cmdline")"
 	done
 	return 1
+}
+
+# free_loops FILE: no loop device shows it any more
+free_loops()
+{
+	losetup -j "$1" 2>/dev/null | cut -d: -f1 | xargs -r losetup -d
+	[ -z "$(losetup -j "$1" 2>/dev/null)" ]
 }
 
 # ---- terminals ----

@@ -5,8 +5,8 @@
 # bats file_tags=moat
 
 load helpers
+load disks
 
-VOL=/kubelet/kata-direct-vol-002/directvol002
 NAME=L2t1YmVsZXQva2F0YS1kaXJlY3Qtdm9sLTAwMi9kaXJlY3R2b2wwMDI=
 
 setup()
@@ -19,10 +19,10 @@ setup()
 
 teardown()
 {
-	local loop
-	losetup -j "$T/disk.img" 2>/dev/null | cut -d: -f1 | while read -r loop; do losetup -d "$loop"; done
-	finish
-	[ -z "$(losetup -j "$T/disk.img" 2>/dev/null)" ]
+	local bad=0
+	finish || bad=1
+	free_loops "$T/disk.img" || bad=1
+	return $bad
 }
 
 # The suite's VM, and volumes of this test's own
@@ -33,34 +33,6 @@ configure()
 		printf '[runtime]\ndirect_volume_path = "%s"\n' "$VOLUMES"
 	} >"$T/configuration.toml"
 	OPTIONS=(--config "$T/configuration.toml")
-}
-
-# image [MKFS OPTION...]: 32 MiB with ext4
-image()
-{
-	truncate -s 32M "$T/disk.img"
-	mkfs.ext4 -q "$@" "$T/disk.img"
-}
-
-# info TYPE DEVICE [JQ OBJECT]: the text of mountInfo.json
-info()
-{
-	jq -nc '{"volume-type": $ARGS.positional[0], device: $ARGS.positional[1], fstype: "ext4"} + '"${3:-{\}}" --args -- "$1" "$2"
-}
-
-# mounted TYPE DESTINATION [OPTION...]: the container mounts the volume
-mounted()
-{
-	edit '.mounts += [{type: $ARGS.positional[0], source: $ARGS.positional[1], destination: $ARGS.positional[2],
-		options: $ARGS.positional[3:]}]' --args -- "$1" "$VOL" "${@:2}"
-}
-
-# clean: the file system in the image was unmounted, and has no error
-clean()
-{
-	e2fsck -fn "$T/disk.img" 2>&1 | tee "$T/e2fsck"
-	[ "${PIPESTATUS[0]}" = 0 ]
-	lacks "$(cat "$T/e2fsck")" "journal recovery"
 }
 
 @test "volume: the session of the guide to block volumes" {
@@ -258,38 +230,31 @@ clean()
 
 @test "volume: a vhost-user target" {
 	image
-	background qemu-storage-daemon --blockdev "driver=file,node-name=file,filename=$T/disk.img" \
-		--export "type=vhost-user-blk,id=export,node-name=file,writable=on,addr.type=unix,addr.path=$T/spdk.sock"
-	within 20 test -S "$T/spdk.sock"
+	serve "$T/spdk.sock"
 	ok volume add $VOL "$(info spdkvol "spdk://$T/spdk.sock" '{metadata: {num_queues: "1"}}')"
 	mounted spdkvol /data
 	script 'grep /data /proc/mounts; echo written >/data/file'
 	ok run --bundle "$B" "$CT"
 	has "$output" "/dev/vda /data ext4 rw"
-	kill -KILL "$PID"
-	wait "$PID" || true
+	kill -KILL "$TARGET"
+	wait "$TARGET" || true
 	clean
-	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "volume '$VOL': vhost-user target"
+	refused "volume '$VOL': vhost-user target"
 	rm -f "$T/spdk.sock"
-	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "does its target run?"
+	refused "does its target run?"
 	touch "$T/spdk.sock"
-	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "device '$T/spdk.sock' is not a socket"
+	refused "device '$T/spdk.sock' is not a socket"
 	[ ! -e "$ROOT/$CT" ]
 }
 
 @test "volume: what cannot be mounted is said" {
 	image
 	mounted directvol /data
-	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "mounts[" "'/data': '$VOL' is not registered as a volume (moat volume add)"
+	refused "mounts[" "'/data': '$VOL' is not registered as a volume (moat volume add)"
 	local case
 	while IFS='|' read -r case part; do
 		ok volume add $VOL "$(info directvol "$T/disk.img" "$case")"
-		ko 1 run --bundle "$B" "$CT"
-		has "$stderr" "mounts[" "volume" "$part"
+		refused "mounts[" "volume" "$part"
 		[ ! -e "$ROOT/$CT" ]
 	done <<-EOF
 		{device: "/nonexistent"}|device '/nonexistent': no such file or directory
@@ -302,17 +267,13 @@ clean()
 	EOF
 	ok volume add $VOL "$(info directvol "$T/disk.img")"
 	truncate -s 0 "$T/disk.img"
-	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "has 0 bytes"
+	refused "has 0 bytes"
 	edit '.mounts += [.mounts[-1]]'
-	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "the volume is that of mounts["
+	refused "the volume is that of mounts["
 	echo '{}' >"$VOLUMES/$NAME/mountInfo.json"
-	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "volume '$VOL': mountInfo.json: volume-type is required"
+	refused "volume '$VOL': mountInfo.json: volume-type is required"
 	chmod 666 "$VOLUMES/$NAME/mountInfo.json"
-	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "mountInfo.json: others can write to it"
+	refused "mountInfo.json: others can write to it"
 	is "$("$BIN" "${OPTIONS[@]}" volume list | jq -c 'map([.path, (.error | length > 0)])')" "[[\"$VOL\",true]]"
 }
 

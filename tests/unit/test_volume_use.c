@@ -107,6 +107,7 @@ START_TEST(one_writer_or_readers)
 	ck_assert_str_eq(list[0].root, root);
 	ck_assert_uint_eq(list[0].device, 2);
 	ck_assert_uint_eq(list[0].index, 5);
+	ck_assert_ptr_null(list[0].name);
 	volume_use_list_free(list, n);
 	volume_use_drop((char *const[]){ dir, NULL }, "a", other);
 	ck_assert_uint_eq(count(), 2);
@@ -143,6 +144,28 @@ START_TEST(the_dead_block_nobody)
 }
 END_TEST
 
+START_TEST(plugged_in)
+{
+	struct volume_use u = { .id = (char *)"a", .device = 1, .index = 3 };
+	struct volume_use *list = NULL;
+	struct err err = { 0 };
+	size_t n = 0;
+
+	setup();
+	u.root = root;
+	make_container(root, "a", true);
+	/* First that it will be, then as what. */
+	unit_ok(volume_use_add(fd, &u, &err), &err);
+	u.name = (char *)"blk7";
+	unit_ok(volume_use_add(fd, &u, &err), &err);
+	unit_ok(volume_use_list(fd, &list, &n, &err), &err);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_str_eq(list[0].name, "blk7");
+	volume_use_list_free(list, n);
+	teardown();
+}
+END_TEST
+
 START_TEST(other_files)
 {
 	static const char *const texts[] = { "", "{}", "[]", "{\"root\":7}", "{\"root\":\"/r\"}" };
@@ -161,4 +184,5 @@ START_TEST(other_files)
 }
 END_TEST
 
-UNIT_MAIN("volume_use", one_writer_or_readers, the_dead_block_nobody, other_files)
+UNIT_MAIN("volume_use", one_writer_or_readers, the_dead_block_nobody, plugged_in,
+	  other_files)

@@ -1,0 +1,160 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Direct volumes and vhost-user disks of containers that join a pod: plugged into its machine, and out again.
+# bats file_tags=moat
+
+load helpers
+load pod
+load disks
+
+# The suite's VM, with volumes and a store of this test's own
+configure()
+{
+	STORE=$T/vhost-user
+	{
+		cat "$CONFIG"
+		printf 'enable_vhost_user_store = true\nvhost_user_store_path = "%s"\n' "$STORE"
+		printf '[runtime]\ndirect_volume_path = "%s"\n' "$T/direct-volumes"
+	} >"$T/configuration.toml"
+	OPTIONS=(--config "$T/configuration.toml")
+}
+
+users()
+{
+	"$BIN" "${OPTIONS[@]}" volume list | jq -c 'map([.users[].id])'
+}
+
+@test "pod disks: a direct volume, its stats and growth, and its end with the container" {
+	configure
+	# More than the machine's memory: what is beyond that has to be writable, too.
+	truncate -s 600M "$T/disk.img"
+	mkfs.ext4 -q "$T/disk.img"
+	ok volume add $VOL "$(info directvol "$T/disk.img")"
+	sandbox
+	member_bundle a
+	mounted directvol /data
+	ok run --dry-run --bundle "$B" a
+	is "$(jq -c '.volumes | map([.kind, .source, .destination])' "$T/stdout")" "[[\"file\",\"$T/disk.img\",\"/data\"]]"
+	is "$(users)" '[[]]'
+	ok run --detach --bundle "$B" a
+	ok exec a grep /data /proc/mounts
+	has "$output" " /data ext4 rw"
+	ko 1 exec "$SB" ls /data
+	ok exec a sh -c 'dd if=/dev/zero of=/data/big bs=1M count=400 && sync && echo written >/data/file'
+	is "$(users)" '[["a"]]'
+	ok volume stats $VOL
+	is "$(jq '.usage[1].total' "$T/stdout")" "$(cli exec a df -i /data | awk 'NR == 2 { print $2 }')"
+	ok volume resize $VOL 700m
+	is "$(stat -c %s "$T/disk.img")" $((700 << 20))
+	ok exec a df -k /data
+	(($(awk 'NR == 2 { print $2 }' "$T/stdout") > 600000))
+	# nobody else has it, in this machine or in another
+	member_bundle b
+	mounted bind /data rbind
+	ko 1 run --bundle "$B" b
+	has "$stderr" "'/data': volume '$VOL': it is in use by container 'a'"
+	[ ! -e "$ROOT/b" ]
+	ko 1 volume remove $VOL
+	ok kill a KILL
+	within 20 has_status stopped a
+	ok delete a
+	is "$(plugged "$T/disk.img")" 0
+	is "$(users)" '[[]]'
+	clean
+	is "$(debugfs -R 'cat file' "$T/disk.img" 2>/dev/null)" written
+	# The next one is the same disk for another container.
+	ok run --detach --bundle "$B" b
+	is "$(cli exec b cat /data/file)" written
+	ok delete --force b
+	is "$(plugged "$T/disk.img")" 0
+	clean
+	ok volume remove $VOL
+	ok exec "$SB" true
+}
+
+@test "pod disks: a container with a disk and two volumes, each in its place" {
+	configure
+	image
+	ok volume add $VOL "$(info directvol "$T/disk.img" '{options: ["ro"]}')"
+	printf node >"$T/node.img"
+	truncate -s 16M "$T/node.img"
+	ok volume add /node "$(info directvol "$T/node.img")"
+	printf loop >"$T/loop.img"
+	truncate -s 1M "$T/loop.img"
+	LOOP=$(losetup -f --show "$T/loop.img")
+	sandbox
+	member_bundle a
+	device /dev/xvda b 7 "${LOOP#/dev/loop}"
+	mounted bind /data rbind
+	edit '.mounts += [{type: "directvol", source: "/node", destination: "/dev/xvdb"}]'
+	ok run --detach --bundle "$B" a
+	is "$(cli exec a sh -c 'head -c 4 /dev/xvda; head -c 4 /dev/xvdb; ls /data')" "loopnodelost+found"
+	ok exec a grep /data /proc/mounts
+	has "$output" " /data ext4 ro"
+	# One that fails takes nothing with it, and leaves nothing.
+	member_bundle b
+	mounted bind /data rbind
+	args /no/such
+	ko 1 run --bundle "$B" b
+	is "$(users)" '[["a"],["a"]]'
+	[ "$(plugged "$T/disk.img")" -gt 0 ]
+	ok delete --force a
+	is "$(users) $(plugged) $(plugged "$T/disk.img") $(plugged "$T/node.img")" '[[],[]] 0 0 0'
+	free_loops "$T/loop.img"
+}
+
+@test "pod disks: a create that is killed leaves the volume to the next" {
+	configure
+	image
+	ok volume add $VOL "$(info directvol "$T/disk.img")"
+	sandbox
+	member_bundle a
+	mounted directvol /data
+	edit --arg gate "$T/gate" '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "touch \($gate); exec sleep 1000"]}]}'
+	background cli create --bundle "$B" a
+	within 20 test -e "$T/gate"
+	[ "$(plugged "$T/disk.img")" -gt 0 ]
+	kill -KILL "$PID"
+	reaped "$PID"
+	ok delete --force a
+	is "$(plugged "$T/disk.img") $(users)" '0 [[]]'
+	member_bundle b
+	mounted directvol /data
+	ok run --detach --bundle "$B" b
+	ok delete --force "$SB"
+	within 20 has_status stopped b
+	ok delete b
+	is "$(users)" '[[]]'
+}
+
+@test "pod disks: vhost-user targets, as a device and as a volume" {
+	configure
+	image
+	target vhostblk0
+	ok volume add $VOL "$(info spdkvol "spdk://$STORE/block/sockets/vhostblk0")"
+	sandbox
+	member_bundle a
+	device /dev/vda b 241 0 '{fileMode: 420, uid: 0, gid: 0}'
+	ok run --detach --bundle "$B" a
+	is "$(cli exec a sha256sum /dev/vda | cut -d' ' -f1)" "$(sha256sum <"$T/disk.img" | cut -d' ' -f1)"
+	ok delete --force a
+	# The target serves one machine at a time: it has been let go of.
+	member_bundle b
+	mounted spdkvol /data
+	ok run --detach --bundle "$B" b
+	ok exec b sh -c 'echo written >/data/file'
+	ok kill b KILL
+	within 20 has_status stopped b
+	ok delete b
+	kill -KILL "$TARGET"
+	reaped "$TARGET"
+	clean
+	is "$(debugfs -R 'cat file' "$T/disk.img" 2>/dev/null)" written
+	member_bundle c
+	mounted spdkvol /data
+	ko 1 run --bundle "$B" c
+	has "$stderr" "volume '$VOL': vhost-user target"
+	[ ! -e "$ROOT/c" ]
+	ok exec "$SB" true
+}
