@@ -101,8 +101,9 @@ const struct config_key config_keys[] = {
 	QEMU(vhost_user_store_path, PATH, "\"/var/run/kata-containers/vhost-user\"",
 	     "The directory with block/devices/NAME, a block node, and block/sockets/NAME for each vhost-user device."),
 	QEMU(vhost_user_reconnect_timeout_sec, INT, "0",
-	     "Seconds between attempts to reconnect to a vhost-user device. 0: no attempt.",
-	     RANGE(0, 3600), .later = "QEMU does not connect again to a vhost-user device"),
+	     "Seconds between attempts to connect again to a vhost-user target that has gone; until it is back the guest's I/O "
+	     "waits. 0: no attempt, it waits for ever.",
+	     RANGE(0, 3600)),
 	QEMU(enable_debug, BOOL, "false",
 	     "Log what is sent to QEMU and what the guest's kernel says."),
 

@@ -43,7 +43,8 @@ struct device_blk {
 };
 
 struct device_vhost {
-	int socket; /* connected to the backend; taken by the device */
+	int socket; /* connected to the backend, or listening for it; taken by the device */
+	bool listening; /* who serves the device connects there, and again when that has ended */
 	uint32_t queues; /* 0: the hypervisor's choice */
 	uint32_t queue_size; /* entries, power of two; 0: the hypervisor's choice */
 };

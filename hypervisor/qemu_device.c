@@ -40,12 +40,14 @@ static json_t *id_args(const struct device *dev)
 
 static json_t *chardev_args(const struct device *dev)
 {
+	bool server = dev->kind != DEVICE_FS && dev->vhost.listening;
 	char chr[40];
 
 	chardev_name(dev, chr);
-	return json_pack("{s:s, s:{s:s, s:{s:{s:s, s:{s:s}}, s:b}}}", "id", chr, "backend", "type",
-			 "socket", "data", "addr", "type", "fd", "data", "str", dev->id, "server",
-			 0);
+	/* A server that waits would do so in chardev-add; the device waits for its first connection by itself. */
+	return json_pack("{s:s, s:{s:s, s:{s:{s:s, s:{s:s}}, s:b, s:o*}}}", "id", chr, "backend",
+			 "type", "socket", "data", "addr", "type", "fd", "data", "str", dev->id,
+			 "server", (int)server, "wait", server ? json_false() : NULL);
 }
 
 static json_t *chardev_id(const struct device *dev)

@@ -78,10 +78,20 @@ static struct vm_device *add_device(struct creation *c, int fds[MONITOR_DEVICES_
 	free(v->kind);
 	free(v->mac);
 	free(v->address);
+	free(v->socket);
 	*v = (struct vm_device){ .kind = strdup(kind),
 				 .fd = fd < 0 ? 0 : MONITOR_FIRST_DEVICE + (uint32_t)s->n_devices };
 	fds[s->n_devices++] = fd;
 	return v->kind ? v : NULL;
+}
+
+/* Where a vhost-user target is, and whether to look for it there again. */
+static int set_socket(const struct creation *c, struct vm_device *v, const char *socket,
+		      struct err *err)
+{
+	v->reconnect = c->vm.reconnect;
+	v->socket = strdup(socket);
+	return v->socket ? 0 : err_errno(err, ENOMEM, "vhost-user");
 }
 
 static int add_volumes(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
@@ -97,6 +107,8 @@ static int add_volumes(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct 
 		v->readonly = d->readonly;
 		v->queues = d->info.queues;
 		v->queue_size = d->info.queue_size;
+		if (d->info.type == VOLUME_VHOST_USER)
+			r = set_socket(c, v, d->info.device, err);
 	}
 	return r;
 }
@@ -150,6 +162,8 @@ int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], stru
 		if (!v)
 			return err_errno(err, ENOMEM, "linux.devices");
 		v->readonly = d->readonly;
+		if (d->outcome == DEV_VHOST_BLK || d->outcome == DEV_VHOST_SCSI)
+			r = set_socket(c, v, d->source, err);
 	}
 	if (r >= 0)
 		r = network_attach(&c->network, err);

@@ -69,7 +69,8 @@ static int plug_devices(struct creation *c, size_t *n, struct err *err)
 	for (size_t i = 0; r >= 0 && i < c->devices.n; i++) {
 		struct dev_item *d = &c->devices.v[i];
 		const struct vm_device v = { .kind = (char *)dev_outcome_kind(d->outcome),
-					     .readonly = d->readonly };
+					     .readonly = d->readonly,
+					     .socket = d->source };
 
 		if (d->outcome == DEV_GUEST)
 			continue;

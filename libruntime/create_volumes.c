@@ -89,7 +89,8 @@ int creation_plug_volumes(struct creation *c, size_t first, struct err *err)
 		const struct vm_device v = { .kind = (char *)d->kind,
 					     .readonly = d->readonly,
 					     .queues = d->info.queues,
-					     .queue_size = d->info.queue_size };
+					     .queue_size = d->info.queue_size,
+					     .socket = d->info.device };
 
 		r = plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS, &c->plugged[first + i],
 			 err);
@@ -148,9 +149,8 @@ static json_t *volume_params(const struct volume_item *v)
 json_t *creation_volume_params(const struct creation *c)
 {
 	const struct root_disk *root = &c->root_disk;
-	size_t device = c->pod.sandbox ?
-				dev_plan_hardware(&c->devices) :
-				c->vm.setup.n_devices - c->volumes.n - (root->path != NULL);
+	size_t device = c->pod.sandbox ? dev_plan_hardware(&c->devices) :
+					 c->vm.setup.n_devices - c->volumes.n - (root->path != NULL);
 	json_t *arr = json_array();
 
 	for (size_t i = 0; arr && i < c->volumes.n; i++, device++) {

@@ -236,6 +236,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 		ret->spares = 0;
 	ret->root_disk = !c->qemu.disable_block_device_use && strcmp(ops->name, "fake") != 0;
 	ret->network = strcmp(c->runtime.internetworking_model, "none") != 0;
+	ret->reconnect = c->qemu.vhost_user_reconnect_timeout_sec;
 	ret->store = strdup(c->qemu.vhost_user_store_path);
 	ret->volumes = strdup(c->runtime.direct_volume_path);
 	ret->factory = factory_of(rt, c);

@@ -21,6 +21,7 @@ struct vm_config {
 	bool network; /* connect the VM to the caller's */
 	struct dev_options devices; /* borrows from this struct */
 	char *store; /* of vhost-user devices */
+	uint32_t reconnect; /* seconds between attempts to connect again to one; 0: none */
 	char *volumes; /* the directory of direct volumes */
 	bool template; /* start from one */
 	const char *no_template; /* why not, a constant */

@@ -193,8 +193,8 @@ int rt_volume_resize(const struct rt *rt, const char *path, uint64_t size, struc
 		r = grow_device(&u.info, size, err);
 	if (r >= 0)
 		r = ask(rt, &u.list[0], "volume.resize",
-			json_pack("{s:I, s:s*, s:I}", "device", (json_int_t)u.list[0].device, "name",
-				  u.list[0].name, "size", (json_int_t)size),
+			json_pack("{s:I, s:s*, s:I}", "device", (json_int_t)u.list[0].device,
+				  "name", u.list[0].name, "size", (json_int_t)size),
 			RESIZE_MS, &said, err);
 	return r < 0 ? err_wrap(err, "volume '%s'", path) : 0;
 }

@@ -20,11 +20,13 @@
 #include "hypervisor/cmdline.h"
 #include "hypervisor/hv_setup.h"
 #include "monitor/agent.h"
+#include "monitor/backend.h"
 #include "monitor/container.h"
 #include "monitor/drop.h"
 #include "monitor/jail.h"
 #include "monitor/journal.h"
 #include "monitor/plug.h"
+#include "monitor/relay.h"
 #include "monitor/resize.h"
 #include "monitor/setup_device.h"
 #include "monitor/template.h"
@@ -317,10 +319,11 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 	return 0;
 }
 
-static int add_setup_device(struct monitor *m, const struct vm_device *v, struct err *err)
+static int add_setup_device(struct monitor *m, size_t i, struct err *err)
 {
+	const struct vm_device *v = &m->setup.devices[i];
+	int listener = relay_take_listener(m, i), r;
 	struct device dev;
-	int r;
 
 	if (strcmp(v->kind, VM_DEVICE_VFIO) == 0) {
 		dev.kind = DEVICE_VFIO;
@@ -330,8 +333,12 @@ static int add_setup_device(struct monitor *m, const struct vm_device *v, struct
 	}
 	if (v->fd < MONITOR_FD_FIRST || v->fd > INT_MAX)
 		return err_set(err, EPROTO, "device with descriptor %u", v->fd);
-	r = setup_device(v, (int)v->fd, &dev, err);
-	return r < 0 ? r : add_boot_device(m, &dev, err);
+	r = setup_device(v, listener >= 0 ? listener : (int)v->fd, &dev, err);
+	if (r >= 0 && listener >= 0)
+		dev.vhost.listening = true;
+	if (r >= 0)
+		r = add_boot_device(m, &dev, err);
+	return r < 0 ? r : backend_watch(m, m->boot_devices[m->n_boot_devices - 1], v->socket, err);
 }
 
 static int add_setup_devices(struct monitor *m, struct err *err)
@@ -340,7 +347,7 @@ static int add_setup_devices(struct monitor *m, struct err *err)
 
 	m->setup_devices = m->boot_devices + m->n_boot_devices;
 	for (size_t i = 0; i < m->setup.n_devices && r >= 0; i++)
-		r = add_setup_device(m, &m->setup.devices[i], err);
+		r = add_setup_device(m, i, err);
 	return r;
 }
 

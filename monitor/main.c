@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "monitor/client.h"
 #include "monitor/journal.h"
 #include "monitor/monitor.h"
+#include "monitor/relay.h"
 #include "hypervisor/tsc.h"
 
 void monitor_exit(struct monitor *m)
@@ -63,7 +65,7 @@ static int run(struct monitor *m, struct err *err)
 	return r < 0 ? r : loop_run(m->loop, err);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct monitor m = { .virtiofsd_pidfd = -EBADF,
 				    .console_fd = -EBADF,
@@ -73,6 +75,8 @@ int main(void)
 	struct err err = {};
 	size_t i;
 
+	if (argc == 4 && strcmp(argv[1], RELAY_WORD) == 0)
+		return relay_main(argv[2], argv[3]);
 	tsc_begin();
 	if (getpid() != 1) {
 		fputs("moat-monitor is started by moat\n", stderr);

@@ -7,6 +7,8 @@
  *   main.c      descriptors, loop, first request
  *   jail.c      the mount namespace in which monitor, QEMU and virtiofsd live
  *   virtiofsd.c the file server
+ *   backend.c   vhost-user targets that go
+ *   relay.c     connections to vhost-user targets that come back
  *   boot.c      from the VM's description to an agent that answers
  *   drop.c      the rights given up when everything has been started
  *   vm.c        the end of the VM
@@ -59,6 +61,7 @@ enum vm_phase {
 };
 
 struct agent;
+struct backend;
 struct call;
 struct client;
 struct container;
@@ -69,6 +72,7 @@ struct hv_ops;
 struct journal;
 struct owned;
 struct plug;
+struct relay;
 struct resize;
 struct vsock_listener;
 
@@ -85,6 +89,8 @@ struct monitor {
 	struct device *boot_devices[BOOT_DEVICES_MAX]; /* file system, vsock, then those of the setup in their order */
 	unsigned int n_boot_devices, n_attached;
 	struct device **setup_devices; /* the latter: a part of it */
+	struct backend *backends; /* backend.c: vhost-user targets without a relay */
+	struct relay *relays; /* relay_start.c: to vhost-user targets */
 	struct vsock_listener *vsock;
 	struct err lost; /* how the agent's channel ended, until the hypervisor says more */
 	struct loop_source *boot_timer, *end_timer, *lost_timer;

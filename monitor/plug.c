@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "hypervisor/hv.h"
+#include "monitor/backend.h"
 #include "monitor/container.h"
 #include "monitor/setup_device.h"
 #include "wire/vm_setup.h"
@@ -75,6 +76,7 @@ static void remove_device(struct monitor *m, struct device *dev)
 		free(o);
 		break;
 	}
+	backend_forget(m, dev);
 	devices_remove(m->devices, dev);
 }
 
@@ -178,6 +180,8 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 	if (r < 0)
 		return r;
 	r = own(c->m, known, id, err);
+	if (r >= 0)
+		r = backend_watch(c->m, known, v.socket, err);
 	if (r >= 0)
 		r = add(c, request, known, false, err);
 	if (r < 0)

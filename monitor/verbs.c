@@ -15,6 +15,7 @@
 #include "monitor/jail.h"
 #include "monitor/journal.h"
 #include "monitor/plug.h"
+#include "monitor/relay.h"
 #include "monitor/resize.h"
 #include "monitor/template.h"
 #include "monitor/vm.h"
@@ -64,6 +65,8 @@ static int do_setup(struct client *c, uint32_t id, json_t *params, struct err *e
 	if (!c->creator || m->phase != VM_IDLE)
 		return err_set(err, EPERM, "the virtual machine is set up already");
 	r = vm_setup_from_json(params, &m->setup, err);
+	if (r >= 0)
+		r = relays_start(m, err);
 	if (r >= 0)
 		r = jail_enter(&m->setup, err);
 	if (r < 0)

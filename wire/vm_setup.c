@@ -35,6 +35,8 @@ static const struct js_field device_fields[] = {
 	DEVICE(group, JS_U32, 0),
 	DEVICE(queues, JS_U32, 0),
 	DEVICE(queue_size, JS_U32, 0),
+	DEVICE(socket, JS_STR, 0),
+	DEVICE(reconnect, JS_U32, 0),
 	{},
 };
 

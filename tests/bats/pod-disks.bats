@@ -147,8 +147,14 @@ users()
 	ok kill b KILL
 	within 20 has_status stopped b
 	ok delete b
+	# One that dies costs its container the disk, and the pod nothing.
+	member_bundle d
+	device /dev/vda b 241 0
+	ok run --detach --bundle "$B" d
 	kill -KILL "$TARGET"
 	reaped "$TARGET"
+	within 10 grep -q "vhost-user target '$STORE/block/sockets/vhostblk0' is gone" "$ROOT/$SB/monitor.log"
+	ok delete --force d
 	clean
 	is "$(debugfs -R 'cat file' "$T/disk.img" 2>/dev/null)" written
 	member_bundle c

@@ -125,6 +125,23 @@ START_TEST(disks)
 }
 END_TEST
 
+/* A device that QEMU is connected to again and again: it listens, and waits for nobody in chardev-add. */
+START_TEST(vhost_user_that_comes_back)
+{
+	struct device vblk = { .kind = DEVICE_VHOST_BLK, .vhost = { .listening = true } };
+
+	attach_and_detach(
+		&vblk,
+		"{\"execute\":\"getfd\",\"id\":2,\"arguments\":{\"fdname\":\"vblk0\"}}\n"
+		"{\"execute\":\"chardev-add\",\"id\":3,\"arguments\":{\"id\":\"vblk0-chr\",\"backend\":{\"type\":\"socket\","
+		"\"data\":{\"addr\":{\"type\":\"fd\",\"data\":{\"str\":\"vblk0\"}},\"server\":true,\"wait\":false}}}}\n"
+		"{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"driver\":\"vhost-user-blk-pci\",\"id\":\"vblk0\","
+		"\"bus\":\"rp0\",\"chardev\":\"vblk0-chr\"}}\n",
+		"{\"execute\":\"device_del\",\"id\":5,\"arguments\":{\"id\":\"vblk0\"}}\n"
+		"{\"execute\":\"chardev-remove\",\"id\":6,\"arguments\":{\"id\":\"vblk0-chr\"}}\n");
+}
+END_TEST
+
 START_TEST(image_file_that_grows)
 {
 	struct device blk = { .kind = DEVICE_BLK }, *dev = NULL;
@@ -269,6 +286,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, attach_detach);
 	tcase_add_test(tcase, vsock);
 	tcase_add_test(tcase, disks);
+	tcase_add_test(tcase, vhost_user_that_comes_back);
 	tcase_add_test(tcase, image_file_that_grows);
 	tcase_add_test(tcase, vfio);
 	tcase_add_test(tcase, growing);

@@ -11,7 +11,7 @@ static char *args[] = { (char *)"--a", (char *)"b,c", NULL };
 #define STR(s) ((char *)(s)) /* nothing here is written to */
 
 static struct vm_device devices[] = {
-	{ .kind = STR(VM_DEVICE_BLOCK), .fd = 8, .readonly = true },
+	{ .kind = STR(VM_DEVICE_BLOCK), .fd = 8, .readonly = true, .socket = STR("/s"), .reconnect = 5 },
 	{ .kind = STR(VM_DEVICE_VFIO), .address = STR("0000:01:00.0"), .group = 300 },
 };
 
@@ -64,6 +64,8 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(s.n_devices, 2);
 	ck_assert_str_eq(s.devices[1].address, "0000:01:00.0");
 	ck_assert_uint_eq(s.devices[1].group, 300);
+	ck_assert_str_eq(s.devices[0].socket, "/s");
+	ck_assert_uint_eq(s.devices[0].reconnect, 5);
 	ck_assert_uint_eq(s.base_memory, 128);
 	ck_assert_uint_eq(s.max_memory, 4096);
 	ck_assert(s.vsock && s.debug && !s.hugepages);

@@ -184,5 +184,4 @@ START_TEST(other_files)
 }
 END_TEST
 
-UNIT_MAIN("volume_use", one_writer_or_readers, the_dead_block_nobody, plugged_in,
-	  other_files)
+UNIT_MAIN("volume_use", one_writer_or_readers, the_dead_block_nobody, plugged_in, other_files)
