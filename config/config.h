@@ -44,6 +44,7 @@ struct config_qemu {
 	bool reclaim_guest_freed_memory;
 	bool enable_vhost_user_store;
 	char *vhost_user_store_path;
+	char *vhost_user_net_path;
 	bool disable_block_device_use;
 	uint32_t vhost_user_reconnect_timeout_sec;
 	bool enable_debug;

@@ -100,6 +100,9 @@ const struct config_key config_keys[] = {
 	     "like, to be found below vhost_user_store_path."),
 	QEMU(vhost_user_store_path, PATH, "\"/var/run/kata-containers/vhost-user\"",
 	     "The directory with block/devices/NAME, a block node, and block/sockets/NAME for each vhost-user device."),
+	QEMU(vhost_user_net_path, PATH, "\"\"",
+	     "The directory with vhostuser_ADDRESS/vhu.sock, where a vhost-user switch (OVS with DPDK, VPP) listens for the interface with "
+	     "that address in the container's network namespace. Kata Containers looks in /tmp. Empty: there are none."),
 	QEMU(vhost_user_reconnect_timeout_sec, INT, "0",
 	     "Seconds between attempts to connect again to a vhost-user target that has gone; until it is back the guest's I/O "
 	     "waits. 0: no attempt, it waits for ever.",

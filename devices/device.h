@@ -20,6 +20,7 @@ enum device_kind {
 	DEVICE_VHOST_BLK, /* virtio-blk whose queues another process serves (SPDK, qemu-storage-daemon) */
 	DEVICE_VHOST_SCSI, /* the same for a SCSI controller */
 	DEVICE_NET, /* virtio-net on a tap */
+	DEVICE_VHOST_NET, /* virtio-net whose queues a switch serves (OVS with DPDK, VPP) */
 	DEVICE_VFIO, /* a PCI device of the host */
 	DEVICE_KINDS, /* their number */
 };
@@ -54,6 +55,12 @@ struct device_net {
 	char mac[18]; /* "52:54:00:12:34:56" */
 };
 
+struct device_vhost_net {
+	char path[32]; /* of the socket at which the VM process is to listen, as it sees it; who serves the device connects there */
+	char mac[18];
+	bool no_msix; /* without KVM: QEMU 7.2 crashes when the guest unmasks a vector (kvm_virtio_pci_irqfd_use()) */
+};
+
 struct device_vfio {
 	char address[VFIO_ADDRESS_SIZE]; /* "0000:01:00.0", on the host */
 };
@@ -69,6 +76,7 @@ struct device {
 		struct device_blk blk;
 		struct device_vhost vhost;
 		struct device_net net;
+		struct device_vhost_net vhost_net;
 		struct device_vfio vfio;
 	};
 };

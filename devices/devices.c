@@ -136,6 +136,16 @@ static int net_check(const struct devices *d, const struct device *dev, struct e
 	return 0;
 }
 
+static int vhost_net_check(const struct devices *d, const struct device *dev, struct err *err)
+{
+	if (dev->vhost_net.path[0] != '/')
+		return err_set(err, EINVAL, "vhost-user-net device without a socket");
+	return is_mac(dev->vhost_net.mac) ?
+		       0 :
+		       err_set(err, EINVAL, "'%.17s' is no MAC address of an interface",
+			       dev->vhost_net.mac);
+}
+
 static int *net_fd(struct device *dev)
 {
 	return &dev->net.tap;
@@ -160,6 +170,7 @@ static const struct kind_ops kinds[DEVICE_KINDS] = {
 	[DEVICE_BLK] = { "blk", "virtio-blk", false, blk_check, blk_fd },
 	[DEVICE_VHOST_BLK] = { "vblk", "vhost-user-blk", true, vhost_check, vhost_fd },
 	[DEVICE_NET] = { "net", "virtio-net", false, net_check, net_fd },
+	[DEVICE_VHOST_NET] = { "vnet", "vhost-user-net", true, vhost_net_check, NULL },
 	[DEVICE_VFIO] = { "vfio", "VFIO", false, vfio_check, NULL },
 	[DEVICE_VHOST_SCSI] = { "vscsi", "vhost-user-scsi", true, vhost_check, vhost_fd },
 };

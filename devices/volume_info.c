@@ -132,6 +132,11 @@ static int get_type(struct volume_info *v, struct err *err)
 			return 0;
 		}
 	(void)member(v->text, 0, &key);
+	if (!strcmp(v->type_name, "vhost-user-nvme"))
+		return err_set(
+			err, ENOTSUP,
+			"%s \"%s\": QEMU never had it and SPDK has it no more: use a vhost-user-blk target and spdkvol",
+			key, v->type_name);
 	return err_set(err, EINVAL, "%s \"%s\" is not directvol, spdkvol or vfiovol", key,
 		       v->type_name);
 }

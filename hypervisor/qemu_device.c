@@ -165,11 +165,35 @@ static json_t *netdev_args(const struct device *dev)
 /* No option ROM: nothing is booted from the network. */
 static json_t *net_args(const struct device *dev)
 {
+	const char *mac = dev->kind == DEVICE_NET ? dev->net.mac : dev->vhost_net.mac;
 	char port[16];
+	json_t *o;
 
 	port_name(dev, port);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "driver", "virtio-net-pci", "id", dev->id,
-			 "bus", port, "netdev", dev->id, "mac", dev->net.mac, "romfile", "");
+	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "driver", "virtio-net-pci", "id", dev->id,
+		      "bus", port, "netdev", dev->id, "mac", mac, "romfile", "");
+	if (o && dev->kind == DEVICE_VHOST_NET && dev->vhost_net.no_msix)
+		json_object_set_new(o, "vectors", json_integer(0));
+	return o;
+}
+
+/* QEMU passes descriptors on only over sockets that it knows by name. */
+static json_t *vhost_net_chardev_args(const struct device *dev)
+{
+	char chr[40];
+
+	chardev_name(dev, chr);
+	return json_pack("{s:s, s:{s:s, s:{s:{s:s, s:{s:s}}, s:b, s:b}}}", "id", chr, "backend",
+			 "type", "socket", "data", "addr", "type", "unix", "data", "path",
+			 dev->vhost_net.path, "server", 1, "wait", 0);
+}
+
+static json_t *vhost_netdev_args(const struct device *dev)
+{
+	char chr[40];
+
+	chardev_name(dev, chr);
+	return json_pack("{s:s, s:s, s:s}", "type", "vhost-user", "id", dev->id, "chardev", chr);
 }
 
 /* ---- devices of the host: QEMU finds group and node by the address, see monitor/jail_vfio.c ---- */
@@ -264,6 +288,20 @@ static const struct qemu_step net_detach[] = {
 	{ 0 },
 };
 
+static const struct qemu_step vhost_net_attach[] = {
+	MAKE("chardev-add", vhost_net_chardev_args, "chardev-remove", chardev_id),
+	MAKE("netdev_add", vhost_netdev_args, "netdev_del", id_args),
+	DEVICE_ADD(net_args),
+	{ 0 },
+};
+
+static const struct qemu_step vhost_net_detach[] = {
+	DEVICE_DEL,
+	{ .command = "netdev_del", .timeout_ms = CALL_MS, .args = id_args },
+	{ .command = "chardev-remove", .timeout_ms = CALL_MS, .args = chardev_id },
+	{ 0 },
+};
+
 static const struct qemu_step vfio_attach[] = { DEVICE_ADD(vfio_args), { 0 } };
 static const struct qemu_step vfio_detach[] = { DEVICE_DEL, { 0 } };
 
@@ -276,6 +314,7 @@ static const struct {
 	[DEVICE_BLK] = { blk_attach, blk_detach },
 	[DEVICE_VHOST_BLK] = { vhost_attach, chardev_detach },
 	[DEVICE_VHOST_SCSI] = { vhost_attach, chardev_detach },
+	[DEVICE_VHOST_NET] = { vhost_net_attach, vhost_net_detach },
 	[DEVICE_VFIO] = { vfio_attach, vfio_detach },
 };
 

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "libruntime/creation.h"
 #include "libruntime/network_late.h"
+#include "libruntime/network_vhost.h"
 
 /* VFIO wants memory to be locked, and some devices a guest that finds them when it boots. */
 static int prepare_vfio(struct creation *c, struct err *err)
@@ -47,6 +48,8 @@ int creation_plan_devices(struct creation *c, struct err *err)
 	if (r >= 0 && !fake && c->vm.network && ns) {
 		c->state.network = true;
 		r = network_scan(ns->path && *ns->path ? ns->path : NULL, &c->network, err);
+		if (r >= 0)
+			r = network_find_sockets(&c->network, c->vm.vhost_net, err);
 	}
 	if (r < 0)
 		return r;
@@ -168,11 +171,16 @@ int creation_open_devices(struct creation *c, int fds[MONITOR_DEVICES_MAX], stru
 	if (r >= 0)
 		r = network_attach(&c->network, err);
 	for (size_t i = 0; r >= 0 && i < c->network.n; i++) {
-		v = add_device(c, fds, c->network.v[i].tap, VM_DEVICE_NET);
+		const char *socket = c->network.v[i].socket;
+
+		v = add_device(c, fds, c->network.v[i].tap,
+			       socket ? VM_DEVICE_VHOST_NET : VM_DEVICE_NET);
 		if (v)
 			v->mac = strdup(c->network.v[i].mac);
 		if (!v || !v->mac)
 			return err_errno(err, ENOMEM, "network");
+		if (socket)
+			r = set_socket(c, v, socket, err);
 	}
 	if (r >= 0)
 		r = add_volumes(c, fds, err);

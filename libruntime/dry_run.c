@@ -47,6 +47,22 @@ static int describe_vm(const struct vm_setup *s, json_t **ret, struct err *err)
 	return r;
 }
 
+/* Of a container that joins a VM it is looked at again, after its hooks. */
+static json_t *describe_network(const struct network *n)
+{
+	json_t *arr = json_array();
+
+	for (size_t i = 0; arr && i < n->n; i++) {
+		const struct network_interface *v = &n->v[i];
+
+		json_array_append_new(
+			arr, json_pack("{s:s, s:s, s:s, s:O, s:s*}", "name", v->name, "kind",
+				       v->socket ? VM_DEVICE_VHOST_NET : VM_DEVICE_NET, "mac",
+				       v->mac, "addresses", v->addresses, "source", v->socket));
+	}
+	return arr;
+}
+
 int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, struct err *err)
 {
 	struct creation c = CREATION_INIT;
@@ -63,12 +79,13 @@ int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, 
 	if (r >= 0 && !c.pod.sandbox)
 		r = describe_vm(&setup, &vm, err);
 	if (r >= 0) {
-		*ret = json_pack("{s:s, s:s, s:s*, s:b, s:s, s:o*, s:o, s:o}", "id", args->id,
+		*ret = json_pack("{s:s, s:s, s:s*, s:b, s:s, s:o*, s:o, s:o, s:o}", "id", args->id,
 				 "rootfs", c.trees.rootfs, "sandbox", c.pod.sandbox, "template",
 				 c.vm.template && !c.pod.sandbox, "hypervisor",
 				 c.vm.setup.hypervisor, "vm", vm, "devices",
 				 dev_plan_describe(&c.devices, c.config), "volumes",
-				 volume_plan_describe(&c.volumes, c.config));
+				 volume_plan_describe(&c.volumes, c.config), "network",
+				 describe_network(&c.network));
 		r = *ret ? 0 : err_errno(err, ENOMEM, "dry run");
 	}
 	if (r >= 0 && c.root_disk.path)

@@ -294,6 +294,7 @@ void network_done(struct network *n)
 	for (size_t i = 0; i < n->n; i++) {
 		json_decref(n->v[i].addresses);
 		json_decref(n->v[i].neighbours);
+		free(n->v[i].socket);
 		fd_close(n->v[i].tap);
 	}
 	json_decref(n->routes);

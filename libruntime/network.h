@@ -26,7 +26,8 @@ struct network_interface {
 	int index; /* on the host */
 	json_t *addresses; /* ["10.0.0.2/16"] */
 	json_t *neighbours; /* [{"to", "mac"}] */
-	int tap; /* -EBADF: none yet */
+	char *socket; /* of a vhost-user switch: there is no tap, see network_vhost.h; NULL: none */
+	int tap; /* or the connection to that; -EBADF: none yet */
 	struct plugged plugged; /* once it was plugged into a VM that runs; else "" */
 	bool redirected;
 };

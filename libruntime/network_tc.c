@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "libruntime/netns.h"
+#include "libruntime/network_vhost.h"
 #include "libruntime/network.h"
 
 #define TAP_NAME "moat-tap%d"
@@ -144,6 +145,8 @@ static int attach_one(struct nl_sock *sk, struct network_interface *i, struct er
 	char name[IFNAMSIZ];
 	int index = 0, r;
 
+	if (i->socket)
+		return network_connect_socket(i, err);
 	r = open_tap(name, err);
 	if (r < 0)
 		return r;

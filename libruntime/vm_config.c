@@ -26,6 +26,7 @@ void vm_config_done(struct vm_config *v)
 	free(v->monitor);
 	free(v->standin);
 	free(v->store);
+	free(v->vhost_net);
 	free(v->volumes);
 	free(v->factory);
 	*v = (struct vm_config){};
@@ -238,9 +239,10 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	ret->network = strcmp(c->runtime.internetworking_model, "none") != 0;
 	ret->reconnect = c->qemu.vhost_user_reconnect_timeout_sec;
 	ret->store = strdup(c->qemu.vhost_user_store_path);
+	ret->vhost_net = strdup(c->qemu.vhost_user_net_path);
 	ret->volumes = strdup(c->runtime.direct_volume_path);
 	ret->factory = factory_of(rt, c);
-	if (!ret->store || !ret->volumes || !ret->factory)
+	if (!ret->store || !ret->vhost_net || !ret->volumes || !ret->factory)
 		return err_errno(err, ENOMEM, "configuration");
 	/* Taking one moves its socket. */
 	if (ret->spares && file_system_of(rt->root) != file_system_of(ret->factory)) {

@@ -22,6 +22,7 @@ struct vm_config {
 	struct dev_options devices; /* borrows from this struct */
 	char *store; /* of vhost-user devices */
 	uint32_t reconnect; /* seconds between attempts to connect again to one; 0: none */
+	char *vhost_net; /* where the sockets of vhost-user switches are; "": nowhere */
 	char *volumes; /* the directory of direct volumes */
 	bool template; /* start from one */
 	const char *no_template; /* why not, a constant */

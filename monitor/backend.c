@@ -32,7 +32,7 @@ static void on_end(struct loop_source *src, uint32_t revents, void *data)
 
 	(void)src;
 	(void)revents;
-	log_warn("vhost-user target '%s' is gone: the guest's I/O to it waits for ever", b->target);
+	log_warn("vhost-user target '%s' is gone: the guest waits for it for ever", b->target);
 	let_go(b);
 }
 

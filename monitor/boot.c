@@ -336,6 +336,8 @@ static int add_setup_device(struct monitor *m, size_t i, struct err *err)
 	r = setup_device(v, listener >= 0 ? listener : (int)v->fd, &dev, err);
 	if (r >= 0 && listener >= 0)
 		dev.vhost.listening = true;
+	if (r >= 0 && dev.kind == DEVICE_VHOST_NET)
+		dev.vhost_net.no_msix = strcmp(m->setup.accel, "kvm") != 0;
 	if (r >= 0)
 		r = add_boot_device(m, &dev, err);
 	return r < 0 ? r : backend_watch(m, m->boot_devices[m->n_boot_devices - 1], v->socket, err);

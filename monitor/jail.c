@@ -177,6 +177,26 @@ static int make_share(struct err *err)
 	return 0;
 }
 
+/* Where QEMU listens for the switches of its network, see relay.h. */
+static int make_sockets(const struct vm_setup *s, struct err *err)
+{
+	uid_t qemu = s->uid ? s->uid + 1 : 0;
+	char options[96];
+	bool wanted = false;
+
+	for (size_t i = 0; i < s->n_devices; i++)
+		wanted |= strcmp(s->devices[i].kind, VM_DEVICE_VHOST_NET) == 0;
+	if (!wanted)
+		return 0;
+	snprintf(options, sizeof(options), "mode=0700,uid=%u,gid=%u,size=64k,nr_inodes=32", qemu,
+		 qemu);
+	if (mkdir(STAGE JAIL_SOCKETS, 0755) < 0 ||
+	    mount("vhost", STAGE JAIL_SOCKETS, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) <
+		    0)
+		return err_errno(err, errno, "jail: " JAIL_SOCKETS);
+	return 0;
+}
+
 static int enter_root(struct err *err)
 {
 	if (chdir(STAGE) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
@@ -244,6 +264,8 @@ static int build(const struct vm_setup *s, struct err *err)
 		r = jail_add_vfio(s, s->uid ? s->uid + 1 : 0, err);
 	if (r >= 0)
 		r = make_share(err);
+	if (r >= 0)
+		r = make_sockets(s, err);
 	return r < 0 ? r : enter_root(err);
 }
 

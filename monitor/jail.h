@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "wire/vm_setup.h"
 
+#define JAIL_SOCKETS "/vhost" /* a directory of QEMU's, with vhost-user networks only */
 #define JAIL_KERNEL "/vm/kernel"
 #define JAIL_INITRD "/vm/initrd"
 

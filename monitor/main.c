@@ -75,8 +75,8 @@ int main(int argc, char **argv)
 	struct err err = {};
 	size_t i;
 
-	if (argc == 4 && strcmp(argv[1], RELAY_WORD) == 0)
-		return relay_main(argv[2], argv[3]);
+	if (argc == 5 && strcmp(argv[1], RELAY_WORD) == 0)
+		return relay_main(argv[2], argv[3], argv[4]);
 	tsc_begin();
 	if (getpid() != 1) {
 		fputs("moat-monitor is started by moat\n", stderr);

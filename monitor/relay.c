@@ -19,6 +19,7 @@
 
 /* docs/interop/vhost-user.rst: request, flags, size; then as many bytes. */
 #define HEADER 12
+#define SOCKET_MS 5 /* between looks for QEMU's socket: it comes when the device is attached */
 #define PAYLOAD_MAX 4096 /* the largest, a table of memory regions, has some hundred */
 
 struct message {
@@ -104,26 +105,74 @@ static bool pass_on(int qemu, int target)
 	}
 }
 
-static int connect_qemu(const struct sockaddr_un *addr, socklen_t len)
-{
-	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+/* QEMU's side. It has a name in a directory of QEMU's, or an address of ours. */
+struct front {
+	int dir; /* -EBADF: there is none */
+	const char *name;
+	struct sockaddr_un addr;
+	socklen_t len;
+};
 
-	if (fd < 0 || connect(fd, (const struct sockaddr *)addr, len) < 0)
+static int connect_qemu(const struct front *f)
+{
+	_close_ int fd = -EBADF;
+
+	if (f->dir >= 0)
+		return sock_connect_at(f->dir, f->name, NULL);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&f->addr, f->len) < 0)
 		return -errno;
 	return take_fd(fd);
 }
 
 /* An address that the kernel chooses, in the network namespace that is this process's own: nobody else can connect there. */
-static int listen_for_qemu(struct sockaddr_un *addr, socklen_t *len, struct err *err)
+static int listen_for_qemu(struct front *f)
 {
 	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	*len = sizeof(*addr);
-	if (fd < 0 || bind(fd, (struct sockaddr *)addr, sizeof(addr->sun_family)) < 0 ||
-	    getsockname(fd, (struct sockaddr *)addr, len) < 0 || listen(fd, 1) < 0)
-		return err_errno(err, errno, "listen for QEMU");
+	f->addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	f->len = sizeof(f->addr);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&f->addr, sizeof(f->addr.sun_family)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&f->addr, &f->len) < 0 || listen(fd, 1) < 0)
+		return -errno;
 	return take_fd(fd);
+}
+
+/* Makes the socket, connects to it, and hands it over. */
+static int give_socket(struct front *f)
+{
+	_close_ int listener = listen_for_qemu(f), fd = -EBADF;
+	int r;
+
+	if (listener < 0)
+		return listener;
+	fd = connect_qemu(f);
+	if (fd < 0)
+		return fd;
+	r = sock_send_fds(RELAY_FD_MONITOR, "l", 1, &listener, 1);
+	return r < 0 ? r : take_fd(fd);
+}
+
+static void wait_ms(uint32_t ms)
+{
+	const struct timespec pause = { .tv_sec = ms / 1000,
+					.tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
+/* Is told where QEMU's will be, and waits until it is there. */
+static int find_socket(struct front *f)
+{
+	size_t n = 1;
+	char byte;
+	int fd;
+
+	if (sock_recv_fds(RELAY_FD_MONITOR, &byte, 1, &f->dir, &n) <= 0 || n != 1)
+		return -EPIPE;
+	while ((fd = connect_qemu(f)) < 0)
+		wait_ms(SOCKET_MS);
+	return fd;
 }
 
 static int confine(struct err *err)
@@ -154,48 +203,45 @@ static int confine(struct err *err)
 /* The target's socket is looked for by its path each time: a new target has made a new one. */
 static int connect_target(const char *target, uint32_t seconds)
 {
-	const struct timespec pause = { .tv_sec = seconds };
 	int fd;
 
 	do {
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+		wait_ms(seconds * 1000);
 		fd = sock_connect_at(AT_FDCWD, target, NULL);
 	} while (fd < 0);
 	return fd;
 }
 
-int relay_main(const char *name, const char *text)
+int relay_main(const char *target_path, const char *text, const char *name)
 {
-	_close_ int qemu = -EBADF, listener = -EBADF, target = RELAY_FD_TARGET;
-	struct sockaddr_un addr;
+	_close_ int qemu = -EBADF, target = RELAY_FD_TARGET;
+	struct front front = { .dir = -EBADF, .name = name };
 	struct err err = {};
 	uint32_t seconds;
-	socklen_t len;
-	int r = num_u32(text, 1, 3600, &seconds);
+	int r = num_u32(text, 0, 3600, &seconds);
 
-	if (r >= 0)
-		r = listener = listen_for_qemu(&addr, &len, &err);
-	if (r >= 0)
-		r = qemu = connect_qemu(&addr, len);
-	if (r >= 0)
-		r = sock_send_fds(RELAY_FD_MONITOR, "l", 1, &listener, 1);
-	listener = fd_close(listener);
-	if (r >= 0)
-		r = close(RELAY_FD_MONITOR);
+	if (r >= 0 && !*name)
+		r = qemu = give_socket(&front);
 	if (r >= 0)
 		r = confine(&err);
-	/* Without the listener QEMU is gone, or has no use for the device any more. */
+	if (r >= 0 && *name)
+		r = qemu = find_socket(&front);
+	close(RELAY_FD_MONITOR);
+	/* When nobody listens any more QEMU is gone, or has no use for the device. */
 	while (r >= 0) {
 		bool gone = pass_on(qemu, target);
 
 		if (gone)
-			say(name, "is gone: the guest's I/O waits for it");
+			say(target_path, seconds ? "is gone: the guest waits for it" :
+						   "is gone: the guest waits for it for ever");
 		close(take_fd(qemu));
 		close(take_fd(target));
-		target = connect_target(name, seconds);
+		if (seconds == 0)
+			break;
+		target = connect_target(target_path, seconds);
 		if (gone)
-			say(name, "is there again");
-		r = qemu = connect_qemu(&addr, len);
+			say(target_path, "is there again");
+		r = qemu = connect_qemu(&front);
 	}
 	return 1;
 }

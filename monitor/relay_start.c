@@ -17,13 +17,20 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/sock.h"
+#include "monitor/jail.h"
 #include "monitor/relay.h"
 
 struct relay {
 	struct relay *next;
 	size_t device; /* of the setup */
-	int listener;
+	int listener; /* -EBADF: QEMU makes it, or has it */
+	int sock; /* to tell the relay where that is; else -EBADF */
 };
+
+static bool is_network(const struct vm_device *v)
+{
+	return strcmp(v->kind, VM_DEVICE_VHOST_NET) == 0;
+}
 
 /* What it says is a line at a time. */
 static void on_output(struct loop_source *src, uint32_t revents, void *data)
@@ -56,8 +63,8 @@ static int prepare(void *data)
 static int run(const struct vm_device *v, int monitor, int output, struct err *err)
 {
 	static char name[] = "moat-monitor", word[] = RELAY_WORD;
-	char seconds[16];
-	char *const argv[] = { name, word, v->socket, seconds, NULL };
+	char seconds[16], socket[16] = "";
+	char *const argv[] = { name, word, v->socket, seconds, socket, NULL };
 	const struct spawn_fd fds[] = { { output, STDERR_FILENO },
 					{ (int)v->fd, RELAY_FD_TARGET },
 					{ monitor, RELAY_FD_MONITOR } };
@@ -74,6 +81,8 @@ static int run(const struct vm_device *v, int monitor, int output, struct err *e
 	pid_t pid;
 
 	snprintf(seconds, sizeof(seconds), "%u", v->reconnect);
+	if (is_network(v))
+		snprintf(socket, sizeof(socket), "%u", v->fd);
 	/* It ends with this pid namespace: nobody waits for it. */
 	return spawn(&s, &pid, NULL, err);
 }
@@ -89,7 +98,7 @@ static int start(struct monitor *m, size_t device, struct err *err)
 
 	if (!k)
 		return err_errno(err, ENOMEM, "relay");
-	*k = (struct relay){ .next = m->relays, .device = device, .listener = -EBADF };
+	*k = (struct relay){ .next = m->relays, .device = device, .listener = -EBADF, .sock = -EBADF };
 	m->relays = k;
 	r = sock_pair(pair, err);
 	if (r < 0)
@@ -106,7 +115,9 @@ static int start(struct monitor *m, size_t device, struct err *err)
 	theirs = fd_close(theirs);
 	/* The target must notice when its connection ends. */
 	close((int)v->fd);
-	if (sock_recv_fds(mine, &byte, 1, &k->listener, &n) <= 0 || n != 1)
+	if (is_network(v))
+		k->sock = take_fd(mine);
+	else if (sock_recv_fds(mine, &byte, 1, &k->listener, &n) <= 0 || n != 1)
 		return err_set(err, EIO, "the relay to vhost-user target '%s' did not start",
 			       v->socket);
 	fd_set_nonblock(out, true);
@@ -123,10 +134,27 @@ int relays_start(struct monitor *m, struct err *err)
 	for (size_t i = 0; i < m->setup.n_devices && r >= 0; i++) {
 		const struct vm_device *v = &m->setup.devices[i];
 
-		if (v->reconnect && v->socket && v->fd >= MONITOR_FD_FIRST && v->fd <= INT_MAX)
+		if (v->socket && (v->reconnect || is_network(v)) && v->fd >= MONITOR_FD_FIRST &&
+		    v->fd <= INT_MAX)
 			r = start(m, i, err);
 	}
 	return r;
+}
+
+int relays_enter_jail(struct monitor *m, struct err *err)
+{
+	_close_ int dir = -EBADF;
+	int r = 0;
+
+	for (struct relay *k = m->relays; k && r >= 0; k = k->next) {
+		if (k->sock < 0)
+			continue;
+		if (dir < 0)
+			dir = open(JAIL_SOCKETS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		r = dir < 0 ? -errno : sock_send_fds(k->sock, "d", 1, &dir, 1);
+		k->sock = fd_close(k->sock);
+	}
+	return r < 0 ? err_errno(err, -r, "relay") : 0;
 }
 
 int relay_take_listener(struct monitor *m, size_t device)

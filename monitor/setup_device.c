@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/jail.h"
+
 int setup_device(const struct vm_device *v, int fd, struct device *ret, struct err *err)
 {
 	struct device dev = { 0 };
@@ -20,6 +22,11 @@ int setup_device(const struct vm_device *v, int fd, struct device *ret, struct e
 		dev.vhost = (struct device_vhost){ .socket = fd,
 						   .queues = v->queues,
 						   .queue_size = v->queue_size };
+	} else if (strcmp(v->kind, VM_DEVICE_VHOST_NET) == 0) {
+		/* Its relay has the descriptor by now. */
+		dev.kind = DEVICE_VHOST_NET;
+		snprintf(dev.vhost_net.path, sizeof(dev.vhost_net.path), JAIL_SOCKETS "/%d", fd);
+		snprintf(dev.vhost_net.mac, sizeof(dev.vhost_net.mac), "%s", v->mac ? v->mac : "");
 	} else if (strcmp(v->kind, VM_DEVICE_NET) == 0) {
 		dev.kind = DEVICE_NET;
 		dev.net.tap = fd;

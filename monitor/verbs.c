@@ -69,6 +69,8 @@ static int do_setup(struct client *c, uint32_t id, json_t *params, struct err *e
 		r = relays_start(m, err);
 	if (r >= 0)
 		r = jail_enter(&m->setup, err);
+	if (r >= 0)
+		r = relays_enter_jail(m, err);
 	if (r < 0)
 		return r;
 	log_debug("jail entered");

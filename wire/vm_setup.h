@@ -26,7 +26,7 @@ struct vm_device {
 	char *kind; /* VM_DEVICE_... */
 	uint32_t fd; /* its number in the monitor; 0 for vfio, which the hypervisor opens by name */
 	bool readonly; /* block */
-	char *mac; /* net */
+	char *mac; /* net, vhost-user-net */
 	char *address; /* vfio: of the PCI device on the host */
 	uint32_t group; /* vfio: the IOMMU group that it is in */
 	uint32_t queues, queue_size; /* vhost-user; 0: the hypervisor's choice */
@@ -38,6 +38,7 @@ struct vm_device {
 #define VM_DEVICE_VHOST_BLK "vhost-user-blk" /* a connected socket */
 #define VM_DEVICE_VHOST_SCSI "vhost-user-scsi"
 #define VM_DEVICE_NET "net" /* a tap */
+#define VM_DEVICE_VHOST_NET "vhost-user-net" /* a connected socket */
 #define VM_DEVICE_VFIO "vfio" /* a PCI device of the host */
 
 struct vm_setup {

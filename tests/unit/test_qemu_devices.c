@@ -69,7 +69,7 @@ static void attach_and_detach(const struct device *want, const char *attached, c
 
 	started("ok");
 	told();
-	if (copy.kind != DEVICE_VFIO)
+	if (copy.kind != DEVICE_VFIO && copy.kind != DEVICE_VHOST_NET)
 		*(copy.kind == DEVICE_BLK ? &copy.blk.fd : &copy.vhost.socket) = open(
 			"/dev/null", O_RDWR | O_CLOEXEC);
 	unit_ok(devices_add(devices, &copy, &dev, &err), &err);
@@ -139,6 +139,31 @@ START_TEST(vhost_user_that_comes_back)
 		"\"bus\":\"rp0\",\"chardev\":\"vblk0-chr\"}}\n",
 		"{\"execute\":\"device_del\",\"id\":5,\"arguments\":{\"id\":\"vblk0\"}}\n"
 		"{\"execute\":\"chardev-remove\",\"id\":6,\"arguments\":{\"id\":\"vblk0-chr\"}}\n");
+}
+END_TEST
+
+/* QEMU makes the socket itself. */
+START_TEST(vhost_user_network)
+{
+	struct device vnet = { .kind = DEVICE_VHOST_NET,
+			       .vhost_net = { .path = "/vhost/8", .mac = "52:54:00:12:34:56" } };
+	static const char added[] =
+		"{\"execute\":\"chardev-add\",\"id\":2,\"arguments\":{\"id\":\"vnet0-chr\",\"backend\":{\"type\":\"socket\","
+		"\"data\":{\"addr\":{\"type\":\"unix\",\"data\":{\"path\":\"/vhost/8\"}},\"server\":true,\"wait\":false}}}}\n"
+		"{\"execute\":\"netdev_add\",\"id\":3,\"arguments\":{\"type\":\"vhost-user\",\"id\":\"vnet0\",\"chardev\":\"vnet0-chr\"}}\n"
+		"{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"driver\":\"virtio-net-pci\",\"id\":\"vnet0\",\"bus\":\"rp0\","
+		"\"netdev\":\"vnet0\",\"mac\":\"52:54:00:12:34:56\",\"romfile\":\"\"%s}}\n";
+	static const char removed[] =
+		"{\"execute\":\"device_del\",\"id\":5,\"arguments\":{\"id\":\"vnet0\"}}\n"
+		"{\"execute\":\"netdev_del\",\"id\":6,\"arguments\":{\"id\":\"vnet0\"}}\n"
+		"{\"execute\":\"chardev-remove\",\"id\":7,\"arguments\":{\"id\":\"vnet0-chr\"}}\n";
+	char want[sizeof(added) + 16];
+
+	snprintf(want, sizeof(want), added, "");
+	attach_and_detach(&vnet, want, removed);
+	vnet.vhost_net.no_msix = true;
+	snprintf(want, sizeof(want), added, ",\"vectors\":0");
+	attach_and_detach(&vnet, want, removed);
 }
 END_TEST
 
@@ -287,6 +312,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, vsock);
 	tcase_add_test(tcase, disks);
 	tcase_add_test(tcase, vhost_user_that_comes_back);
+	tcase_add_test(tcase, vhost_user_network);
 	tcase_add_test(tcase, image_file_that_grows);
 	tcase_add_test(tcase, vfio);
 	tcase_add_test(tcase, growing);

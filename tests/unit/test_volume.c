@@ -108,6 +108,8 @@ START_TEST(malformed)
 		{ "{", EINVAL, "" },
 		{ "{}", EINVAL, "volume-type is required" },
 		{ "{'volume_type':'nosuch','device':'/d'}", EINVAL, "volume_type \"nosuch\"" },
+		{ "{'volume_type':'vhost-user-nvme','device':'/d'}", ENOTSUP,
+		  "use a vhost-user-blk target" },
 		{ "{'volume-type':7,'device':'/d'}", EINVAL, "volume-type must be a string" },
 		{ "{'volume-type':'directvol'}", EINVAL, "device is required" },
 		{ "{'volume-type':'directvol','device':''}", EINVAL, "device must not be empty" },
