@@ -81,6 +81,10 @@ static int check_word(const struct place *at, const char *s, struct err *err)
 {
 	_buf_ struct buf what = { 0 };
 
+	if (at->key->refused && strcmp(s, at->key->refused) == 0)
+		return err_set(err, EINVAL, "%s:%d: %s in [%s] cannot be \"%s\": %s",
+			       at->file ? at->file : "default", at->line, at->key->key,
+			       at->key->section, s, at->key->why);
 	for (const char *const *w = at->key->words; *w; w++) {
 		if (strcmp(s, *w) == 0)
 			return 0;

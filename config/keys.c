@@ -77,8 +77,11 @@ const struct config_key config_keys[] = {
 	     RANGE(1, 16)),
 	QEMU(shared_fs, STR, "\"virtio-fs\"",
 	     "How the container's root file system and bind mounts reach the guest. \"none\": not at all, for containers whose root "
-	     "file system is a device of its own and whose mounts are volumes or the guest's.",
-	     WORDS("virtio-fs", "none")),
+	     "file system is a device of its own and whose mounts are volumes or the guest's. Kata's \"virtio-9p\" is refused: there QEMU "
+	     "opens the files itself, and here it has no rights to any.",
+	     WORDS("virtio-fs", "none"), .refused = "virtio-9p",
+	     .why = "QEMU would open the files itself, and it runs without rights to any, and Debian's kernel for cloud guests "
+		    "has no 9p: use virtio-fs"),
 	QEMU(virtio_fs_daemon, PATH, "\"\"",
 	     "The virtiofsd program, QEMU's own or the one written in Rust. Empty: the first of "
 	     "/usr/libexec/virtiofsd, /usr/lib/qemu/virtiofsd and /usr/lib/virtiofsd."),

@@ -214,6 +214,11 @@ START_TEST(wrong_values)
 	}
 	refuses("[hypervisor.qemu]\n\nmachine_type = \"pc\"",
 		"f:3: machine_type in [hypervisor.qemu] must be \"q35\", \"microvm\", not \"pc\"");
+	refuses("[hypervisor.qemu]\nshared_fs = \"9p\"",
+		"f:2: shared_fs in [hypervisor.qemu] must be \"virtio-fs\", \"none\", not \"9p\"");
+	refuses("[hypervisor.qemu]\nshared_fs = \"virtio-9p\"",
+		"f:2: shared_fs in [hypervisor.qemu] cannot be \"virtio-9p\": QEMU would open the files itself, and it runs "
+		"without rights to any, and Debian's kernel for cloud guests has no 9p: use virtio-fs");
 	refuses("[hypervisor.qemu]\ndefault_memory = 31",
 		"f:2: default_memory in [hypervisor.qemu] must be between 32 and 16777216, not 31");
 	refuses("[hypervisor.qemu]\ndefault_memory = 99999999999999999999",
