@@ -95,4 +95,5 @@ void mux_reset(struct mux *m)
 		}
 		st = m->streams;
 	}
+	bulk_done(&m->bulk);
 }

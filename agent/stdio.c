@@ -21,16 +21,24 @@ void stdio_init(struct stdio *s, struct mux *m, uint32_t id)
 	*s = (struct stdio){ .mux = m, .id = id, .slave = -EBADF };
 }
 
+/* Every switch between agent and process costs as much as copying many pages. One of the usual size does, too. */
+static int make_pipe(int fd[2], struct err *err)
+{
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return err_errno(err, errno, "make pipe");
+	(void)fcntl(fd[1], F_SETPIPE_SZ, BULK_PIPE);
+	return 0;
+}
+
 int stdio_open_pipes(struct stdio *s, int child[3], struct err *err)
 {
 	int ends[3][2] = { { -EBADF, -EBADF }, { -EBADF, -EBADF }, { -EBADF, -EBADF } };
 	int r = 0;
 
 	for (int i = 0; i < 3 && r >= 0; i++) {
-		if (pipe2(ends[i], O_CLOEXEC) < 0)
-			r = err_errno(err, errno, "make pipe");
-		else
-			/* The two ends are different file descriptions: the process's one stays blocking. */
+		r = make_pipe(ends[i], err);
+		/* The two ends are different file descriptions: the process's one stays blocking. */
+		if (r >= 0)
 			fd_set_nonblock(ends[i][i == 0 ? 1 : 0], true);
 	}
 	if (r >= 0)
@@ -80,9 +88,12 @@ static int open_passed(struct stdio *s, struct passed *p, size_t n, struct err *
 	int fd[2], r = 0;
 
 	/* A socket where both directions are wanted: [0] is the process's end. */
-	if ((p->in && p->out ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) :
-			       pipe2(fd, O_CLOEXEC)) < 0)
-		return err_errno(err, errno, "descriptor %zu", 3 + n);
+	if (!(p->in && p->out))
+		r = make_pipe(fd, err);
+	else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+		r = err_errno(err, errno, "socket");
+	if (r < 0)
+		return err_wrap(err, "descriptor %zu", 3 + n);
 	p->child = fd[p->in ? 0 : 1];
 	ours = fd[p->in ? 1 : 0];
 	fd_set_nonblock(ours, true);

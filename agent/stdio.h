@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/bulk.h"
 #include "base/loop.h"
 #include "wire/conn.h"
 
@@ -22,6 +23,7 @@ struct mux {
 	struct loop *loop;
 	struct wire_conn *conn; /* NULL: nobody to send to */
 	struct stream *streams;
+	struct bulk bulk;
 };
 
 struct stdio {
@@ -47,7 +49,7 @@ bool mux_id_free(const struct mux *m, uint32_t id);
 
 /* on_flushed is set by the caller. */
 void stdio_init(struct stdio *s, struct mux *m, uint32_t id);
-/* Makes three pipes; child gets the ends for a process. On failure nothing is left open. */
+/* Makes three pipes, larger than usual; child gets the ends for a process. On failure nothing is left open. */
 int stdio_open_pipes(struct stdio *s, int child[3], struct err *err);
 /* What a descriptor of the host is for. */
 struct passed {

@@ -141,7 +141,21 @@ static void finish_output(struct stream *st, bool writers)
 	stdio_check(s);
 }
 
-/* One chunk at a time, so that a busy stream does not hold up the others. */
+/* Sends up to max bytes; otherwise as read_some(). */
+static ssize_t send_some(struct stream *st, size_t max)
+{
+	struct mux *m = st->mux;
+	ssize_t n = st->tty ? 0 : (ssize_t)bulk_send(&m->bulk, m->conn, st->id, st->fd, max);
+
+	if (n > 0)
+		return n;
+	n = read_some(st, max);
+	if (n > 0)
+		send_frame(st, WIRE_DATA, chunk, (size_t)n);
+	return n;
+}
+
+/* One frame at a time, so that a busy stream does not hold up the others. */
 static void pump_output(struct stream *st)
 {
 	size_t max = st->window.avail;
@@ -159,7 +173,7 @@ static void pump_output(struct stream *st)
 		return;
 	}
 	st->paused = false;
-	n = read_some(st, max);
+	n = send_some(st, max);
 	if (n == -EAGAIN && !st->ending) {
 		set_watch(st, true, EPOLLIN);
 	} else if (n <= 0) {
@@ -169,7 +183,6 @@ static void pump_output(struct stream *st)
 		st->owner->sent += (uint64_t)n;
 		if (st->ending)
 			st->left -= (size_t)n;
-		send_frame(st, WIRE_DATA, chunk, (size_t)n);
 		/* At the end there may be no event to come for what is left. */
 		if (st->ending)
 			pump_output(st);

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 
-#define CHUNK 0x8000u /* 32 KiB are read at once */
+#define CHUNK WIRE_MAX_DATA /* what is read at once; the usual pipe gives a quarter */
 #define CHUNKS_PER_TURN 8 /* then the other sources have their turn */
 #define QUEUE_HIGH 0x20000u /* 128 KiB: no more input while that much waits for the monitor */
 #define CREDIT_STEP (WIRE_WINDOW / 4) /* credit is given back in steps, not for every byte typed */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/conn.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,6 +18,8 @@
 	(WIRE_HEADER_SIZE + WIRE_MAX_DATA) /* the usual one; only larger frames get more */
 #define READS_PER_WAKEUP 8 /* then the loop's other sources have their turn */
 #define DRAIN_ROUNDS 64 /* what is still read after writing has failed */
+#define PAGE 4096
+#define PAGES_PER_READ 64 /* of a character device */
 #define SMALL_WRITE 4096 /* header and payload go to a character device in one piece up to this */
 
 struct wire_conn {
@@ -149,6 +152,54 @@ int wire_send(struct wire_conn *c, enum wire_type type, uint32_t id, const void 
 	return 0;
 }
 
+/* The rest of a frame that is in a pipe goes behind what is queued, or is dropped. */
+static int conn_queue_pipe(struct wire_conn *c, int pipe, size_t len)
+{
+	bool drop = conn_gone(c) || c->write_error != 0 || c->away;
+	uint8_t part[16384];
+	struct iovec iov = { .iov_base = part };
+	int r = 0;
+
+	while (len > 0) {
+		ssize_t n = read(pipe, part, len < sizeof(part) ? len : sizeof(part));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		len -= (size_t)n;
+		iov.iov_len = (size_t)n;
+		if (r >= 0 && !drop)
+			r = wire_queue_append(&c->out, &iov, 1, 0);
+	}
+	return r;
+}
+
+void wire_send_pipe(struct wire_conn *c, int pipe, size_t len)
+{
+	int r;
+
+	while (!conn_gone(c) && c->write_error == 0 && !c->away && c->out.len == 0 && len > 0) {
+		ssize_t n = splice(pipe, NULL, c->fd, NULL, len, SPLICE_F_NONBLOCK);
+
+		if (n > 0)
+			len -= (size_t)n;
+		else if (n < 0 && (errno == EAGAIN ||
+				   errno == EINVAL)) /* or: it cannot be done with this one */
+			break;
+		else if (n == 0 || errno != EINTR)
+			/* 0: a port's driver had no memory to pass on what it had already taken. */
+			conn_write_failed(c, n < 0 ? errno : ENOMEM);
+	}
+	if (len == 0)
+		return;
+	r = conn_queue_pipe(c, pipe, len);
+	if (r < 0 && !conn_gone(c) && c->write_error == 0)
+		conn_write_failed(c, -r);
+	else if (!conn_gone(c))
+		conn_update_events(c);
+}
+
 static void conn_flush(struct wire_conn *c)
 {
 	struct iovec iov;
@@ -238,6 +289,25 @@ static void conn_set_away(struct wire_conn *c, bool away)
 	conn_update_events(c);
 }
 
+/* A virtio port's driver fills each piece from one buffer of its own, which is a page. */
+static ssize_t conn_receive_pages(struct wire_conn *c)
+{
+	struct iovec iov[PAGES_PER_READ];
+	size_t n, room = c->in_cap - c->in_end;
+	uint8_t *p = c->in + c->in_end;
+	ssize_t r;
+
+	for (n = 0; n < PAGES_PER_READ && room > 0; n++) {
+		size_t part = room < PAGE ? room : PAGE;
+
+		iov[n] = (struct iovec){ p, part };
+		p += part;
+		room -= part;
+	}
+	r = readv(c->fd, iov, (int)n);
+	return r < 0 ? -errno : r;
+}
+
 /* A read may bring the end of one frame and a descriptor of the next: it is kept until that is handed over. */
 static ssize_t conn_receive(struct wire_conn *c)
 {
@@ -245,6 +315,8 @@ static ssize_t conn_receive(struct wire_conn *c)
 	int fd = -EBADF;
 	ssize_t n;
 
+	if (c->is_char)
+		return conn_receive_pages(c);
 	if (!c->opt.accept_fds) {
 		n = read(c->fd, c->in + c->in_end, c->in_cap - c->in_end);
 		return n < 0 ? -errno : n;

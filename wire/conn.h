@@ -61,6 +61,11 @@ size_t wire_conn_queued(const struct wire_conn *c); /* bytes not yet written */
  */
 int wire_send(struct wire_conn *c, enum wire_type type, uint32_t id, const void *payload,
 	      size_t len);
+/*
+ * The same for a frame that is in a pipe, len bytes with its header and all there is in it: by splice(2), which spares a
+ * copy where the descriptor allows it. The pipe, which does not block, is empty afterwards, whatever happens.
+ */
+void wire_send_pipe(struct wire_conn *c, int pipe, size_t len);
 int wire_send_credit(struct wire_conn *c, uint32_t stream, uint32_t n);
 /* {"method": method, "params": params}; params is borrowed and may be NULL. */
 int wire_send_request(struct wire_conn *c, uint32_t id, const char *method, json_t *params);

@@ -10,13 +10,13 @@
 #include "base/err.h"
 
 #define WIRE_HEADER_SIZE 12
-#define WIRE_MAX_DATA 0x10000u /* 64 KiB */
+#define WIRE_MAX_DATA 0x40000u /* 256 KiB */
 #define WIRE_MAX_REQUEST 0x1400000u /* 20 MiB */
 #define WIRE_MAX_REPLY 0x100000u /* 1 MiB */
 #define WIRE_MAX_EVENT 0x10000u /* 64 KiB */
 #define WIRE_MAX_HELLO 4096u
-#define WIRE_WINDOW 0x40000u /* credit of a new stream: 256 KiB */
-#define WIRE_VERSION 1
+#define WIRE_WINDOW 0x100000u
+#define WIRE_VERSION 2
 
 /*
  * Streams of one process: 0 to it, 1 and 2 from it; of the descriptor 3 + n that it was passed, 4 + 2n to it and 5 + 2n

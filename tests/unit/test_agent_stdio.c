@@ -199,6 +199,62 @@ START_TEST(output_stops_without_credit)
 }
 END_TEST
 
+/* What is moved by pages is what was written, in sizes that fit no page, among small pieces. */
+START_TEST(bulk_output)
+{
+	static const size_t sizes[] = { 300000, 1, 4097, 5000, 65536, 3, 123457, 262144, 4096, 77777 };
+	struct buf sent = { 0 };
+	unsigned int seed = 1;
+
+	set_up(true);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		_free_ char *p = malloc(sizes[i]);
+
+		for (size_t k = 0; k < sizes[i]; k++)
+			p[k] = (char)(seed = seed * 1103515245 + 12345);
+		buf_append(&sent, p, sizes[i]);
+		ck_assert_int_eq(io_write_all(t.child[1], p, sizes[i]), 0);
+		settle();
+	}
+	ck_assert(t.mux.bulk.made);
+	ck_assert_uint_le(sent.len, WIRE_WINDOW);
+	ck_assert_uint_eq(t.out[0].len, sent.len);
+	ck_assert_int_eq(memcmp(t.out[0].data, sent.data, sent.len), 0);
+	/* The end: what is still in the pipe comes, and is all that comes. */
+	fill(t.child[1], 50000);
+	stdio_exited(&t.io);
+	ck_assert(t.flushed);
+	settle();
+	ck_assert_uint_eq(t.out[0].len, sent.len + 50000);
+	ck_assert(t.eof[0]);
+	close_child();
+	buf_done(&sent);
+	tear_down();
+}
+END_TEST
+
+/* Pages with a few bytes each: more of them than go into the agent's own pipe at a time. */
+START_TEST(bulk_of_crumbs)
+{
+	size_t total = 0;
+	char part[100];
+
+	set_up(true);
+	ck_assert_int_eq(fcntl(t.child[1], F_SETFL, O_DIRECT | O_NONBLOCK), 0);
+	memset(part, 'y', sizeof(part));
+	while (write(t.child[1], part, sizeof(part)) == (ssize_t)sizeof(part))
+		total += sizeof(part);
+	ck_assert_uint_gt(total, 20000);
+	settle();
+	ck_assert(t.mux.bulk.made);
+	ck_assert_uint_eq(t.out[0].len, total);
+	for (size_t i = 0; i < total; i++)
+		ck_assert_int_eq(t.out[0].data[i], 'y');
+	close_child();
+	tear_down();
+}
+END_TEST
+
 START_TEST(too_much_credit)
 {
 	set_up(true);
@@ -217,14 +273,19 @@ START_TEST(input_credit)
 	size_t got = 0;
 
 	set_up(true);
-	/* The process does not read: all of a window is kept, nothing comes back. */
+	/* The process does not read: what its pipe holds comes back, a window beyond that is kept. */
 	send_data(WIRE_WINDOW);
 	settle();
 	ck_assert_int_eq(t.err.code, 0);
-	ck_assert_uint_le(t.credit, 65536); /* what a pipe holds */
+	size_t in_pipe = t.credit;
+	ck_assert_int_le((int)in_pipe, fcntl(t.child[0], F_GETPIPE_SZ));
+	send_data(in_pipe);
+	settle();
+	ck_assert_int_eq(t.err.code, 0);
+	ck_assert_uint_eq(t.credit, in_pipe);
 	wire_send(t.host, WIRE_EOF, ID, NULL, 0);
 	settle();
-	while (got < WIRE_WINDOW) {
+	while (got < WIRE_WINDOW + in_pipe) {
 		ssize_t n = read(t.child[0], buf, sizeof(buf));
 
 		ck_assert_int_gt(n, 0);
@@ -232,7 +293,7 @@ START_TEST(input_credit)
 		settle();
 	}
 	/* Given back in steps, never more than was taken. */
-	ck_assert_uint_eq(t.credit, WIRE_WINDOW);
+	ck_assert_uint_eq(t.credit, WIRE_WINDOW + in_pipe);
 	ck_assert_int_eq(read(t.child[0], buf, 1), 0);
 	close_child();
 	tear_down();
@@ -245,7 +306,7 @@ START_TEST(too_much_input)
 	send_data(WIRE_WINDOW);
 	settle();
 	ck_assert_int_eq(t.err.code, 0);
-	send_data(WIRE_WINDOW);
+	send_data(t.credit + 1);
 	settle();
 	ck_assert_int_eq(t.err.code, EPROTO);
 	ck_assert_ptr_nonnull(strstr(t.err.msg, "more data than credit"));
@@ -523,6 +584,7 @@ START_TEST(passed)
 }
 END_TEST
 
-UNIT_MAIN("agent_stdio", output_stops_without_credit, too_much_credit, input_credit, too_much_input,
-	  process_closes_stdin, host_closes_stdout, wrong_frames, rest_at_exit, dropped_at_exit,
-	  reset, terminal_end_of_input, terminal_output, terminal_hang_up, passed)
+UNIT_MAIN("agent_stdio", output_stops_without_credit, bulk_output, bulk_of_crumbs, too_much_credit,
+	  input_credit, too_much_input, process_closes_stdin, host_closes_stdout, wrong_frames,
+	  rest_at_exit, dropped_at_exit, reset, terminal_end_of_input, terminal_output,
+	  terminal_hang_up, passed)

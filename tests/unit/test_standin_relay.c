@@ -207,7 +207,7 @@ END_TEST
 
 /* ---- readers ---- */
 
-/* Sends n blocks of 64 KiB as far as the credit goes: how many went. */
+/* Sends n blocks of 256 KiB as far as the credit goes: how many went. */
 static unsigned int send_blocks(uint32_t stream, unsigned int n, struct wire_window *w)
 {
 	static const uint8_t block[WIRE_MAX_DATA];
@@ -239,7 +239,7 @@ START_TEST(stopped_reader)
 	rig_start(&rig, &plain);
 	wire_window_init(&out);
 	wire_window_init(&err);
-	/* the pipe takes 64 KiB, the stand-in holds 256 KiB */
+	/* the pipe takes 64 KiB, the stand-in holds 1 MiB */
 	ck_assert_uint_le(send_blocks(1, 20, &out), 5);
 	pid_t reader = fork();
 	if (reader == 0) {
@@ -247,9 +247,9 @@ START_TEST(stopped_reader)
 		ssize_t n;
 
 		close(rig.out);
-		while (got < 3u << 20 && (n = read(rig.err, sink, sizeof(sink))) > 0)
+		while (got < 12u << 20 && (n = read(rig.err, sink, sizeof(sink))) > 0)
 			got += (size_t)n;
-		_exit(got == 3u << 20 ? 0 : 1);
+		_exit(got == 12u << 20 ? 0 : 1);
 	}
 	ck_assert_uint_eq(send_blocks(2, 48, &err), 48);
 	expect_child(reader);
@@ -405,7 +405,7 @@ END_TEST
 /* Without credit nothing is read, and an idle stand-in with a hung-up stdin does not spin. */
 START_TEST(credit_of_stdin)
 {
-	static uint8_t block[1 << 20];
+	static uint8_t block[2 * WIRE_WINDOW];
 	struct wire_frame f;
 	size_t got = 0;
 

@@ -422,7 +422,7 @@ END_TEST
 /* A peer that stops reading fills the queue of its own connection only. */
 START_TEST(stalled_peer)
 {
-	static uint8_t block[WIRE_MAX_DATA];
+	static uint8_t block[65536];
 	struct loop *l = new_loop();
 	struct end e;
 	int fd[2];
@@ -447,6 +447,58 @@ START_TEST(stalled_peer)
 	ck_assert_uint_eq(wire_conn_queued(e.c), 0);
 	wire_conn_free(e.c);
 	close(fd[1]);
+	loop_free(l);
+}
+END_TEST
+
+static void send_by_pipe(struct end *e, int pipe[2], uint32_t id, const uint8_t *p, uint32_t len)
+{
+	uint8_t byte;
+
+	put(pipe[1], WIRE_DATA, id, p, len);
+	wire_send_pipe(e->c, pipe[0], WIRE_HEADER_SIZE + len);
+	/* It is empty, whatever became of the frame. */
+	ck_assert_int_eq(read(pipe[0], &byte, 1), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
+/* Frames from a pipe keep their place among the others, also when the peer does not take them at once. */
+START_TEST(from_a_pipe)
+{
+	enum { LEN = 200000, ROUNDS = 8 };
+	struct loop *l = new_loop();
+	uint64_t sum, all = 0;
+	_free_ uint8_t *p = pattern(LEN, &sum);
+	struct end e, peer;
+	int fd[2], pipe[2];
+
+	new_pair(fd);
+	end_init(&e, l, fd[0], false, false);
+	ck_assert_int_eq(pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
+	ck_assert_int_ge(fcntl(pipe[1], F_SETPIPE_SZ, 2 * LEN), 2 * LEN);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		send_by_pipe(&e, pipe, 2 * i, p, LEN);
+		ck_assert_int_eq(wire_send(e.c, WIRE_DATA, 2 * i + 1, "x", 1), 0);
+		for (size_t k = 0; k < LEN; k++)
+			all = all * 31 + p[k];
+		all = all * 31 + 'x';
+	}
+	ck_assert_uint_gt(wire_conn_queued(e.c), 0);
+	end_init(&peer, l, fd[1], false, false);
+	peer.want = 2 * ROUNDS;
+	while (peer.frames < peer.want)
+		run(l);
+	for (uint32_t i = 0; i < peer.want; i++)
+		ck_assert_uint_eq(peer.order[i], i);
+	ck_assert_uint_eq(peer.sum, all);
+	wire_conn_free(peer.c);
+	send_by_pipe(&e, pipe, 1, p, LEN); /* to nobody */
+	while (e.closed == 0)
+		run(l);
+	send_by_pipe(&e, pipe, 1, p, LEN); /* the same when that is known */
+	wire_conn_free(e.c);
+	close(pipe[0]);
+	close(pipe[1]);
 	loop_free(l);
 }
 END_TEST
@@ -692,5 +744,5 @@ START_TEST(descriptors)
 END_TEST
 
 UNIT_MAIN("wire_conn", one_byte_a_turn, header_violation_closes, end_of_file, large_request,
-	  interleaving, freed_in_callbacks, last_words, stalled_peer, other_descriptors, port_away,
-	  json_senders, new_takes_descriptor, descriptors)
+	  interleaving, freed_in_callbacks, last_words, stalled_peer, from_a_pipe,
+	  other_descriptors, port_away, json_senders, new_takes_descriptor, descriptors)

@@ -63,7 +63,7 @@ START_TEST(header_violations)
 		{ WIRE_EVENT, { 0 }, 0, WIRE_MAX_EVENT + 1, "EVENT frame of" },
 		{ WIRE_EVENT, { 0 }, 3, 2, "EVENT frame with id 3" },
 		{ WIRE_DATA, { 0 }, 1, 0, "DATA frame of 0 bytes" },
-		{ WIRE_DATA, { 0 }, 1, WIRE_MAX_DATA + 1, "DATA frame of 65537" },
+		{ WIRE_DATA, { 0 }, 1, WIRE_MAX_DATA + 1, "DATA frame of 262145" },
 		{ WIRE_EOF, { 0 }, 1, 1, "EOF frame of 1" },
 		{ WIRE_CREDIT, { 0 }, 1, 0, "CREDIT frame of 0" },
 		{ WIRE_CREDIT, { 0 }, 1, 3, "CREDIT frame of 3" },
