@@ -9,6 +9,7 @@
 #	state     `state` and `list` with 1, 10 and 100 containers (moat's without VMs: fake backend), runc, crun
 #	exec      exec of /bin/true in a running container, runc, crun; moat's own part alone (fake backend)
 #	stdio     a process's output and input, against a raw virtio-serial port and runc
+#	podman    `podman run` of /bin/true with moat and with crun, from the caller's side; when podman calls the runtime for what
 #	memory    memory of the host's processes and in the guest, from a template and cold
 #	marginal  what one more idle sandbox from a template costs beside others
 #	smallest  the least memory of a guest in which busybox runs
@@ -36,7 +37,7 @@ stock_image=$build/bench/stock
 tuned_image=$build/bench/tuned
 [ -e "$build/guest-kernel/vmlinux" ] && [ -e "$tuned_image/manifest" ] || tuned_image=
 runs=${BENCH_RUNS:-10}
-ALL="run delete state exec stdio memory marginal smallest parallel scale"
+ALL="run delete state exec stdio podman memory marginal smallest parallel scale"
 
 die()
 {
@@ -200,6 +201,8 @@ report()
 . "$here/runtimes.sh"
 # shellcheck source=tests/bench/times.sh
 . "$here/times.sh"
+# shellcheck source=tests/bench/podman.sh
+. "$here/podman.sh"
 # shellcheck source=tests/bench/footprint.sh
 . "$here/footprint.sh"
 # shellcheck source=tests/bench/many.sh

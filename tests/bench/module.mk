@@ -2,7 +2,7 @@
 #
 # Benchmarks: ratios to bare QEMU, runc and crun. bench.sh says what is measured and how.
 #
-#	make bench BENCH="run exec"   some sections: run delete state exec stdio memory marginal smallest parallel scale
+#	make bench BENCH="run exec"   some sections: run delete state exec stdio podman memory marginal smallest parallel scale
 #	make bench RUNS=20            more runs of each (default 10)
 #	BENCH_STRICT=1                a missed goal fails
 

@@ -19,5 +19,5 @@ line("section"; "what"; "moat"; "reference"; "ratio"; "best"; "goal"),
 	.unit as $u | .median | quantity($u);
 	if .reference then .unit as $u | "\(.reference.subject) \(.reference.median | quantity($u))" else "" end;
 	.ratio // "" | if . == "" then . else digits end; .best_ratio // "" | if . == "" then . else digits end; verdict)),
-(.timelines[] | "", "moat run /bin/true, \(.case), step by step, ms", ("at" | right(10)) + ("took" | right(9)) + "  step",
+(.timelines[] | "", "\(.case | if startswith("podman") then . else "moat run /bin/true, \(.)" end), step by step, ms", ("at" | right(10)) + ("took" | right(9)) + "  step",
 	(.steps[] | (.at_ms * 10 | round / 10 | right(10)) + (.took_ms * 10 | round / 10 | right(9)) + "  " + .step))
