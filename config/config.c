@@ -289,9 +289,9 @@ static int decode(const char *file, const struct toml *t, struct moat_config *c,
 		r = set(&at, v ? v : fallback, c, err);
 		if (r < 0)
 			return r;
-		if (v && k->later && !json_equal(v, fallback))
+		if (v && k->unused && !json_equal(v, fallback))
 			log_warn("%s:%d: %s in [%s] has no effect yet: %s", file, at.line, k->key,
-				 k->section, k->later);
+				 k->section, k->unused);
 	}
 	return 0;
 }

@@ -44,8 +44,8 @@ void config_write_sample(struct buf *out)
 				continue;
 			buf_puts(out, "\n");
 			put_comment(out, k->doc);
-			if (k->later)
-				buf_printf(out, "# Not used: %s.\n", k->later);
+			if (k->unused)
+				buf_printf(out, "# Not used: %s.\n", k->unused);
 			buf_printf(out, "#%s = %s\n", k->key, k->fallback);
 		}
 	}
@@ -111,9 +111,9 @@ void config_write_man_keys(struct buf *out)
 				buf_puts(out, "\\(dq");
 			}
 			buf_puts(out, k->words ? ".\n" : "\n");
-			if (k->later) {
+			if (k->unused) {
 				buf_puts(out, "Not used: ");
-				put_roff(out, k->later);
+				put_roff(out, k->unused);
 				buf_puts(out, ".\n");
 			}
 			buf_puts(out, ".br\nDefault: ");

@@ -65,7 +65,7 @@ const struct config_key config_keys[] = {
 	     RANGE(0, 16 * 1024 * 1024)),
 	QEMU(memory_slots, INT, "10",
 	     "Accepted: memory is added with virtio-mem, as often as need be, which takes no slots.",
-	     RANGE(0, 256), .later = "virtio-mem has no slots"),
+	     RANGE(0, 256), .unused = "virtio-mem has no slots"),
 	QEMU(cpu_model, STR, "\"\"",
 	     "QEMU's processor model and its properties, for example \"host,pmu=off\". Empty: all that the "
 	     "accelerator offers.",

@@ -19,12 +19,9 @@ struct config_key {
 	uint32_t min,
 		max; /* CONFIG_INT; for CONFIG_STR max is the longest string in bytes, 0: 4096 */
 	const char *const *words; /* CONFIG_STR: the possible values, NULL-terminated */
-<<<<<<< HEAD
-	const char *later; /* not NULL: accepted, without effect; why */
-=======
-	const char *refused, *why; /* CONFIG_STR: a value that Kata has and that cannot be had here; NULL: none */
-	const char *later; /* not NULL: accepted, without effect so far; why */
->>>>>>> 5097485 (config: virtio-9p is refused by name, with the reason)
+	const char *refused,
+		*why; /* CONFIG_STR: a value that Kata has and that cannot be had here; NULL: none */
+	const char *unused; /* not NULL: accepted, without effect; why */
 };
 
 struct config_section {

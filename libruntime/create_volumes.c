@@ -41,6 +41,7 @@ static int take(struct creation *c, int all, size_t i, const char *root, size_t 
 					.name = (char *)name,
 					.index = (uint32_t)v->index,
 					.readonly = v->readonly };
+	_cleanup_(volume_info_done) struct volume_info now = { 0 };
 	_close_ int dir = volume_open(all, mount_of(c, i)->source, err);
 	int r;
 
@@ -49,6 +50,10 @@ static int take(struct creation *c, int all, size_t i, const char *root, size_t 
 	if (dir < 0)
 		return dir;
 	r = volume_use_lock(dir, err);
+	if (r >= 0)
+		r = volume_read(dir, &now, err);
+	if (r >= 0 && !json_equal(now.text, v->info.text))
+		r = err_set(err, EAGAIN, "it was changed meanwhile");
 	return r < 0 ? r : volume_use_add(dir, &use, err);
 }
 

@@ -13,6 +13,7 @@
 #include "wire/message.h"
 
 #define UNPLUG_MS 35000 /* native PCIe hot-plug takes six seconds, and has its own limit */
+#define KEPT_MAX 3 /* then the guest, or the monitor, is taken for one that hangs */
 #define RETRIES 400 /* of 50 ms, while a killed command's device is still on its way in */
 
 static int take_text(const json_t *o, const char *key, char *ret, size_t size)
@@ -60,16 +61,19 @@ void plug_out_all(int dir, const char *id)
 {
 	const struct timespec pause = { .tv_nsec = 50000000 };
 	struct err err = {};
-	int tries = 0, r;
+	int tries = 0, kept = 0, r = 0;
 
-	do {
+	/* Until there are no more of them, or no virtual machine. One that the guest keeps is left there, the next one is asked for. */
+	while (r != -ENOENT && r != -ESRCH && tries < RETRIES && kept < KEPT_MAX) {
 		_json_ json_t *params = json_pack("{s:s}", "id", id);
 
 		r = monitor_request(dir, "unplug", params, UNPLUG_MS, NULL, &err);
-		if (r == -EBUSY)
+		if (r == -EBUSY) {
+			tries++;
 			nanosleep(&pause, NULL);
-	} while (r >= 0 || (r == -EBUSY && ++tries < RETRIES));
-	/* There are no more of them, or no virtual machine. */
-	if (r != -ENOENT && r != -ESRCH)
-		log_warn("unplug the devices of %s: %s", id, err.msg);
+		} else if (r < 0 && r != -ENOENT && r != -ESRCH) {
+			kept++;
+			log_warn("unplug a device of %s: %s", id, err.msg);
+		}
+	}
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "devices/volume.h"
@@ -23,6 +24,7 @@
 
 /* A volume that is in use, and by whom. */
 struct used {
+	int dir; /* locked */
 	struct volume_info info;
 	struct volume_use *list;
 	size_t n;
@@ -32,36 +34,40 @@ static void used_done(struct used *u)
 {
 	volume_info_done(&u->info);
 	volume_use_list_free(u->list, u->n);
+	fd_close(u->dir);
 }
 
-/* The lock is not kept: whom the volume belongs to may end in the meantime, and then the request fails. */
 static int find(const struct rt *rt, const char *path, struct used *ret, struct err *err)
 {
-	_close_ int dir = -EBADF;
 	_free_ char *base = NULL;
 	int r = volumes_path(rt, &base, err);
 
 	if (r >= 0)
-		r = volume_load(base, path, &ret->info, &dir, err);
+		r = volume_load(base, path, &ret->info, &ret->dir, err);
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "'%s' is not registered as a volume", path);
 	if (r >= 0)
-		r = volume_use_lock(dir, err);
+		r = volume_use_lock(ret->dir, err);
 	if (r >= 0)
-		r = volume_use_list(dir, &ret->list, &ret->n, err);
+		r = volume_use_list(ret->dir, &ret->list, &ret->n, err);
 	if (r >= 0 && ret->n == 0)
 		r = err_set(err, ENOENT, "volume '%s' is not in use by a running container", path);
 	return r;
 }
 
-/* To the virtual machine that has the volume, under whatever --root it was made. */
-static int ask(const struct rt *rt, const struct volume_use *use, const char *method,
-	       json_t *params, int timeout_ms, json_t **ret, struct err *err)
+/*
+ * To the virtual machine that has the volume, under whatever --root it was made. Lets go of the lock: whom the volume belongs
+ * to may end in the meantime, and then the request fails.
+ */
+static int ask(const struct rt *rt, struct used *u, const char *method, json_t *params,
+	       int timeout_ms, json_t **ret, struct err *err)
 {
 	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
+	const struct volume_use *use = &u->list[0];
 	struct rt there = *rt;
 	int r;
 
+	u->dir = fd_close(u->dir);
 	there.root = use->root;
 	r = container_open(&there, use->id, false, &c, err);
 	if (r < 0) {
@@ -103,14 +109,14 @@ static json_t *message_of(const char *said)
 
 int rt_volume_stats(const struct rt *rt, const char *path, json_t **ret, struct err *err)
 {
-	_cleanup_(used_done) struct used u = { 0 };
+	_cleanup_(used_done) struct used u = { .dir = -EBADF };
 	_json_ json_t *said = NULL, *bytes = NULL, *inodes = NULL;
 	const char *message;
 	int r = find(rt, path, &u, err);
 
 	if (r < 0)
 		return r;
-	r = ask(rt, &u.list[0], "volume.stats", json_object(), MONITOR_REQUEST_MS, &said, err);
+	r = ask(rt, &u, "volume.stats", json_object(), MONITOR_REQUEST_MS, &said, err);
 	if (r < 0)
 		return err_wrap(err, "volume '%s'", path);
 	bytes = usage_of(json_object_get(said, "bytes"), "BYTES");
@@ -182,7 +188,7 @@ static int check_growth(const struct used *u, uint64_t size, struct err *err)
 
 int rt_volume_resize(const struct rt *rt, const char *path, uint64_t size, struct err *err)
 {
-	_cleanup_(used_done) struct used u = { 0 };
+	_cleanup_(used_done) struct used u = { .dir = -EBADF };
 	_json_ json_t *said = NULL;
 	int r = find(rt, path, &u, err);
 
@@ -192,7 +198,7 @@ int rt_volume_resize(const struct rt *rt, const char *path, uint64_t size, struc
 	if (r >= 0)
 		r = grow_device(&u.info, size, err);
 	if (r >= 0)
-		r = ask(rt, &u.list[0], "volume.resize",
+		r = ask(rt, &u, "volume.resize",
 			json_pack("{s:I, s:s*, s:I}", "device", (json_int_t)u.list[0].device,
 				  "name", u.list[0].name, "size", (json_int_t)size),
 			RESIZE_MS, &said, err);

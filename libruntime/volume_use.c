@@ -84,8 +84,11 @@ static bool lives(const struct volume_use *u)
 	_close_ int dir = root < 0 ? root : store_get(root, u->id, NULL);
 	_close_ int monitor = -EBADF;
 
-	if (dir < 0)
+	/* What cannot be looked at may live. */
+	if (root == -ENOENT || dir == -ENOENT)
 		return false;
+	if (dir < 0)
+		return true;
 	/* Whoever holds the lock is making it, or taking it down. */
 	if (flock(dir, LOCK_SH | LOCK_NB) < 0)
 		return true;

@@ -29,6 +29,7 @@ struct owned {
 	struct owned *next;
 	struct device *dev;
 	char *container;
+	bool kept; /* the guest did not let go of it */
 };
 
 static int own(struct monitor *m, struct device *dev, const char *container, struct err *err)
@@ -51,9 +52,18 @@ static struct device *find_owned(const struct monitor *m, const char *container)
 {
 	const struct owned *o;
 
-	for (o = m->owned; o && strcmp(o->container, container) != 0; o = o->next)
+	for (o = m->owned; o && (o->kept || strcmp(o->container, container) != 0); o = o->next)
 		;
 	return o ? o->dev : NULL;
+}
+
+static struct owned *find_record(const struct monitor *m, const char *name)
+{
+	struct owned *o = m->owned;
+
+	while (o && strcmp(o->dev->id, name) != 0)
+		o = o->next;
+	return o;
 }
 
 struct device *plugged_device(const struct monitor *m, const char *container, const char *name)
@@ -101,6 +111,7 @@ static void on_done(void *data, const struct err *err)
 {
 	struct monitor *m = data;
 	struct plug *p = m->plugs;
+	struct owned *o;
 
 	/* The VM's end has answered already. */
 	if (!p || m->phase != VM_READY)
@@ -113,6 +124,8 @@ static void on_done(void *data, const struct err *err)
 	/* One that does not come out stays known: it is still there. */
 	if (p->out != !!err->code)
 		remove_device(m, p->dev);
+	else if (p->out && (o = find_record(m, p->dev->id)))
+		o->kept = true;
 	free(p);
 	do_first(m);
 }
@@ -192,16 +205,18 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	const char *name = js_get_str(params, "device"), *owner = js_get_str(params, "id");
+	const struct owned *o;
 	struct device *dev = NULL;
 	int r = need_vm(c->m, err);
 
 	if (r < 0)
 		return r;
-	if (name && c->m->devices)
-		dev = devices_find(c->m->devices, name);
-	else if (owner)
+	/* Only what was plugged in: the others are the VM's as long as it runs. */
+	if (name && (o = find_record(c->m, name)))
+		dev = o->dev;
+	else if (!name && owner)
 		dev = find_owned(c->m, owner);
-	if (!dev || dev->kind == DEVICE_FS || dev->kind == DEVICE_VSOCK)
+	if (!dev)
 		return err_set(err, ENOENT, "unplug: there is no such device");
 	for (const struct plug *p = c->m->plugs; p; p = p->next)
 		if (p->dev == dev)

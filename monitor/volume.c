@@ -62,6 +62,10 @@ int volume_resize_request(struct client *c, uint32_t id, json_t *params, struct 
 	/* What a vhost-user target serves is its own business: the guest sees it grow by itself. */
 	if (dev->kind != DEVICE_BLK)
 		return forward(c, id, "volume.resize", k, json_incref(params), RESIZE_MS, NULL, err);
+	/* It would cut the image off, where the guest's file system already is. */
+	if ((uint64_t)size < dev->blk.size)
+		return err_set(err, EINVAL, "the disk has %llu bytes by now",
+			       (unsigned long long)dev->blk.size);
 	call = call_new(c, id, k, err);
 	if (!call)
 		return -ENOMEM;
