@@ -155,17 +155,14 @@ static int add_node(json_t *config, const char *path, const json_t *like, int ma
 
 static int add_pci_disk(const char *name, const json_t *like, json_t *config, struct err *err)
 {
-	_free_ char *attribute = str_printf("/sys/class/block/%s/dev", name), *text = NULL;
 	_free_ char *path = str_printf("/dev/%s", name);
-	int major, minor, r = 0;
+	int major = 0, minor = 0, r;
 
-	if (!attribute || !path)
+	if (!path)
 		return err_errno(err, ENOMEM, "PCI device");
-	if (io_read_file(AT_FDCWD, attribute, 32, &text, NULL, NULL) < 0)
-		return 0; /* a path of a disk that is elsewhere */
-	text[strcspn(text, "\n")] = '\0';
-	if (hotplug_parse_dev(text, &major, &minor) < 0)
-		return err_set(err, EIO, "disk '%s': no numbers", name);
+	r = pci_disk_numbers(name, &major, &minor, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	if (!has_path(devices_of(config), path))
 		r = add_node(config, path, like, major, minor, err);
 	return r < 0 ? r : allow(config, major, minor, "rwm", err);

@@ -130,6 +130,22 @@ static void load_driver(struct device *d)
 		modules_load(d->kind->groups[i]);
 }
 
+/* ---- disks ---- */
+
+int pci_disk_numbers(const char *name, int *ret_major, int *ret_minor, struct err *err)
+{
+	_free_ char *attribute = str_printf("/sys/class/block/%s/dev", name), *text = NULL;
+
+	if (!attribute)
+		return err_errno(err, ENOMEM, "PCI device");
+	if (io_read_file(AT_FDCWD, attribute, 32, &text, NULL, NULL) < 0)
+		return -ENOENT;
+	text[strcspn(text, "\n")] = '\0';
+	return hotplug_parse_dev(text, ret_major, ret_minor) < 0 ?
+		       err_set(err, EIO, "disk '%s': no numbers", name) :
+		       0;
+}
+
 /* ---- waiting ---- */
 
 /* Opening a disk waits until its partitions are known; then they are looked for again. */
@@ -205,4 +221,32 @@ void pci_found_done(struct pci_found *f)
 {
 	strv_free(f->names);
 	*f = (struct pci_found){ 0 };
+}
+
+static bool is_partition(const char *name)
+{
+	_free_ char *path = str_printf("/sys/class/block/%s/partition", name);
+
+	return path && access(path, F_OK) == 0;
+}
+
+int pci_wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err)
+{
+	_cleanup_(pci_found_done) struct pci_found found = { 0 };
+	size_t n = 0;
+	int r = pci_wait(port, &found, err);
+
+	if (r < 0)
+		return r;
+	for (char **name = found.names; name && *name && !strcmp(found.class, "block"); name++) {
+		if (is_partition(*name))
+			continue;
+		r = pci_disk_numbers(*name, ret_major, ret_minor, err);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		n += r >= 0;
+	}
+	return n == 1 ? 0 :
+			err_set(err, ENODEV,
+				"the PCI device behind port %s has %zu disks in the guest", port, n);
 }

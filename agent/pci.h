@@ -17,5 +17,9 @@ struct pci_found {
 /* Waits for the device behind the port and for what its driver makes of it, if there is a driver. */
 int pci_wait(const char *port, struct pci_found *ret, struct err *err);
 void pci_found_done(struct pci_found *f);
+/* Waits for the one disk that a device is; -ENODEV says what it is instead. */
+int pci_wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err);
+/* Of one of pci_found.names. -ENOENT without a message: it is a path of a disk that is elsewhere. */
+int pci_disk_numbers(const char *name, int *ret_major, int *ret_minor, struct err *err);
 
 #endif

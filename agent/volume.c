@@ -16,6 +16,7 @@
 #include "agent/hotplug.h"
 #include "agent/modules.h"
 #include "agent/mount.h"
+#include "agent/pci.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -147,6 +148,7 @@ static int attach_one(struct volume *v, const json_t *entry, json_t *config, jso
 		      struct err *err)
 {
 	const char *port = js_get_str(entry, "port"), *fstype = js_get_str(entry, "fstype");
+	const char *kind = js_get_str(entry, "kind");
 	int64_t index = js_get_int(entry, "index", -2), group = js_get_int(entry, "group", 0);
 	int major = 0, minor = 0, r;
 
@@ -159,7 +161,8 @@ static int attach_one(struct volume *v, const json_t *entry, json_t *config, jso
 		return err_set(err, EINVAL, "group: a group id is required");
 	v->index = index < 0 ? VOLUME_ROOT : (size_t)index;
 	memcpy(v->fstype, fstype, strlen(fstype) + 1);
-	r = hotplug_wait_disk(port, &major, &minor, err);
+	r = kind && !strcmp(kind, "pci") ? pci_wait_disk(port, &major, &minor, err) :
+					   hotplug_wait_disk(port, &major, &minor, err);
 	if (r >= 0)
 		r = name_disk(major, minor, v->disk, err);
 	if (r >= 0)

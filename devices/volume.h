@@ -21,7 +21,7 @@
 enum volume_type {
 	VOLUME_BLOCK, /* "directvol", "block": an image file or a block device */
 	VOLUME_VHOST_USER, /* "spdkvol", "spoolvol": the socket of a vhost-user-blk target */
-	VOLUME_VFIO, /* "vfiovol": a PCI device */
+	VOLUME_VFIO, /* "vfiovol": a PCI device of the host that is a disk, by address or VFIO group */
 };
 
 /* mountInfo.json, checked. */

@@ -126,6 +126,8 @@ int volume_plan_open(struct volume_plan *p, const struct oci_config *c, struct e
 			r = open_file(v, err);
 		else if (!strcmp(v->kind, VM_DEVICE_BLOCK))
 			r = open_device(v, err);
+		else if (!strcmp(v->kind, VM_DEVICE_VFIO))
+			r = vfio_check_free(&v->vfio, err);
 		else
 			r = connect_target(v, err);
 		if (r < 0)

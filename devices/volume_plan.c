@@ -13,6 +13,8 @@
 #include "oci/mount_options.h"
 #include "wire/vm_setup.h"
 
+#define PCI_CLASS_STORAGE 0x01 /* the first of three bytes */
+
 /* Mount types that can be nothing else. What the volume really is, mountInfo.json says. */
 static bool is_volume_type(const char *type)
 {
@@ -46,12 +48,31 @@ static int plan_socket(struct volume_item *v, const struct stat *st, struct err 
 	return 0;
 }
 
-static int plan_device(struct volume_item *v, struct err *err)
+/* One function, so that it is clear which disk is meant. */
+static int plan_vfio(struct volume_item *v, const struct dev_options *o, struct err *err)
+{
+	int r = vfio_find(o->root, v->info.device, &v->vfio, err);
+
+	v->kind = VM_DEVICE_VFIO;
+	if (r < 0)
+		return err_wrap(err, "device '%s'", v->info.device);
+	if (v->vfio.n != 1)
+		return err_set(
+			err, EINVAL,
+			"device '%s' is %zu PCI devices, and a volume is one: name it by its address, such as %s",
+			v->info.device, v->vfio.n, v->vfio.v[0].address);
+	if (v->vfio.v[0].class >> 16 != PCI_CLASS_STORAGE)
+		return err_set(err, ENOTBLK, "device '%s' is no disk: its PCI class is %06x",
+			       v->info.device, v->vfio.v[0].class);
+	return 0;
+}
+
+static int plan_device(struct volume_item *v, const struct dev_options *o, struct err *err)
 {
 	struct stat st;
 
 	if (v->info.type == VOLUME_VFIO)
-		return err_set(err, ENOTSUP, "vfiovol: VFIO devices are not supported as volumes");
+		return plan_vfio(v, o, err);
 	if (stat(v->info.device, &st) < 0)
 		return err_errno(err, errno, "device '%s'%s", v->info.device,
 				 v->info.type == VOLUME_VHOST_USER ? " (does its target run?)" : "");
@@ -74,9 +95,10 @@ static int plan_mode(struct volume_item *v, const struct oci_mount *m, struct er
 	return r;
 }
 
-static int plan_one(struct volume_item *v, const struct oci_mount *m, struct err *err)
+static int plan_one(struct volume_item *v, const struct oci_mount *m, const struct dev_options *o,
+		    struct err *err)
 {
-	int r = plan_device(v, err);
+	int r = plan_device(v, o, err);
 
 	if (r >= 0)
 		r = plan_mode(v, m, err);
@@ -133,8 +155,8 @@ static int check_twice(const struct volume_plan *p, const struct oci_config *c, 
 	return 0;
 }
 
-int volume_plan(const struct oci_config *c, const char *base, struct volume_plan *ret,
-		struct err *err)
+int volume_plan(const struct oci_config *c, const char *base, const struct dev_options *o,
+		struct volume_plan *ret, struct err *err)
 {
 	struct volume_plan p = { .v = calloc(c->n_mounts + 1, sizeof(*p.v)) };
 	int r = 0;
@@ -155,7 +177,7 @@ int volume_plan(const struct oci_config *c, const char *base, struct volume_plan
 			p.n++;
 		}
 		if (r >= 0) {
-			r = plan_one(v, &c->mounts[i], err);
+			r = plan_one(v, &c->mounts[i], o, err);
 			if (r < 0)
 				err_wrap(err, "volume '%s'", c->mounts[i].source);
 		}
@@ -174,10 +196,21 @@ void volume_plan_done(struct volume_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		volume_info_done(&p->v[i].info);
+		vfio_group_done(&p->v[i].vfio);
 		fd_close(p->v[i].fd);
 	}
 	free(p->v);
 	*p = (struct volume_plan){ 0 };
+}
+
+size_t volume_plan_vfio(const struct volume_plan *p, bool *large)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		for (size_t k = 0; k < p->v[i].vfio.n; k++, n++)
+			*large |= p->v[i].vfio.v[k].memory > VFIO_HOTPLUG_MEMORY;
+	return n;
 }
 
 bool volume_plan_has(const struct volume_plan *p, size_t index)

@@ -7,16 +7,18 @@
 #ifndef MOAT_DEVICES_VOLUME_PLAN_H
 #define MOAT_DEVICES_VOLUME_PLAN_H
 
+#include "devices/plan.h"
 #include "devices/volume.h"
 #include "oci/config.h"
 
 struct volume_item {
 	size_t index; /* of config.mounts */
 	struct volume_info info;
-	const char *kind; /* VM_DEVICE_FILE, VM_DEVICE_BLOCK, VM_DEVICE_VHOST_BLK */
+	const char *kind; /* VM_DEVICE_FILE, VM_DEVICE_BLOCK, VM_DEVICE_VHOST_BLK, VM_DEVICE_VFIO */
+	struct vfio_group vfio; /* of the last: one function */
 	bool readonly; /* the device; a mount that is, is enough */
 	bool node; /* a node at the destination instead of a file system */
-	int fd; /* open device or connected socket, from volume_plan_open() on; -EBADF */
+	int fd; /* open device or connected socket, from volume_plan_open() on; -EBADF, always for VFIO */
 };
 
 struct volume_plan {
@@ -25,10 +27,12 @@ struct volume_plan {
 };
 
 /* base: the volumes' directory. Errors name mounts[i], the volume and the member. */
-int volume_plan(const struct oci_config *c, const char *base, struct volume_plan *ret,
-		struct err *err);
+int volume_plan(const struct oci_config *c, const char *base, const struct dev_options *o,
+		struct volume_plan *ret, struct err *err);
 void volume_plan_done(struct volume_plan *p);
 int volume_plan_open(struct volume_plan *p, const struct oci_config *c, struct err *err);
+/* How many are VFIO's; *large becomes true if one needs more room than a guest that has booted gives it. */
+size_t volume_plan_vfio(const struct volume_plan *p, bool *large);
 /* Whether config.mounts[index] is one. */
 bool volume_plan_has(const struct volume_plan *p, size_t index);
 /* [{"index", "path", "destination", "kind", "source", "fstype", "readonly"}], for --dry-run. */

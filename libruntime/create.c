@@ -129,7 +129,7 @@ int creation_check(struct creation *c, struct err *err)
 	if (r >= 0)
 		r = creation_plan_size(c, err);
 	if (r >= 0)
-		r = volume_plan(c->config, c->vm.volumes, &c->volumes, err);
+		r = volume_plan(c->config, c->vm.volumes, &c->vm.devices, &c->volumes, err);
 	if (r >= 0)
 		r = creation_open_trees(c, err);
 	if (r < 0)

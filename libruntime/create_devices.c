@@ -19,21 +19,23 @@ static int prepare_vfio(struct creation *c, struct err *err)
 	size_t n = dev_plan_vfio(&c->devices, &large);
 	const struct vm_setup *s = &c->vm.setup;
 	uint32_t most = s->max_memory > c->boot_memory ? s->max_memory : c->boot_memory;
+	const char *what = n > 0 ? "linux.devices" : "mounts";
 	int r;
 
+	n += volume_plan_vfio(&c->volumes, &large);
 	if (n == 0)
 		return 0;
 	/* Tried with QEMU 7.2 and KVM: such a guest says nothing any more. */
 	if (strcmp(c->vm.setup.machine, "q35") != 0)
-		return err_set(
-			err, ENOTSUP,
-			"linux.devices: VFIO needs machine type q35: machine_type in [hypervisor.qemu]");
+		return err_set(err, ENOTSUP,
+			       "%s: VFIO needs machine type q35: machine_type in [hypervisor.qemu]",
+			       what);
 	if (large && c->vm.template) {
 		log_info("a device has more memory than a guest makes room for later: the virtual machine boots");
 		c->vm.template = false;
 	}
 	r = vfio_check_memlock(vfio_locked_bytes(most > s->memory ? most : s->memory, n), err);
-	return r < 0 ? err_wrap(err, "linux.devices") : 0;
+	return r < 0 ? err_wrap(err, "%s", what) : 0;
 }
 
 int creation_plan_devices(struct creation *c, struct err *err)
@@ -97,14 +99,34 @@ static int set_socket(const struct creation *c, struct vm_device *v, const char 
 	return v->socket ? 0 : err_errno(err, ENOMEM, "vhost-user");
 }
 
+static int add_vfio(struct creation *c, int fds[MONITOR_DEVICES_MAX], const struct vfio_group *g,
+		    struct err *err)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct vm_device *v = add_device(c, fds, -EBADF, VM_DEVICE_VFIO);
+
+		if (v)
+			v->address = strdup(g->v[i].address);
+		if (!v || !v->address)
+			return err_errno(err, ENOMEM, "VFIO");
+		v->group = g->number;
+	}
+	return 0;
+}
+
 static int add_volumes(struct creation *c, int fds[MONITOR_DEVICES_MAX], struct err *err)
 {
 	int r = creation_take_volumes(c, c->vm.setup.n_devices, err);
 
 	for (size_t i = 0; r >= 0 && i < c->volumes.n; i++) {
 		const struct volume_item *d = &c->volumes.v[i];
-		struct vm_device *v = add_device(c, fds, d->fd, d->kind);
+		struct vm_device *v;
 
+		if (d->vfio.n > 0) {
+			r = add_vfio(c, fds, &d->vfio, err);
+			continue;
+		}
+		v = add_device(c, fds, d->fd, d->kind);
 		if (!v)
 			return err_errno(err, ENOMEM, "volumes");
 		v->readonly = d->readonly;
@@ -127,21 +149,6 @@ static int add_root_disk(struct creation *c, int fds[MONITOR_DEVICES_MAX], struc
 	if (!v)
 		return err_errno(err, ENOMEM, "root.path");
 	v->readonly = c->root_disk.readonly;
-	return 0;
-}
-
-static int add_vfio(struct creation *c, int fds[MONITOR_DEVICES_MAX], const struct vfio_group *g,
-		    struct err *err)
-{
-	for (size_t i = 0; i < g->n; i++) {
-		struct vm_device *v = add_device(c, fds, -EBADF, VM_DEVICE_VFIO);
-
-		if (v)
-			v->address = strdup(g->v[i].address);
-		if (!v || !v->address)
-			return err_errno(err, ENOMEM, "linux.devices");
-		v->group = g->number;
-	}
 	return 0;
 }
 

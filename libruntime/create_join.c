@@ -31,6 +31,7 @@ int creation_plan_joining(struct creation *c, struct err *err)
 {
 	int r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
 	size_t n = dev_plan_hardware(&c->devices) + c->volumes.n;
+	bool large;
 
 	if (r < 0)
 		return r;
@@ -38,10 +39,10 @@ int creation_plan_joining(struct creation *c, struct err *err)
 		return n == 0 ? 0 :
 				err_set(err, ENOTSUP,
 					"the fake hypervisor has no devices and no volumes");
-	if (dev_plan_vfio(&c->devices, NULL) > 0)
+	if (dev_plan_vfio(&c->devices, NULL) + volume_plan_vfio(&c->volumes, &large) > 0)
 		return err_set(
 			err, ENOTSUP,
-			"linux.devices: a container that joins a sandbox cannot have a VFIO device yet");
+			"VFIO: a container that joins a sandbox cannot have a PCI device, give it to the sandbox: its virtual machine sees the devices of its start only");
 	if (n > MONITOR_DEVICES_MAX)
 		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
 	return plan_network(c, err);

@@ -143,6 +143,8 @@ static json_t *volume_params(const struct volume_item *v)
 			      "readonly", (int)v->readonly, "node", (int)v->node, "fstype",
 			      v->info.fstype, "options", strings(v->info.options));
 
+	if (o && v->info.type == VOLUME_VFIO)
+		json_object_set_new(o, "kind", json_string("pci"));
 	if (o && v->info.fs_group) {
 		json_object_set_new(o, "group", json_integer(v->info.fs_group));
 		json_object_set_new(o, "group_on_mismatch",

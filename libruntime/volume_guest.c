@@ -160,7 +160,7 @@ static int grow_device(const struct volume_info *info, uint64_t size, struct err
 	struct stat st;
 	int r;
 
-	if (info->type == VOLUME_VHOST_USER)
+	if (info->type != VOLUME_BLOCK)
 		return 0;
 	_close_ int fd = open(info->device, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)

@@ -263,7 +263,7 @@ configure()
 		{fstype: "xfs"}|mount the file system as xfs
 		{fstype: "nosuchfs"}|the guest's kernel has no file system nosuchfs
 		{options: ["nosuch=1"]}|mount the file system as ext4 with nosuch=1
-		{"volume-type": "vfiovol"}|vfiovol
+		{"volume-type": "vfiovol", device: "0000:77:00.0"}|device '0000:77:00.0'
 	EOF
 	ok volume add $VOL "$(info directvol "$T/disk.img")"
 	truncate -s 0 "$T/disk.img"

@@ -97,6 +97,37 @@ qemu_of()
 	is "$(dd if=/dev/nvme0n1 bs=512 skip=8 count=1 2>/dev/null | tr -d '\0')" "from the guest"
 }
 
+@test "vfio: a volume that is the NVMe disk, which the guest mounts" {
+	settings '[runtime]' "direct_volume_path = \"$T/volumes\""
+	mkfs.ext4 -q $IMAGE
+	give $NVME vfio-pci
+	node_of $NVME
+	ok volume add /nvme "{\"volume-type\":\"vfiovol\",\"device\":\"${NVME#0000:}\",\"fstype\":\"ext4\"}"
+	edit '.mounts += [{type: "vfiovol", source: "/nvme", destination: "/data", options: ["rbind", "rw"]}]'
+	ok run --dry-run --bundle "$B" "$CT"
+	is "$(jq -c '.volumes | map([.kind, .source, .destination, .fstype])' "$T/stdout")" '[["vfio","01:00.0","/data","ext4"]]'
+	script 'grep /data /proc/mounts; ls /dev/nvme0n1 /dev/vfio 2>&1; echo written >/data/file; exec sleep 1000'
+	background cli run --bundle "$B" "$CT" >"$T/out"
+	within 400 grep -q "/dev/vfio" "$T/out"
+	cat "$T/out"
+	has "$(cat "$T/out")" "/dev/nvme0n1 /data ext4 rw" "/dev/nvme0n1: No such file" "/dev/vfio: No such file"
+	ok volume stats /nvme
+	is "$(jq .volume_condition.abnormal "$T/stdout")" false
+	ko 1 run --bundle "$B" "$CT-2"
+	has "$stderr" "volume '/nvme': it is in use by container '$CT'"
+	ok kill "$CT" KILL
+	reaped "$PID"
+	within 30 is_free "$NODE"
+	e2fsck -fn $IMAGE
+	is "$(debugfs -R 'cat file' $IMAGE 2>/dev/null)" written
+	# In place of a mount, the disk
+	edit '.mounts[-1].destination = "/dev/xvdn"'
+	script 'ls -ln /dev/xvdn; dd if=/dev/xvdn bs=1 skip=1080 count=2 2>/dev/null | od -An -tx1'
+	ok run --bundle "$B" "$CT"
+	has "$output" "259,   0" "53 ef"
+	give $NVME nvme
+}
+
 # The commands of the how-to: indented lines, but for callers that are not here, and what they print
 howto()
 {

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/sock.h"
 #include "base/str.h"
 #include "devices/volume_plan.h"
@@ -68,7 +69,7 @@ static int try_plan(const char *mounts, struct err *err)
 	oci_config_free(config);
 	config = NULL;
 	unit_ok(oci_config_parse(text, strlen(text), NULL, NULL, &config, err), err);
-	return volume_plan(config, base, &plan, err);
+	return volume_plan(config, base, &(struct dev_options){ .root = top }, &plan, err);
 }
 
 #define MOUNT(type, source, destination, options)                                         \
@@ -152,7 +153,61 @@ START_TEST(refusals)
 	register_volume("/v", "spdkvol", image, EXT4);
 	refused(MOUNT("directvol", "/v", "/a", ""), ENOTSOCK, "is not a socket");
 	register_volume("/v", "vfiovol", "0000:01:00.0", EXT4);
-	refused(MOUNT("vfiovol", "/v", "/a", ""), ENOTSUP, "vfiovol");
+	refused(MOUNT("vfiovol", "/v", "/a", ""), ENODEV, "device '0000:01:00.0'");
+	teardown();
+}
+END_TEST
+
+/* A PCI device of a host whose /sys is below top: its group 7. */
+static void add_function(const char *address, const char *class)
+{
+	_free_ char *dir = str_printf("%s/sys/bus/pci/devices/%s", top, address);
+	_free_ char *in_group = str_printf("%s/sys/kernel/iommu_groups/7/devices", top);
+	_free_ char *member = str_printf("%s/%s", in_group, address),
+		    *file = path_join(dir, "class");
+	_free_ char *group = path_join(dir, "iommu_group"), *driver = path_join(dir, "driver");
+	struct err err = { 0 };
+
+	unit_ok(path_mkdirs(dir, 0755, &err), &err);
+	unit_ok(path_mkdirs(in_group, 0755, &err), &err);
+	unit_ok(io_write_file(AT_FDCWD, file, class, strlen(class), 0644, false, &err), &err);
+	ck_assert_int_eq(symlink("../../../../kernel/iommu_groups/7", group), 0);
+	ck_assert_int_eq(symlink("../../../../bus/pci/drivers/vfio-pci", driver), 0);
+	ck_assert_int_eq(symlink(dir, member), 0);
+}
+
+START_TEST(pci_devices)
+{
+	struct err err = { 0 };
+	bool large = false;
+
+	setup();
+	add_function("0000:01:00.0", "0x010802\n");
+	register_volume("/v", "vfiovol", "01:00.0", EXT4);
+	unit_ok(try_plan(MOUNT("vfiovol", "/v", "/a", "\"ro\""), &err), &err);
+	ck_assert_str_eq(plan.v[0].kind, VM_DEVICE_VFIO);
+	ck_assert(plan.v[0].readonly && !plan.v[0].node);
+	ck_assert_uint_eq(plan.v[0].vfio.number, 7);
+	ck_assert_str_eq(plan.v[0].vfio.v[0].address, "0000:01:00.0");
+	ck_assert_uint_eq(volume_plan_vfio(&plan, &large), 1);
+	ck_assert(!large);
+	_json_ json_t *said = volume_plan_describe(&plan, config);
+	ck_assert_str_eq(js_get_str(json_array_get(said, 0), "kind"), "vfio");
+	ck_assert_str_eq(js_get_str(json_array_get(said, 0), "source"), "01:00.0");
+	/* There is no such node here, and perhaps no VFIO at all. */
+	ck_assert_int_lt(volume_plan_open(&plan, config, &err), 0);
+	ck_assert_ptr_nonnull(strstr(err.msg, "mounts[0] '/a': volume '/v': "));
+	/* By its group, and as a bare disk */
+	register_volume("/v", "vfiovol", "/dev/vfio/7", "");
+	unit_ok(try_plan(MOUNT("bind", "/v", "/dev/disk", ""), &err), &err);
+	ck_assert(plan.v[0].node);
+	add_function("0000:01:00.1", "0x020000\n");
+	refused(MOUNT("vfiovol", "/v", "/dev/disk", ""), EINVAL,
+		"is 2 PCI devices, and a volume is one: name it by its address, such as 0000:01:00.0");
+	register_volume("/v", "vfiovol", "0000:01:00.1", EXT4);
+	refused(MOUNT("vfiovol", "/v", "/a", ""), ENOTBLK, "is no disk: its PCI class is 020000");
+	register_volume("/v", "vfiovol", "/dev/sda", EXT4);
+	refused(MOUNT("vfiovol", "/v", "/a", ""), EINVAL, "device '/dev/sda'");
 	teardown();
 }
 END_TEST
@@ -221,4 +276,4 @@ START_TEST(opened)
 }
 END_TEST
 
-UNIT_MAIN("volume_plan", which_mounts, others_can_write, refusals, twice, locks, opened)
+UNIT_MAIN("volume_plan", which_mounts, others_can_write, refusals, pci_devices, twice, locks, opened)
