@@ -18,7 +18,10 @@ teardown()
 	umount -l "$SHM"
 	finish || bad=1
 	# what a test that failed has left
-	free_loops "$T/disk.img" || bad=1
+	local image
+	for image in "$T"/*.img; do
+		free_loops "$image" || bad=1
+	done
 	ip netns del "moat-pod-$$" 2>/dev/null || true
 	return $bad
 }

@@ -10,6 +10,7 @@
 #	exec      exec of /bin/true in a running container, runc, crun; moat's own part alone (fake backend)
 #	stdio     a process's output and input, against a raw virtio-serial port and runc
 #	podman    `podman run` of /bin/true with moat and with crun, from the caller's side; when podman calls the runtime for what
+#	disk      reading and writing a vhost-user disk, a direct volume and the shared root, against bare QEMU; what a disk adds to a start
 #	memory    memory of the host's processes and in the guest, from a template and cold
 #	marginal  what one more idle sandbox from a template costs beside others
 #	smallest  the least memory of a guest in which busybox runs
@@ -22,7 +23,7 @@
 # The kernel is the distribution's; where there is one of our own (make guest-kernel), it is measured too.
 #
 # BENCH_CGROUP=/DIR is a parent for the containers' cgroups: on a busy machine one with many cpu shares in which
-# this script runs too. Others: BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_SANDBOXES=20 (parallel, scale)
+# this script runs too. Others: BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_DISK_MB=32 BENCH_SANDBOXES=20 (parallel, scale)
 # BENCH_IDLE=10 (marginal) BENCH_OUT=DIR (instead of $BUILD, for results) BENCH_STRICT=1 (a missed goal fails)
 set -euo pipefail
 export LC_ALL=C
@@ -37,7 +38,7 @@ stock_image=$build/bench/stock
 tuned_image=$build/bench/tuned
 [ -e "$build/guest-kernel/vmlinux" ] && [ -e "$tuned_image/manifest" ] || tuned_image=
 runs=${BENCH_RUNS:-10}
-ALL="run delete state exec stdio podman memory marginal smallest parallel scale"
+ALL="run delete state exec stdio disk podman memory marginal smallest parallel scale"
 
 die()
 {
@@ -140,6 +141,7 @@ cleanup()
 		! compgen -G "$state/$name/@*" >/dev/null || "${runtime[@]}" template remove >/dev/null 2>&1 || :
 	done
 	remove_cgroups 2>/dev/null
+	free_loops
 	rm -rf "$work" "$state"
 }
 
@@ -203,6 +205,8 @@ report()
 . "$here/times.sh"
 # shellcheck source=tests/bench/podman.sh
 . "$here/podman.sh"
+# shellcheck source=tests/bench/disk.sh
+. "$here/disk.sh"
 # shellcheck source=tests/bench/footprint.sh
 . "$here/footprint.sh"
 # shellcheck source=tests/bench/many.sh

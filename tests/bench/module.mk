@@ -2,7 +2,7 @@
 #
 # Benchmarks: ratios to bare QEMU, runc and crun. bench.sh says what is measured and how.
 #
-#	make bench BENCH="run exec"   some sections: run delete state exec stdio podman memory marginal smallest parallel scale
+#	make bench BENCH="run exec"   some sections: run delete state exec stdio disk podman memory marginal smallest parallel scale
 #	make bench RUNS=20            more runs of each (default 10)
 #	BENCH_STRICT=1                a missed goal fails
 
@@ -13,7 +13,7 @@ BENCH_TOOLS := guest measure stream timeline
 
 $(B)/tests/bench/guest: tests/bench/guest.c $(B)/compile.flags
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_ALL) -Os -fno-pie -no-pie -static -s -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Os -fno-pie -no-pie -static -s -o $@ $<
 
 $(patsubst %,$(B)/tests/bench/%,$(filter-out guest,$(BENCH_TOOLS))): $(B)/tests/bench/%: tests/bench/%.c $(call lib,base) $(B)/compile.flags
 	$(call say,CC,$@)

@@ -7,7 +7,7 @@
 # tuned_cold are moat and cold with our own kernel; small has a memory that changes. Each has a state root and, if it is
 # moat, a configuration file of its name.
 
-MOATS=(moat cold spare tuned tuned_cold microvm small fake)
+MOATS=(moat cold spare tuned tuned_cold microvm small disk fake)
 RUNTIMES=("${MOATS[@]}" runc crun)
 for name in "${MOATS[@]}"; do
 	declare -n runtime=$name
