@@ -32,7 +32,7 @@ const struct option_row global_options[] = {
 	{ "config", 0, OPT_STR, &opt.config, "FILE",
 	  "configuration file (default: /etc/moat/configuration.toml if it exists)" },
 	{ "systemd-cgroup", 0, OPT_FLAG, &opt.systemd_cgroup, NULL,
-	  "accepted; cgroups are made directly in the file system" },
+	  "linux.cgroupsPath is \"slice:prefix:name\"; the host must run systemd" },
 	{ "rootless", 0, OPT_STR, &opt.rootless, "VALUE",
 	  "accepted for runc's callers; moat runs as root" },
 	{ "version", 'v', OPT_FLAG, &opt.version, NULL, "print the version" },

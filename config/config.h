@@ -34,6 +34,7 @@ struct config_qemu {
 	uint32_t default_maxvcpus; /* 0: the host's */
 	uint32_t default_memory; /* MiB */
 	uint32_t default_maxmemory; /* MiB; 0: the host's */
+	uint32_t overhead_memory; /* MiB of the host beside the guest's memory */
 	uint32_t memory_slots; /* of no use: accepted with whatever files say */
 	uint32_t pcie_root_port; /* ports */
 	char *shared_fs; /* "virtio-fs", "none" */
@@ -67,6 +68,7 @@ struct config_runtime {
 	char *internetworking_model; /* "tcfilter", "none" */
 	char *direct_volume_path;
 	char *vfio_mode; /* "guest-kernel" */
+	bool sandbox_cgroup_only;
 	uint32_t monitor_log_limit; /* KiB */
 	uint32_t console_log_limit; /* KiB */
 	bool enable_debug;

@@ -63,6 +63,10 @@ const struct config_key config_keys[] = {
 	     "Memory of a VM in MiB, at most, if its containers' limits ask for more than default_memory: see SIZE. 0: as much as "
 	     "the host has, but not more than 512 GiB. The value of default_memory: a VM that is there never grows.",
 	     RANGE(0, 16 * 1024 * 1024)),
+	QEMU(overhead_memory, INT, "256",
+	     "What a VM's host processes need beside the guest's memory, in MiB: QEMU, virtiofsd, monitor. It is added to the VM's "
+	     "size where a container's memory limit is set in the host's cgroup: see CGROUPS.",
+	     RANGE(64, 65536)),
 	QEMU(memory_slots, INT, "10",
 	     "Accepted: memory is added with virtio-mem, as often as need be, which takes no slots.",
 	     RANGE(0, 256), .unused = "virtio-mem has no slots"),
@@ -146,6 +150,9 @@ const struct config_key config_keys[] = {
 		"What becomes of a VFIO device in the guest: \"guest-kernel\" leaves it to the driver of the guest's kernel. "
 		"Kata's \"vfio\", a /dev/vfio of the container's own, does not exist here.",
 		WORDS("guest-kernel")),
+	RUNTIME(sandbox_cgroup_only, BOOL, "true",
+		"Set the limits of linux.resources in the host's cgroup too, with room for the VM, beside those that the guest's cgroup "
+		"applies: see CGROUPS. All host processes are in the container's cgroup either way."),
 	RUNTIME(monitor_log_limit, INT, "256",
 		"The most that is kept of what a VM's monitor, QEMU and virtiofsd say, in KiB.",
 		RANGE(4, 65536)),

@@ -187,8 +187,7 @@ static void copy_cpuset(const char *dir)
 	}
 }
 
-/* A directory is a leaf if the next one does not lie below it. */
-static bool is_leaf(char *const *dir)
+bool cgroup_is_leaf(char *const *dir)
 {
 	size_t n = strlen(dir[0]);
 
@@ -205,6 +204,41 @@ static int check_empty(const char *dir, struct err *err)
 	return 0;
 }
 
+static bool is_type(const char *dir, long type)
+{
+	struct statfs fs;
+
+	return statfs(dir, &fs) == 0 && fs.f_type == type;
+}
+
+/* Lets the children of a cgroup have what it has itself. One with processes in it cannot: then they have less. */
+static void enable_controllers(const char *dir)
+{
+	_free_ char *have = path_join(dir, "cgroup.controllers"),
+		    *to = path_join(dir, "cgroup.subtree_control"), *text = NULL;
+	char *save = NULL, *word, line[64];
+
+	if (!have || !to || io_read_file(AT_FDCWD, have, 4096, &text, NULL, NULL) < 0)
+		return;
+	for (word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+		snprintf(line, sizeof(line), "+%s", word);
+		(void)io_write_string(AT_FDCWD, to, line, NULL);
+	}
+}
+
+/* From the root of the hierarchy down to the parent. */
+static void enable_above(const char *leaf)
+{
+	_free_ char *path = strdup(leaf);
+
+	for (char *p = path; p && (p = strchr(p + 1, '/'));) {
+		*p = '\0';
+		if (is_type(path, CGROUP2_SUPER_MAGIC))
+			enable_controllers(path);
+		*p = '/';
+	}
+}
+
 static int make_one(char *const *dir, struct err *err)
 {
 	int r = 0;
@@ -212,11 +246,14 @@ static int make_one(char *const *dir, struct err *err)
 	if (mkdir(*dir, 0755) < 0) {
 		if (errno != EEXIST)
 			return err_errno(err, errno, "make cgroup '%s'", *dir);
-		r = is_leaf(dir) ? check_empty(*dir, err) : 0;
+		r = cgroup_is_leaf(dir) ? check_empty(*dir, err) : 0;
 	}
-	if (r >= 0)
-		copy_cpuset(*dir);
-	return r;
+	if (r < 0)
+		return r;
+	copy_cpuset(*dir);
+	if (cgroup_is_leaf(dir) && is_type(*dir, CGROUP2_SUPER_MAGIC))
+		enable_above(*dir);
+	return 0;
 }
 
 int cgroup_make(char *const *dirs, struct err *err)
@@ -241,7 +278,7 @@ int cgroup_join(char *const *dirs, pid_t pid, struct err *err)
 	for (; dirs && *dirs; dirs++) {
 		_free_ char *procs = NULL;
 
-		if (!is_leaf(dirs))
+		if (!cgroup_is_leaf(dirs))
 			continue;
 		procs = path_join(*dirs, "cgroup.procs");
 		r = procs ? io_write_string(AT_FDCWD, procs, text, err) :
@@ -255,10 +292,7 @@ int cgroup_join(char *const *dirs, pid_t pid, struct err *err)
 /* The names come from a record: whatever is there now, only a cgroup is touched. */
 static bool is_cgroup(const char *dir)
 {
-	struct statfs fs;
-
-	return statfs(dir, &fs) == 0 &&
-	       (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+	return is_type(dir, CGROUP_SUPER_MAGIC) || is_type(dir, CGROUP2_SUPER_MAGIC);
 }
 
 /* Signals every process of a leaf; returns how many there were. */
@@ -292,7 +326,7 @@ void cgroup_kill(char *const *dirs, int timeout_ms)
 	for (waited = 0; waited <= timeout_ms; waited += 2) {
 		left = 0;
 		for (d = dirs; d && *d; d++)
-			if (is_leaf(d))
+			if (cgroup_is_leaf(d))
 				left += kill_leaf(*d);
 		if (!left)
 			return;
@@ -325,7 +359,7 @@ int cgroup_remove(char *const *dirs, struct err *err)
 	while (i-- > 0) {
 		if (!is_cgroup(dirs[i]))
 			continue;
-		if (!is_leaf(dirs + i)) {
+		if (!cgroup_is_leaf(dirs + i)) {
 			(void)rmdir(dirs[i]); /* others may be using it by now */
 			continue;
 		}

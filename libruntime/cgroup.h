@@ -20,8 +20,13 @@
  * Existing parents are left out, the last component never is. Vector owned by the caller.
  */
 int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err);
-/* A leaf with processes in it is an error; then nothing is left. */
+/*
+ * A leaf with processes in it is an error; then nothing is left. In version 2 the controllers are enabled on the way down, where that
+ * is possible, and stay so, as with every runtime.
+ */
 int cgroup_make(char *const *dirs, struct err *err);
+/* Whether one of those directories is a container's own, not one on the way to it: the next one does not lie below it. */
+bool cgroup_is_leaf(char *const *dir);
 /* Moves a process into each leaf. */
 int cgroup_join(char *const *dirs, pid_t pid, struct err *err);
 /* SIGKILLs everything inside; waits up to timeout_ms for it to go. */

@@ -18,6 +18,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "libruntime/cgroup.h"
+#include "libruntime/cgroup_systemd.h"
 #include "libruntime/console.h"
 #include "libruntime/creation.h"
 #include "libruntime/hooks.h"
@@ -137,6 +138,21 @@ int creation_check(struct creation *c, struct err *err)
 	return c->pod.sandbox ? creation_plan_joining(c, err) : creation_plan_devices(c, err);
 }
 
+static int plan_cgroups(struct creation *c, struct err *err)
+{
+	const char *path = c->config->linux_->cgroups_path;
+	_free_ char *unit = NULL;
+	int r;
+
+	if (c->rt->systemd_cgroup) {
+		r = cgroup_systemd_path(SYSTEMD_RUNS, path, c->args->id, &unit, err);
+		if (r < 0)
+			return r;
+		path = unit;
+	}
+	return cgroup_plan(path, c->args->id, &c->state.cgroups, err);
+}
+
 /* The intent: from here on `delete --force` knows what may exist. */
 static int claim(struct creation *c, struct err *err)
 {
@@ -154,7 +170,7 @@ static int claim(struct creation *c, struct err *err)
 	r = proc_boot_id(boot_id);
 	if (r < 0)
 		return err_errno(err, -r, "boot id");
-	r = cgroup_plan(c->config->linux_->cgroups_path, c->args->id, &c->state.cgroups, err);
+	r = plan_cgroups(c, err);
 	if (r < 0)
 		return r;
 	c->state.id = strdup(c->args->id);
@@ -165,6 +181,7 @@ static int claim(struct creation *c, struct err *err)
 	c->state.created = state_timestamp();
 	c->state.terminal = c->config->process->terminal;
 	c->state.annotations = json_incref(c->config->annotations);
+	c->state.overhead = c->vm.overhead;
 	if (!c->state.id || !c->state.phase || !c->state.boot_id || !c->state.bundle ||
 	    !c->state.rootfs || !c->state.created)
 		return err_errno(err, ENOMEM, "state");
@@ -208,6 +225,9 @@ static int start_monitor(struct creation *c, struct err *err)
 	if (r < 0)
 		return r;
 	c->in_cgroups = true;
+	r = creation_limit(c, false, err);
+	if (r < 0)
+		return r;
 	if (c->pod.sandbox)
 		return creation_join(c, err);
 	if (c->claimed && spare_take(&c->vm, c->args->id, c->dir, c->state.cgroups, &c->monitor))
@@ -364,6 +384,8 @@ int creation_attempt(struct creation *c, struct err *err)
 		r = creation_grow(c, err);
 	if (r >= 0)
 		r = create_in_guest(c, err);
+	if (r >= 0)
+		r = creation_limit(c, true, err);
 	return r;
 }
 

@@ -59,5 +59,5 @@ int creation_grow(struct creation *c, struct err *err)
 	if (!params)
 		return err_errno(err, ENOMEM, "resize");
 	r = wire_call(c->monitor.control, "resize", params, timeout, &result, err);
-	return r < 0 ? r : sizing_result(result, &c->vcpus, err);
+	return r < 0 ? r : sizing_result(result, &c->vcpus, &c->memory, err);
 }

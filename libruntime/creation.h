@@ -38,7 +38,7 @@ struct creation {
 	struct hv_demand demand,
 		pod_demand; /* what its limits ask for; and those of the pod that it is the sandbox of */
 	uint32_t boot_memory, boot_vcpus; /* of the VM, if it boots for that */
-	uint32_t vcpus; /* that it has; 0: nobody has asked */
+	uint32_t vcpus, memory; /* that it has, memory in MiB; 0: nobody has asked */
 	struct trees trees;
 	int root_fd, dir; /* state root; this container's directory, locked */
 	bool claimed;
@@ -94,6 +94,14 @@ int creation_plan_size(struct creation *c, struct err *err);
 void creation_boot_setup(const struct creation *c, struct vm_setup *ret);
 /* Lets the VM grow, unless it is large enough, and waits for it. */
 int creation_grow(struct creation *c, struct err *err);
+
+/* ---- limits.c ---- */
+
+/*
+ * The limits in the host's cgroups. late: those that would slow the start of the VM down, once it is there. A sandbox that
+ * annotations call so has none: its VM is the pod's, whose cgroup is the parent, which the caller limits.
+ */
+int creation_limit(struct creation *c, bool late, struct err *err);
 
 /* ---- create_devices.c ---- */
 

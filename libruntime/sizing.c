@@ -225,13 +225,16 @@ json_t *sizing_params(const char *id, const struct hv_demand *own, const struct 
 			 "pod_cpus", (json_int_t)pod->cpus);
 }
 
-int sizing_result(const json_t *result, uint32_t *ret_vcpus, struct err *err)
+int sizing_result(const json_t *result, uint32_t *ret_vcpus, uint32_t *ret_memory, struct err *err)
 {
-	int64_t n = js_get_int(result, "vcpus", 0);
+	int64_t n = js_get_int(result, "vcpus", 0), memory = js_get_int(result, "memory", 0);
 
 	if (n < 1 || n > UINT16_MAX)
 		return err_set(err, EPROTO, "resize: no number of processors");
+	if (memory < 1 || memory > UINT32_MAX)
+		return err_set(err, EPROTO, "resize: no memory");
 	*ret_vcpus = (uint32_t)n;
+	*ret_memory = (uint32_t)memory;
 	return 0;
 }
 

@@ -31,9 +31,9 @@ int sizing_demand(const struct oci_resources *r, const char *path, const struct 
  */
 int sizing_pod(const json_t *annotations, const struct sizing_host *host, struct hv_demand *ret,
 	       struct err *err);
-/* The monitor's verb `resize`: its parameters, fresh or NULL, and the number of processors in its result. */
+/* The monitor's verb `resize`: its parameters, fresh or NULL, and its result: the VM's processors, and its memory in MiB. */
 json_t *sizing_params(const char *id, const struct hv_demand *own, const struct hv_demand *pod);
-int sizing_result(const json_t *result, uint32_t *ret_vcpus, struct err *err);
+int sizing_result(const json_t *result, uint32_t *ret_vcpus, uint32_t *ret_memory, struct err *err);
 
 /*
  * cpu.cpus for a guest with that many processors: the same if it has all of them, else they were the host's numbers, and become as many

@@ -36,6 +36,7 @@ struct state {
 	char *sandbox; /* the container whose VM it has joined, and whose monitor that is; NULL: the VM is its own */
 	struct state_process creator; /* the command that makes it join, as long as it is at it */
 	bool terminal; /* init has one */
+	uint32_t overhead; /* MiB, libruntime/host_limits.h; 0: its limits are the guest's alone */
 	bool network; /* what comes into its network namespace is for the VM, too */
 	char *netns; /* that namespace, if it is the caller's; NULL: it is the container's own */
 	char **interfaces; /* names of those that the VM has been given */

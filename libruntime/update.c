@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "libruntime/container.h"
+#include "libruntime/limits.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/sizing.h"
 #include "libruntime/update.h"
@@ -131,7 +132,7 @@ static int send(struct container *c, const json_t *resources, uint32_t vcpus, st
 
 struct size {
 	struct hv_demand before, after;
-	uint32_t vcpus; /* that the VM has; 0: of no interest */
+	uint32_t vcpus, memory; /* that the VM has, memory in MiB; 0: of no interest */
 };
 
 static int demand_of(const json_t *resources, const struct sizing_host *host, struct hv_demand *ret,
@@ -143,23 +144,18 @@ static int demand_of(const json_t *resources, const struct sizing_host *host, st
 	return r < 0 ? r : sizing_demand(parsed, "resources", host, ret, err);
 }
 
-static int plan_size(const json_t *stored, const json_t *given, struct size *ret, struct err *err)
+static int plan_size(const json_t *stored, const json_t *merged, struct size *ret, struct err *err)
 {
-	_json_ json_t *merged = json_deep_copy(stored);
 	struct sizing_host host;
-	int r;
+	int r = sizing_host(&host, err);
 
-	if (!merged || update_merge(merged, given) < 0)
-		return err_errno(err, ENOMEM, "update");
-	r = sizing_host(&host, err);
 	/* What the host had at create, it may have no more. */
 	if (r >= 0 && demand_of(stored, &host, &ret->before, NULL) < 0)
 		ret->before = (struct hv_demand){};
 	return r < 0 ? r : demand_of(merged, &host, &ret->after, err);
 }
 
-static int resize(struct container *c, const struct hv_demand *d, uint32_t *ret_vcpus,
-		  struct err *err)
+static int resize(struct container *c, const struct hv_demand *d, struct size *s, struct err *err)
 {
 	static const struct hv_demand none;
 	_json_ json_t *result = NULL;
@@ -167,10 +163,10 @@ static int resize(struct container *c, const struct hv_demand *d, uint32_t *ret_
 				  MONITOR_RESIZE_MS, &result, err);
 
 	if (r >= 0)
-		r = sizing_result(result, ret_vcpus, err);
-	if (r >= 0 && d->cpus > (uint64_t)*ret_vcpus * 1000)
+		r = sizing_result(result, &s->vcpus, &s->memory, err);
+	if (r >= 0 && d->cpus > (uint64_t)s->vcpus * 1000)
 		log_info("the virtual machine has %u processors and gets no more while it runs",
-			 *ret_vcpus);
+			 s->vcpus);
 	return r;
 }
 
@@ -181,42 +177,67 @@ static int grow(struct container *c, struct size *s, struct err *err)
 
 	if (most.memory == 0 && most.cpus == 0)
 		return 0;
-	return resize(c, &most, &s->vcpus, err);
+	return resize(c, &most, s, err);
 }
 
 /* After them; what the guest does not give back it keeps. */
-static void shrink(struct container *c, const struct hv_demand *to, const struct size *s)
+static void shrink(struct container *c, const struct hv_demand *to, struct size *s)
 {
 	struct hv_demand most = hv_demand_max(&s->before, &s->after);
 	struct err err = {};
-	uint32_t vcpus;
 
 	if (to->memory >= most.memory && to->cpus >= most.cpus)
 		return;
-	if (resize(c, to, &vcpus, &err) < 0)
+	if (resize(c, to, s, &err) < 0)
 		log_warn("%s", err.msg);
+}
+
+/* ---- the host's cgroup ---- */
+
+static int limit_host(struct container *c, const json_t *resources, const struct size *s,
+		      struct err *err)
+{
+	_cleanup_(oci_resources_freep) struct oci_resources *parsed = NULL;
+	int r = oci_resources_from_json(resources, "resources", &parsed, err);
+
+	return r < 0 ? r : limits_update(c, parsed, s->memory, err);
 }
 
 /* ---- the whole of it ---- */
 
+/* Both sides have what they had before, as far as they can. */
+static void set_back(struct container *c, json_t *stored, struct size *s)
+{
+	struct err err = {};
+
+	json_object_del(stored, "devices");
+	if (send(c, stored, s->vcpus, &err) < 0 || limit_host(c, stored, s, &err) < 0)
+		log_warn("Setting back cgroup configs failed due to error: %s", err.msg);
+}
+
 static int apply(struct container *c, json_t *stored, const json_t *given, struct err *err)
 {
+	_json_ json_t *merged = json_deep_copy(stored);
 	struct size size = {};
-	struct err back = {};
 	int r;
 
-	r = plan_size(stored, given, &size, err);
+	if (!merged || update_merge(merged, given) < 0)
+		return err_errno(err, ENOMEM, "update");
+	r = plan_size(stored, merged, &size, err);
 	if (r >= 0)
 		r = grow(c, &size, err);
 	if (r < 0)
 		return r;
 	r = send(c, given, size.vcpus, err);
+	if (r >= 0)
+		shrink(c, &size.after, &size);
+	/* Last: the VM is as large as it is going to be, and has given back what it can. */
+	if (r >= 0)
+		r = limit_host(c, merged, &size, err);
 	if (r < 0) {
-		json_object_del(stored, "devices");
-		if (send(c, stored, size.vcpus, &back) < 0)
-			log_warn("Setting back cgroup configs failed due to error: %s", back.msg);
+		set_back(c, stored, &size);
+		shrink(c, &size.before, &size);
 	}
-	shrink(c, r < 0 ? &size.before : &size.after, &size);
 	return r;
 }
 

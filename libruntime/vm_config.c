@@ -238,6 +238,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	ret->root_disk = !c->qemu.disable_block_device_use && strcmp(ops->name, "fake") != 0;
 	ret->network = strcmp(c->runtime.internetworking_model, "none") != 0;
 	ret->reconnect = c->qemu.vhost_user_reconnect_timeout_sec;
+	ret->overhead = c->runtime.sandbox_cgroup_only ? c->qemu.overhead_memory : 0;
 	ret->store = strdup(c->qemu.vhost_user_store_path);
 	ret->vhost_net = strdup(c->qemu.vhost_user_net_path);
 	ret->volumes = strdup(c->runtime.direct_volume_path);

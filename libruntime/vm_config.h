@@ -29,6 +29,7 @@ struct vm_config {
 	char *factory; /* where templates and spares are */
 	uint32_t most_memory,
 		most_vcpus; /* of any VM: MiB; setup.max_* say how far one grows while it runs */
+	uint32_t overhead; /* MiB for the host's cgroup beside the VM's memory; 0: no limits are set there */
 	uint32_t spares; /* to be kept started; only with template */
 };
 

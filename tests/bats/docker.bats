@@ -124,8 +124,9 @@ fetch()
 	within 20 eval "fetch $(inspect '{{.NetworkSettings.IPAddress}}') 80 | grep page"
 	docker_ok top "$NAME"
 	has "$output" docker-init
-	docker_ok stats --no-stream --format '{{.PIDs}} {{.MemUsage}}' "$NAME"
-	[[ $output =~ ^[1-9][0-9]*\ [1-9] ]]
+	# The host's cgroup: what the VM uses, of what it may use at most, and the threads of QEMU and the others.
+	docker_ok stats --no-stream --format '{{.PIDs}} {{.MemUsage}} {{.CPUPerc}}' "$NAME"
+	[[ $output =~ ^[1-9][0-9]*\ [1-9][0-9.]*MiB\ /\ 640MiB\ [0-9.]+%$ ]]
 	docker_ok pause "$NAME"
 	is "$(inspect '{{.State.Status}}')" paused
 	docker_ok unpause "$NAME"

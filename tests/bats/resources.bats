@@ -121,7 +121,6 @@ says()
 }
 
 @test "resources: what the guest refuses is an error that names the field" {
-	says 'linux.resources.cpu.mems: failed to write \"900\" to cpuset.mems of the guest: invalid argument' '{cpu: {mems: "900"}}'
 	says 'linux.resources.cpu.quota: failed to write \"5 100000\" to cpu.max of the guest: invalid argument' '{cpu: {quota: 5}}'
 	says 'linux.resources.blockIO.throttleReadBpsDevice[0]: failed to write \"8:0 rbps=1000\" to io.max of the guest: no such device' \
 		'{blockIO: {throttleReadBpsDevice: [{major: 8, minor: 0, rate: 1000}]}}'

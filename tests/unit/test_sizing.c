@@ -175,17 +175,18 @@ START_TEST(verb)
 		      *good = json_pack("{s:i, s:i}", "memory", 512, "vcpus", 2),
 		      *bad = json_pack("{s:i}", "vcpus", 0);
 	struct err err = {};
-	uint32_t n = 7;
+	uint32_t n = 7, mib = 0;
 
 	ck_assert_str_eq(js_get_str(p, "id"), "c1");
 	ck_assert_int_eq(js_get_int(p, "memory", 0), 128);
 	ck_assert_int_eq(js_get_int(p, "cpus", 0), 500);
 	ck_assert_int_eq(js_get_int(p, "pod_memory", 0), 256);
 	ck_assert_int_eq(js_get_int(p, "pod_cpus", 0), 1500);
-	unit_ok(sizing_result(good, &n, &err), &err);
+	unit_ok(sizing_result(good, &n, &mib, &err), &err);
 	ck_assert_uint_eq(n, 2);
-	unit_fails(sizing_result(bad, &n, &err), EPROTO, &err, "no number of processors");
-	unit_fails(sizing_result(NULL, &n, &err), EPROTO, &err, "resize");
+	ck_assert_uint_eq(mib, 512);
+	unit_fails(sizing_result(bad, &n, &mib, &err), EPROTO, &err, "no number of processors");
+	unit_fails(sizing_result(NULL, &n, &mib, &err), EPROTO, &err, "resize");
 	ck_assert_uint_eq(n, 2);
 }
 END_TEST

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libruntime/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "libruntime/creation.h"
+#include "libruntime/host_limits.h"
+#include "oci/pod.h"
+
+#define SHARED_FILE "shared" /* in the state directory: others are in the VM, or have been */
+
+bool limits_are_pods(const json_t *annotations)
+{
+	const struct oci_config c = { .annotations = (json_t *)annotations };
+	struct oci_pod pod;
+
+	return oci_pod_read(&c, &pod, NULL) >= 0 && pod.role == OCI_POD_SANDBOX;
+}
+
+static int set(const struct oci_resources *r, const char *path, const struct host_room *room,
+	       char *const *cgroups, bool early, bool late, struct err *err)
+{
+	_cleanup_(host_limits_done) struct host_limits l = {};
+	int e = host_limits_plan(r, path, room, &l, err);
+
+	if (e >= 0 && early)
+		e = host_limits_apply(&l, cgroups, false, err);
+	if (e >= 0 && late)
+		e = host_limits_apply(&l, cgroups, true, err);
+	return e;
+}
+
+static int lift(int dir, struct err *err)
+{
+	_cleanup_(host_limits_done) struct host_limits l = {};
+	_strv_ char **cgroups = NULL;
+	int r = state_load_cgroups(dir, &cgroups, err);
+
+	if (r >= 0)
+		r = host_limits_plan_lift(&l, err);
+	return r < 0 ? r : host_limits_apply(&l, cgroups, false, err);
+}
+
+int limits_lift(int dir, struct err *err)
+{
+	/* First: an update that goes on at the same time looks for it last. */
+	_close_ int fd = openat(dir, SHARED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? err_errno(err, errno, "%s", SHARED_FILE) : lift(dir, err);
+
+	return r < 0 ? err_wrap(err, "the sandbox's cgroup") : 0;
+}
+
+int limits_update(struct container *c, const struct oci_resources *now, uint32_t vm_memory,
+		  struct err *err)
+{
+	const struct host_room room = { .vm = !c->state.sandbox,
+					.vm_memory = vm_memory,
+					.overhead = c->state.overhead };
+	int r;
+
+	if (!c->state.overhead || limits_are_pods(c->state.annotations))
+		return 0;
+	if (room.vm && faccessat(c->dir, SHARED_FILE, F_OK, 0) == 0)
+		return 0;
+	r = set(now, "resources", &room, c->state.cgroups, true, true, err);
+	if (r >= 0 && room.vm && faccessat(c->dir, SHARED_FILE, F_OK, 0) == 0)
+		r = lift(c->dir, err);
+	return r;
+}
+
+int creation_limit(struct creation *c, bool late, struct err *err)
+{
+	const struct host_room room = { .vm = !c->pod.sandbox,
+					.vm_memory = c->memory ? c->memory : c->boot_memory,
+					.overhead = c->vm.overhead };
+	int r = 0;
+
+	if (c->pod.sandbox && !late)
+		r = limits_lift(c->pod.dir, err);
+	if (r < 0 || !c->vm.overhead || limits_are_pods(c->config->annotations))
+		return r;
+	return set(c->config->linux_->limits, "linux.resources", &room, c->state.cgroups, !late,
+		   late, err);
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The host's cgroups where there is version 2 alone: controllers on the way down, limits, update.
+# bats file_tags=moat
+
+load ../bats/helpers
+
+# In the lab everything is there: a test that would be skipped has failed.
+export MOAT_TEST_STRICT=1
+
+@test "cgroup v2: the host's limits, with room for the VM, two directories below the root" {
+	local dir=/sys/fs/cgroup/$SUITE-parent/inner/$CT
+	args sleep 1000
+	edit '.linux.resources = {cpu: {shares: 512, quota: 50000, period: 100000, cpus: "0"}, memory: {limit: 67108864, swap: 67108864},
+		pids: {limit: 50}} | .linux.cgroupsPath = $ARGS.positional[0]' --args -- "/$SUITE-parent/inner/$CT"
+	LIMIT=400 ok run --detach --bundle "$B" "$CT"
+	is "$stderr" ""
+	is "$(cd "$dir" && cat memory.max cpu.max cpu.weight cpuset.cpus pids.max)" $'671088640\n75000 100000\n20\n0\n562'
+	has "$(cat "$dir/cgroup.procs")" "$(pgrep -P "$(jq .monitor.pid "$ROOT/$CT/state.json")" qemu)"
+	LIMIT=400 ok update --memory 300m --memory-swap 300m --pids-limit -1 "$CT"
+	is "$(cd "$dir" && cat memory.max pids.max)" $'939524096\nmax'
+	is "$(sed -n 's/^oom_kill //p' "$dir/memory.events")" 0
+	LIMIT=400 ok delete --force "$CT"
+	[ ! -e "/sys/fs/cgroup/$SUITE-parent" ]
+}
