@@ -26,6 +26,7 @@ static const struct {
 	{ "sandbox.prepare", sandbox_prepare },
 	{ "sandbox.network", sandbox_network },
 	{ "sandbox.resize", sandbox_resize },
+	{ "sandbox.stats", sandbox_stats },
 	{ "container.create", container_create },
 	{ "container.start", container_start },
 	{ "container.delete", container_delete },

@@ -43,6 +43,8 @@ int sandbox_network(struct agent *a, const struct pending *asked, const json_t *
 		    json_t **ret_result, struct err *err);
 int sandbox_resize(struct agent *a, const struct pending *asked, const json_t *params,
 		   json_t **ret_result, struct err *err);
+int sandbox_stats(struct agent *a, const struct pending *asked, const json_t *params,
+		  json_t **ret_result, struct err *err);
 int sandbox_shutdown(struct agent *a, const struct pending *asked, const json_t *params,
 		     json_t **ret_result, struct err *err);
 /* The reply to the latter has gone out. */

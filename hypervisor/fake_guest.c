@@ -284,6 +284,7 @@ static const struct {
 	{ "sandbox.setup", do_nothing },
 	{ "sandbox.network", do_nothing },
 	{ "sandbox.resize", do_nothing },
+	{ "sandbox.stats", do_nothing },
 	{ "sandbox.shutdown", do_shutdown },
 	{ "container.create", do_create },
 	{ "container.start", do_start },

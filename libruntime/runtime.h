@@ -133,4 +133,12 @@ struct rt_events {
 /* Returns when the container has ended. */
 int rt_events(const struct rt *rt, const char *id, const struct rt_events *args, struct err *err);
 
+/* ---- metrics ---- */
+
+/*
+ * Prometheus' text format, owned by the caller: of the VM that the container lives in, or with id NULL of all. A guest that does not answer
+ * is waited for a few seconds, and its part is left out.
+ */
+int rt_metrics(const struct rt *rt, const char *id, char **ret, struct err *err);
+
 #endif

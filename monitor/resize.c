@@ -337,6 +337,14 @@ int resize_request(struct client *c, uint32_t id, json_t *params, struct err *er
 	return 0;
 }
 
+void resize_size(const struct monitor *m, uint32_t *ret_memory, uint32_t *ret_vcpus)
+{
+	const struct resize *z = m->resize;
+
+	*ret_memory = m->setup.memory + (z ? z->offered : 0);
+	*ret_vcpus = z ? z->vcpus : m->setup.vcpus;
+}
+
 void resize_forget(struct monitor *m, const char *container)
 {
 	if (!m->resize || !container)

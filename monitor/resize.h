@@ -12,6 +12,8 @@
 
 /* Answers later, with {"memory", "vcpus"} of the VM. */
 int resize_request(struct client *c, uint32_t id, json_t *params, struct err *err);
+/* The VM's present size: MiB and processors. */
+void resize_size(const struct monitor *m, uint32_t *ret_memory, uint32_t *ret_vcpus);
 /* The container is gone, its demand with it. */
 void resize_forget(struct monitor *m, const char *container);
 void resize_vm_ready(struct monitor *m);

@@ -22,6 +22,7 @@
 #include "monitor/volume.h"
 #include "wire/message.h"
 
+#define GUEST_STATS_MS 2000
 #define NETWORK_TIMEOUT_MS 20000 /* the guest waits for its interfaces */
 
 void verbs_client_gone(struct monitor *m, struct client *c)
@@ -240,6 +241,16 @@ static int do_stats(struct client *c, uint32_t id, json_t *params, struct err *e
 	return ask(c, id, "container.stats", k, params, err);
 }
 
+/* Of the guest as a whole; a guest that hangs is an answer, too. */
+static int do_guest_stats(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	if (!k)
+		return -ENOENT;
+	return forward(c, id, "sandbox.stats", k, json_incref(params), GUEST_STATS_MS, NULL, err);
+}
+
 /* From now on the connection gets the container's events; it is closed when the container has ended. */
 static int do_events(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
@@ -270,6 +281,7 @@ static int do_state(struct client *c, uint32_t id, json_t *params, struct err *e
 	static const char *const phases[] = { "idle", "booting", "ready", "ending", "ended" };
 	_json_ json_t *result = NULL;
 	json_t *list = json_array();
+	uint32_t memory, vcpus;
 	struct container *k;
 
 	(void)params;
@@ -278,7 +290,9 @@ static int do_state(struct client *c, uint32_t id, json_t *params, struct err *e
 		if (!k->deleted)
 			json_array_append_new(list, json_pack("{s:s, s:s}", "id", k->id, "status",
 							      container_status_name(k->status)));
-	result = json_pack("{s:s, s:o}", "vm", phases[c->m->phase], "containers", list);
+	resize_size(c->m, &memory, &vcpus);
+	result = json_pack("{s:s, s:I, s:I, s:o}", "vm", phases[c->m->phase], "memory",
+			   (json_int_t)memory, "vcpus", (json_int_t)vcpus, "containers", list);
 	client_result(c, id, result);
 	return LATER;
 }
@@ -384,6 +398,7 @@ static const struct {
 	{ "processes", do_processes },
 	{ "update", do_update },
 	{ "stats", do_stats },
+	{ "guest.stats", do_guest_stats },
 	{ "events", do_events },
 	{ "save", do_save },
 	{ "adopt", do_adopt },

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the guest says, which is not to be trusted: numbers are taken, names cleaned, lines limited, everything else left out. */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/num.h"
+#include "libruntime/metrics.h"
+#include "libruntime/stats.h"
+
+#define DEVICES_MAX 64 /* interfaces, disks */
+#define SECTOR 512
+#define MICRO 1000000u
+#define LIMITLESS ((uint64_t)1 << 62) /* bytes: what is above is no limit */
+
+static uint64_t times(uint64_t a, uint64_t b)
+{
+	uint64_t v;
+
+	return __builtin_mul_overflow(a, b, &v) ? UINT64_MAX : v;
+}
+
+static bool next_line(const char **text, char *buf, size_t size)
+{
+	size_t n = strcspn(*text, "\n");
+
+	if (!**text)
+		return false;
+	snprintf(buf, size, "%.*s", (int)(n < size ? n : size - 1), *text);
+	*text += n + ((*text)[n] == '\n');
+	return true;
+}
+
+static const char *file(const json_t *result, const char *name)
+{
+	const char *s = js_get_str(json_object_get(result, "files"), name);
+
+	return s ? s : "";
+}
+
+/* Up to n numbers; how many there are. */
+static size_t numbers(char *text, uint64_t *ret, size_t n)
+{
+	char *save = NULL, *word = strtok_r(text, " ", &save);
+	size_t i;
+
+	for (i = 0; i < n && word && num_u64(word, 0, UINT64_MAX, &ret[i]) == 0; i++)
+		word = strtok_r(NULL, " ", &save);
+	return i;
+}
+
+/* "12.34" in millionths. */
+static bool decimal(const char *text, uint64_t *ret)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || (*end && *end != ' ') || !(v >= 0 && v < 1e12))
+		return false;
+	*ret = (uint64_t)(v * MICRO + 0.5);
+	return true;
+}
+
+/* ---- the guest's kernel ---- */
+
+static void memory(struct metrics *m, const char *sandbox, const char *text)
+{
+	static const struct {
+		const char *key;
+		enum metric f;
+	} keys[] = {
+		{ "MemTotal", METRIC_GUEST_MEMORY_TOTAL },
+		{ "MemFree", METRIC_GUEST_MEMORY_FREE },
+		{ "MemAvailable", METRIC_GUEST_MEMORY_AVAILABLE },
+		{ "Cached", METRIC_GUEST_MEMORY_CACHED },
+		{ "Buffers", METRIC_GUEST_MEMORY_BUFFERS },
+		{ "Slab", METRIC_GUEST_MEMORY_SLAB },
+		{ "SwapTotal", METRIC_GUEST_SWAP_TOTAL },
+		{ "SwapFree", METRIC_GUEST_SWAP_FREE },
+	};
+	bool seen[ARRAY_SIZE(keys)] = {};
+	char line[128], key[32];
+	uint64_t kib;
+
+	while (next_line(&text, line, sizeof(line))) {
+		int at = 0;
+
+		if (sscanf(line, "%31[^:]:%n", key, &at) != 1 || !at ||
+		    numbers(line + at, &kib, 1) != 1)
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			if (!seen[i] && strcmp(keys[i].key, key) == 0) {
+				seen[i] = true;
+				metrics_add(m, keys[i].f, times(kib, 1024), "sandbox=\"%s\"",
+					    sandbox);
+			}
+	}
+}
+
+/* "cpu  user nice system idle iowait irq softirq steal ..." */
+static void cpu(struct metrics *m, const char *sandbox, const char *text, uint64_t ticks)
+{
+	static const char *const modes[] = { "user",   "nice", "system",  "idle",
+					     "iowait", "irq",  "softirq", "steal" };
+	uint64_t v[ARRAY_SIZE(modes)];
+	char line[256];
+
+	if (!next_line(&text, line, sizeof(line)) || strncmp(line, "cpu ", 4) != 0 ||
+	    numbers(line + 4, v, ARRAY_SIZE(v)) < ARRAY_SIZE(v))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		metrics_add(m, METRIC_GUEST_CPU, times(v[i], MICRO) / ticks,
+			    "sandbox=\"%s\",mode=\"%s\"", sandbox, modes[i]);
+}
+
+/* Fields of /proc/self/stat behind the name: 14 and 15 the time, 24 the memory. */
+static void agent(struct metrics *m, const char *sandbox, const json_t *result, uint64_t ticks,
+		  uint64_t page)
+{
+	const char *end = strrchr(file(result, "self/stat"), ')');
+	int64_t fds = js_get_int(result, "fds", -1);
+	uint64_t utime, stime, rss;
+
+	if (end && sscanf(end + 1,
+			  " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64
+			  " %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
+			  &utime, &stime, &rss) == 3) {
+		metrics_add(m, METRIC_AGENT_RSS, times(rss, page), "sandbox=\"%s\"", sandbox);
+		if (utime < UINT32_MAX && stime < UINT32_MAX)
+			metrics_add(m, METRIC_AGENT_CPU, times(utime + stime, MICRO) / ticks,
+				    "sandbox=\"%s\"", sandbox);
+	}
+	if (fds >= 0)
+		metrics_add(m, METRIC_AGENT_FDS, (uint64_t)fds, "sandbox=\"%s\"", sandbox);
+}
+
+/* "  eth0: bytes packets errs drop fifo frame compressed multicast bytes packets errs drop ..." */
+static void network(struct metrics *m, const char *sandbox, const char *text)
+{
+	static const struct {
+		enum metric f;
+		size_t column;
+	} columns[] = {
+		{ METRIC_NETWORK_RX_BYTES, 0 },   { METRIC_NETWORK_RX_PACKETS, 1 },
+		{ METRIC_NETWORK_RX_ERRORS, 2 },  { METRIC_NETWORK_RX_DROPPED, 3 },
+		{ METRIC_NETWORK_TX_BYTES, 8 },   { METRIC_NETWORK_TX_PACKETS, 9 },
+		{ METRIC_NETWORK_TX_ERRORS, 10 }, { METRIC_NETWORK_TX_DROPPED, 11 },
+	};
+	char line[512], name[33], seen[DEVICES_MAX][33];
+	uint64_t v[12];
+	size_t n = 0;
+
+	while (n < DEVICES_MAX && next_line(&text, line, sizeof(line))) {
+		char *colon = strrchr(line, ':'), *start = line + strspn(line, " ");
+		bool again = false;
+
+		if (!colon || colon <= start || strchr(line, '|'))
+			continue;
+		*colon = '\0';
+		metrics_clean(name, sizeof(name), start);
+		for (size_t i = 0; i < n; i++)
+			again = again || strcmp(seen[i], name) == 0;
+		if (again || numbers(colon + 1, v, ARRAY_SIZE(v)) < ARRAY_SIZE(v))
+			continue;
+		memcpy(seen[n++], name, sizeof(name));
+		for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+			metrics_add(m, columns[i].f, v[columns[i].column],
+				    "sandbox=\"%s\",interface=\"%s\"", sandbox, name);
+	}
+}
+
+/* "major minor name reads merged sectors ms writes merged sectors ms in_flight io_ms weighted ..." */
+static void disks(struct metrics *m, const char *sandbox, const char *text)
+{
+	char line[512], word[33], name[33], seen[DEVICES_MAX][33];
+	size_t n = 0;
+	int at;
+
+	while (n < DEVICES_MAX && next_line(&text, line, sizeof(line))) {
+		uint64_t v[10];
+		bool again = false;
+
+		if (sscanf(line, " %*u %*u %32s %n", word, &at) != 1)
+			continue;
+		metrics_clean(name, sizeof(name), word);
+		for (size_t i = 0; i < n; i++)
+			again = again || strcmp(seen[i], name) == 0;
+		if (again || numbers(line + at, v, ARRAY_SIZE(v)) < ARRAY_SIZE(v))
+			continue;
+		memcpy(seen[n++], name, sizeof(name));
+		const struct {
+			enum metric f;
+			uint64_t value;
+		} all[] = {
+			{ METRIC_DISK_READS, v[0] },
+			{ METRIC_DISK_READ_BYTES, times(v[2], SECTOR) },
+			{ METRIC_DISK_WRITES, v[4] },
+			{ METRIC_DISK_WRITTEN_BYTES, times(v[6], SECTOR) },
+			{ METRIC_DISK_IO_TIME, times(v[9], 1000) },
+		};
+
+		for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+			metrics_add(m, all[i].f, all[i].value, "sandbox=\"%s\",device=\"%s\"",
+				    sandbox, name);
+	}
+}
+
+void metrics_guest(struct metrics *m, const char *sandbox, const json_t *result)
+{
+	int64_t ticks = js_get_int(result, "ticks", 0), page = js_get_int(result, "page", 0);
+	uint64_t v;
+
+	if (ticks < 1 || ticks > 1000000 || page < 1 || page > (1 << 20))
+		return;
+	memory(m, sandbox, file(result, "meminfo"));
+	cpu(m, sandbox, file(result, "stat"), (uint64_t)ticks);
+	if (decimal(file(result, "loadavg"), &v))
+		metrics_add(m, METRIC_GUEST_LOAD1, v, "sandbox=\"%s\"", sandbox);
+	if (decimal(file(result, "uptime"), &v))
+		metrics_add(m, METRIC_GUEST_UPTIME, v, "sandbox=\"%s\"", sandbox);
+	agent(m, sandbox, result, (uint64_t)ticks, (uint64_t)page);
+	network(m, sandbox, file(result, "net/dev"));
+	disks(m, sandbox, file(result, "diskstats"));
+}
+
+/* ---- a container: the numbers of `events --stats` ---- */
+
+#define CONTAINER "sandbox=\"%s\",container=\"%s\""
+
+struct who {
+	const char *sandbox, *container;
+};
+
+/* A member by its path of two or three names. */
+static bool number(const json_t *stats, const char *const path[3], uint64_t *ret)
+{
+	const json_t *v = stats;
+
+	for (size_t i = 0; i < 3 && path[i]; i++)
+		v = json_object_get(v, path[i]);
+	return js_u64(v, ret) == 0;
+}
+
+static void values(struct metrics *m, const struct who *w, const json_t *stats)
+{
+	static const struct {
+		enum metric f;
+		const char *path[3];
+		bool nanoseconds, limit;
+	} rows[] = {
+		{ METRIC_CONTAINER_CPU, { "cpu", "usage", "total" }, true, false },
+		{ METRIC_CONTAINER_CPU_USER, { "cpu", "usage", "user" }, true, false },
+		{ METRIC_CONTAINER_CPU_SYSTEM, { "cpu", "usage", "kernel" }, true, false },
+		{ METRIC_CONTAINER_PERIODS, { "cpu", "throttling", "periods" }, false, false },
+		{ METRIC_CONTAINER_THROTTLED_PERIODS,
+		  { "cpu", "throttling", "throttledPeriods" },
+		  false,
+		  false },
+		{ METRIC_CONTAINER_THROTTLED, { "cpu", "throttling", "throttledTime" }, true, false },
+		{ METRIC_CONTAINER_MEMORY, { "memory", "usage", "usage" }, false, false },
+		{ METRIC_CONTAINER_MEMORY_MAX, { "memory", "usage", "max" }, false, false },
+		{ METRIC_CONTAINER_MEMORY_LIMIT, { "memory", "usage", "limit" }, false, true },
+		{ METRIC_CONTAINER_MEMORY_CACHE, { "memory", "cache" }, false, false },
+		{ METRIC_CONTAINER_MEMORY_KERNEL, { "memory", "kernel", "usage" }, false, false },
+		{ METRIC_CONTAINER_PIDS, { "pids", "current" }, false, false },
+		{ METRIC_CONTAINER_PIDS_LIMIT, { "pids", "limit" }, false, true },
+	};
+	uint64_t v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (number(stats, rows[i].path, &v) && !(rows[i].limit && v >= LIMITLESS))
+			metrics_add(m, rows[i].f, rows[i].nanoseconds ? v / 1000 : v, CONTAINER,
+				    w->sandbox, w->container);
+}
+
+static void io(struct metrics *m, const struct who *w, const json_t *list, enum metric f)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(list, i, o) {
+		const char *op = js_get_str(o, "op");
+		char name[33];
+		uint64_t v;
+
+		if (!op || js_u64(json_object_get(o, "value"), &v) < 0)
+			continue;
+		metrics_clean(name, sizeof(name), op);
+		metrics_add(m, f, v,
+			    CONTAINER ",device=\"%" PRIu32 ":%" PRIu32 "\",operation=\"%s\"",
+			    w->sandbox, w->container, (uint32_t)js_get_int(o, "major", 0),
+			    (uint32_t)js_get_int(o, "minor", 0), name);
+	}
+}
+
+static void pressure(struct metrics *m, const struct who *w, const json_t *stats,
+		     const char *section, const char *resource)
+{
+	static const char *const kinds[] = { "some", "full" };
+	uint64_t v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const json_t *psi = json_object_get(json_object_get(stats, section), "psi");
+
+		if (js_u64(json_object_get(json_object_get(psi, kinds[i]), "total"), &v) == 0)
+			metrics_add(m, METRIC_CONTAINER_PRESSURE, v,
+				    CONTAINER ",resource=\"%s\",stalled=\"%s\"", w->sandbox,
+				    w->container, resource, kinds[i]);
+	}
+}
+
+static void swap(struct metrics *m, const struct who *w, const char *text)
+{
+	uint64_t v;
+	char line[32];
+
+	if (next_line(&text, line, sizeof(line)) && num_u64(line, 0, UINT64_MAX, &v) == 0)
+		metrics_add(m, METRIC_CONTAINER_SWAP, v, CONTAINER, w->sandbox, w->container);
+}
+
+void metrics_container(struct metrics *m, const char *sandbox, const char *container,
+		       const json_t *result)
+{
+	const struct who w = { sandbox, container };
+	_json_ json_t *stats = stats_json(json_object_get(result, "files"));
+	const json_t *blkio = json_object_get(stats, "blkio"), *pages;
+	const char *size;
+	uint64_t v;
+
+	if (!stats)
+		return;
+	values(m, &w, stats);
+	swap(m, &w, file(result, "memory.swap.current"));
+	io(m, &w, json_object_get(blkio, "ioServiceBytesRecursive"), METRIC_CONTAINER_IO_BYTES);
+	io(m, &w, json_object_get(blkio, "ioServicedRecursive"), METRIC_CONTAINER_IO_OPERATIONS);
+	json_object_foreach(json_object_get(stats, "hugetlb"), size, pages)
+		if (number(pages, (const char *const[3]){ "usage" }, &v))
+			metrics_add(m, METRIC_CONTAINER_HUGETLB, v, CONTAINER ",pagesize=\"%s\"",
+				    sandbox, container, size);
+	pressure(m, &w, stats, "cpu", "cpu");
+	pressure(m, &w, stats, "memory", "memory");
+	pressure(m, &w, stats, "blkio", "io");
+}
