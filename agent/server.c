@@ -21,24 +21,15 @@ static const struct {
 	const char *method;
 	server_fn fn;
 } requests[] = {
-	{ "sandbox.setup", sandbox_setup },
-	{ "sandbox.shutdown", sandbox_shutdown },
-	{ "sandbox.prepare", sandbox_prepare },
-	{ "sandbox.network", sandbox_network },
-	{ "sandbox.resize", sandbox_resize },
-	{ "sandbox.stats", sandbox_stats },
-	{ "container.create", container_create },
-	{ "container.start", container_start },
-	{ "container.delete", container_delete },
-	{ "container.pause", container_pause },
-	{ "container.resume", container_resume },
-	{ "container.processes", container_processes },
-	{ "container.update", container_update },
-	{ "container.stats", container_stats },
-	{ "process.exec", container_exec },
-	{ "process.kill", container_kill },
-	{ "volume.stats", volume_stats },
-	{ "volume.resize", volume_resize },
+	{ "sandbox.setup", sandbox_setup },       { "sandbox.shutdown", sandbox_shutdown },
+	{ "sandbox.prepare", sandbox_prepare },   { "sandbox.network", sandbox_network },
+	{ "sandbox.resize", sandbox_resize },     { "sandbox.stats", sandbox_stats },
+	{ "container.create", container_create }, { "container.start", container_start },
+	{ "container.delete", container_delete }, { "container.pause", container_pause },
+	{ "container.resume", container_resume }, { "container.processes", container_processes },
+	{ "container.update", container_update }, { "container.stats", container_stats },
+	{ "process.exec", container_exec },       { "process.kill", container_kill },
+	{ "volume.stats", volume_stats },         { "volume.resize", volume_resize },
 	{ "process.resize", container_resize },
 };
 
