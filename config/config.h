@@ -47,6 +47,7 @@ struct config_qemu {
 	char *vhost_user_store_path;
 	char *vhost_user_net_path;
 	bool disable_block_device_use;
+	bool disable_vhost_net;
 	uint32_t vhost_user_reconnect_timeout_sec;
 	bool enable_debug;
 };
@@ -65,7 +66,7 @@ struct config_factory {
 
 struct config_runtime {
 	char *hypervisor; /* "qemu", "fake" */
-	char *internetworking_model; /* "tcfilter", "none" */
+	char *internetworking_model; /* "tcfilter", "macvtap", "none" */
 	char *direct_volume_path;
 	char *vfio_mode; /* "guest-kernel" */
 	bool sandbox_cgroup_only;

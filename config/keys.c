@@ -102,6 +102,9 @@ const struct config_key config_keys[] = {
 	QEMU(disable_block_device_use, BOOL, "false",
 	     "Share the files of a root file system that is a whole block device of its own (device-mapper, loop) as those of any "
 	     "other, instead of unmounting it and giving the device to the VM."),
+	QEMU(disable_vhost_net, BOOL, "false",
+	     "Let QEMU move the packets of network interfaces itself. Otherwise the host's kernel does, where there are /dev/vhost-net and "
+	     "kvm: faster, with more of the kernel within reach of the guest."),
 	QEMU(enable_vhost_user_store, BOOL, "false",
 	     "Take block devices with major 241 (vhost-user-blk) and 242 (vhost-user-scsi) for devices of SPDK and the "
 	     "like, to be found below vhost_user_store_path."),
@@ -141,8 +144,9 @@ const struct config_key config_keys[] = {
 		"What runs the VMs. \"fake\" starts none and is for tests.", WORDS("qemu", "fake")),
 	RUNTIME(internetworking_model, STR, "\"tcfilter\"",
 		"How a VM is connected to the network namespace that its caller has prepared: \"tcfilter\" puts a tap beside each "
-		"interface and redirects packets both ways; \"none\" leaves the guest with its loopback.",
-		WORDS("tcfilter", "none")),
+		"interface and redirects packets both ways; \"macvtap\" puts a macvtap on it, which takes all of its packets; \"none\" leaves "
+		"the interfaces alone and the guest with its loopback.",
+		WORDS("tcfilter", "macvtap", "none")),
 	RUNTIME(direct_volume_path, PATH, "\"/run/kata-containers/shared/direct-volumes\"",
 		"The directory in which direct volumes are registered, by moat volume or by a CSI driver. It and all above it must be "
 		"root's."),

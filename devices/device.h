@@ -52,6 +52,7 @@ struct device_vhost {
 
 struct device_net {
 	int tap; /* with IFF_VNET_HDR; taken by the device */
+	bool vhost; /* by the host's kernel; the hypervisor opens /dev/vhost-net */
 	char mac[18]; /* "52:54:00:12:34:56" */
 };
 

@@ -159,7 +159,7 @@ static json_t *vhost_args(const struct device *dev)
 static json_t *netdev_args(const struct device *dev)
 {
 	return json_pack("{s:s, s:s, s:s, s:b}", "type", "tap", "id", dev->id, "fd", dev->id,
-			 "vhost", 0);
+			 "vhost", (int)dev->net.vhost);
 }
 
 /* No option ROM: nothing is booted from the network. */

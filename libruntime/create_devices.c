@@ -49,9 +49,11 @@ int creation_plan_devices(struct creation *c, struct err *err)
 	r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
 	if (r >= 0 && !fake && c->vm.network && ns) {
 		c->state.network = true;
+		c->state.macvtap = c->vm.macvtap;
 		r = network_scan(ns->path && *ns->path ? ns->path : NULL, &c->network, err);
+		c->network.macvtap = c->vm.macvtap;
 		if (r >= 0)
-			r = network_find_sockets(&c->network, c->vm.vhost_net, err);
+			r = network_find_sockets(&c->network, c->vm.vhost_user_net, err);
 	}
 	if (r < 0)
 		return r;

@@ -23,6 +23,7 @@ static int plan_network(struct creation *c, struct err *err)
 	if (c->pod.owner[POD_NETWORK] || !c->vm.network)
 		return 0;
 	c->state.network = true;
+	c->state.macvtap = c->vm.macvtap;
 	/* What is wrong with it is found out before anything is made. */
 	return network_scan(pod_namespace_path(c->config, POD_NETWORK), &n, err);
 }

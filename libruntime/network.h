@@ -4,7 +4,8 @@
  * gets a tap beside it, and whatever arrives on the one leaves by the other (ingress qdisc, u32 match-all, mirred redirect:
  * tc-mirred(8)). The guest's interface has the MAC, addresses, routes and neighbours of the first, which stay where they are.
  *
- * A tap lives as long as a descriptor of it is open; the qdisc of the caller's interface is all that has to be removed.
+ * A tap lives as long as a descriptor of it is open; the qdisc of the caller's interface, or the macvtap that is there instead, is all
+ * that has to be removed.
  */
 #ifndef MOAT_LIBRUNTIME_NETWORK_H
 #define MOAT_LIBRUNTIME_NETWORK_H
@@ -34,6 +35,7 @@ struct network_interface {
 
 struct network {
 	char *netns; /* path; NULL: nothing to do */
+	bool macvtap; /* set before network_attach(): a macvtap on each interface instead of a tap beside it */
 	struct network_interface v[NETWORK_MAX];
 	size_t n;
 	json_t *routes; /* [{"to": "10.1.0.0/16" or "default", "via", "dev", "source", "metric", "onlink", "family": 4 or 6}] */

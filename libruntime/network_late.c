@@ -64,6 +64,7 @@ int network_plug_new(int dir, struct state *s, int timeout_ms, struct network *r
 	r = network_scan(s->netns ? s->netns : own, &n, err);
 	if (r < 0)
 		return r;
+	n.macvtap = s->macvtap;
 	network_leave_out(&n, s->interfaces);
 	if (n.n == 0) {
 		network_done(&n);

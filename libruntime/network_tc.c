@@ -23,6 +23,7 @@
 #include "libruntime/netns.h"
 #include "libruntime/network_vhost.h"
 #include "libruntime/network.h"
+#include "libruntime/network_macvtap.h"
 
 #define TAP_NAME "moat-tap%d"
 
@@ -183,7 +184,8 @@ int network_attach(struct network *n, struct err *err)
 	r = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
 	r = r < 0 ? nl_failed(r, "connect to", "the kernel", err) : 0;
 	for (size_t i = 0; r >= 0 && i < n->n; i++)
-		r = attach_one(sk, &n->v[i], err);
+		r = n->macvtap ? network_macvtap_attach(sk, &n->v[i], err) :
+				 attach_one(sk, &n->v[i], err);
 	nl_socket_free(sk);
 	netns_leave(&in);
 	return r < 0 ? err_wrap(err, "network namespace '%s'", n->netns) : 0;
@@ -202,8 +204,10 @@ void network_release(const char *netns, char *const *names)
 		for (; *names; names++) {
 			unsigned int index = if_nametoindex(*names);
 
-			if (index)
-				(void)remove_ingress(sk, (int)index);
+			if (!index)
+				continue;
+			(void)remove_ingress(sk, (int)index);
+			network_macvtap_remove(sk, (int)index);
 		}
 	nl_socket_free(sk);
 	netns_leave(&in);

@@ -61,6 +61,7 @@ static const struct js_field fields[] = {
 	  .sub = process_fields },
 	{ .key = "overhead", .type = JS_U32, .offset = offsetof(struct state, overhead) },
 	{ .key = "network", .type = JS_BOOL, .offset = offsetof(struct state, network) },
+	{ .key = "macvtap", .type = JS_BOOL, .offset = offsetof(struct state, macvtap) },
 	{ .key = "creator",
 	  .type = JS_OBJ,
 	  .offset = offsetof(struct state, creator),
@@ -138,6 +139,8 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 			 "monitor", process_json(&s->monitor), "standin", process_json(&s->standin),
 			 "terminal", (int)s->terminal, "network", (int)s->network, "netns",
 			 s->netns, "interfaces", strings_json(s->interfaces), "sandbox", s->sandbox);
+	if (tree && s->macvtap)
+		json_object_set_new(tree, "macvtap", json_true());
 	if (tree && s->overhead)
 		json_object_set_new(tree, "overhead", json_integer(s->overhead));
 	if (tree && s->volumes)

@@ -38,6 +38,7 @@ struct state {
 	bool terminal; /* init has one */
 	uint32_t overhead; /* MiB, libruntime/host_limits.h; 0: its limits are the guest's alone */
 	bool network; /* what comes into its network namespace is for the VM, too */
+	bool macvtap; /* by which model */
 	char *netns; /* that namespace, if it is the caller's; NULL: it is the container's own */
 	char **interfaces; /* names of those that the VM has been given */
 	char **volumes; /* directories of the direct volumes that it uses */

@@ -26,7 +26,7 @@ void vm_config_done(struct vm_config *v)
 	free(v->monitor);
 	free(v->standin);
 	free(v->store);
-	free(v->vhost_net);
+	free(v->vhost_user_net);
 	free(v->volumes);
 	free(v->factory);
 	*v = (struct vm_config){};
@@ -204,6 +204,14 @@ static int fill_size(const struct moat_config *c, const struct hv_ops *ops, stru
 	return vm_config_set_vcpus(ret, s->base_vcpus, err);
 }
 
+/* Opening loads the module behind the node, if there is one. */
+static bool can_open(const char *device)
+{
+	_close_ int fd = open(device, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	return fd >= 0;
+}
+
 static int fill(const struct rt *rt, const char *id, const struct moat_config *c,
 		struct vm_config *ret, struct err *err)
 {
@@ -238,12 +246,15 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	ret->root_disk = !c->qemu.disable_block_device_use && strcmp(ops->name, "fake") != 0;
 	ret->network = strcmp(c->runtime.internetworking_model, "none") != 0;
 	ret->reconnect = c->qemu.vhost_user_reconnect_timeout_sec;
+	ret->macvtap = strcmp(c->runtime.internetworking_model, "macvtap") == 0;
+	s->vhost_net = accel == ACCEL_KVM && !c->qemu.disable_vhost_net &&
+		       can_open(VM_VHOST_NET_DEVICE);
 	ret->overhead = c->runtime.sandbox_cgroup_only ? c->qemu.overhead_memory : 0;
 	ret->store = strdup(c->qemu.vhost_user_store_path);
-	ret->vhost_net = strdup(c->qemu.vhost_user_net_path);
+	ret->vhost_user_net = strdup(c->qemu.vhost_user_net_path);
 	ret->volumes = strdup(c->runtime.direct_volume_path);
 	ret->factory = factory_of(rt, c);
-	if (!ret->store || !ret->vhost_net || !ret->volumes || !ret->factory)
+	if (!ret->store || !ret->vhost_user_net || !ret->volumes || !ret->factory)
 		return err_errno(err, ENOMEM, "configuration");
 	/* Taking one moves its socket. */
 	if (ret->spares && file_system_of(rt->root) != file_system_of(ret->factory)) {

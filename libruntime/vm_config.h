@@ -19,10 +19,11 @@ struct vm_config {
 	bool share; /* files of the host, by virtio-fs */
 	bool root_disk; /* give the root file system's device, if it has one of its own */
 	bool network; /* connect the VM to the caller's */
+	bool macvtap; /* by macvtap instead of redirected taps */
 	struct dev_options devices; /* borrows from this struct */
 	char *store; /* of vhost-user devices */
 	uint32_t reconnect; /* seconds between attempts to connect again to one; 0: none */
-	char *vhost_net; /* where the sockets of vhost-user switches are; "": nowhere */
+	char *vhost_user_net; /* where the sockets of vhost-user switches are; "": nowhere */
 	char *volumes; /* the directory of direct volumes */
 	bool template; /* start from one */
 	const char *no_template; /* why not, a constant */
@@ -74,6 +75,7 @@ size_t vm_config_files(const struct moat_config *c, const struct moat_paths *p,
 int vm_config_need(const struct vm_file *f, struct err *err);
 
 #define VM_VSOCK_DEVICE "/dev/vhost-vsock"
+#define VM_VHOST_NET_DEVICE "/dev/vhost-net"
 
 /* Whether the agent is reached over vsock, with that device on the host. */
 int vm_config_channel(const struct moat_config *c, const struct hv_ops *ops, const char *device,

@@ -333,7 +333,7 @@ static int add_setup_device(struct monitor *m, size_t i, struct err *err)
 	}
 	if (v->fd < MONITOR_FD_FIRST || v->fd > INT_MAX)
 		return err_set(err, EPROTO, "device with descriptor %u", v->fd);
-	r = setup_device(v, listener >= 0 ? listener : (int)v->fd, &dev, err);
+	r = setup_device(&m->setup, v, listener >= 0 ? listener : (int)v->fd, &dev, err);
 	if (r >= 0 && listener >= 0)
 		dev.vhost.listening = true;
 	if (r >= 0 && dev.kind == DEVICE_VHOST_NET)

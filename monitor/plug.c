@@ -185,7 +185,7 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 	if (r >= 0)
 		r = vm_device_from_json(description, &v, err);
 	if (r >= 0)
-		r = setup_device(&v, fd, &dev, err);
+		r = setup_device(&c->m->setup, &v, fd, &dev, err);
 	if (r < 0)
 		return r;
 	(void)take_fd(owned);

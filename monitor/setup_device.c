@@ -6,7 +6,8 @@
 
 #include "monitor/jail.h"
 
-int setup_device(const struct vm_device *v, int fd, struct device *ret, struct err *err)
+int setup_device(const struct vm_setup *s, const struct vm_device *v, int fd, struct device *ret,
+		 struct err *err)
 {
 	struct device dev = { 0 };
 
@@ -30,6 +31,7 @@ int setup_device(const struct vm_device *v, int fd, struct device *ret, struct e
 	} else if (strcmp(v->kind, VM_DEVICE_NET) == 0) {
 		dev.kind = DEVICE_NET;
 		dev.net.tap = fd;
+		dev.net.vhost = s->vhost_net;
 		snprintf(dev.net.mac, sizeof(dev.net.mac), "%s", v->mac ? v->mac : "");
 	} else {
 		return err_set(err, EPROTO, "device of the kind '%s'", v->kind);

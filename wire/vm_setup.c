@@ -76,6 +76,7 @@ static const struct js_field fields[] = {
 	  .offset2 = offsetof(struct vm_setup, n_devices),
 	  .sub = device_fields,
 	  .size = sizeof(struct vm_device) },
+	FLAG(vhost_net),
 	FLAG(vsock),
 	FLAG(hugepages),
 	FLAG(reclaim),

@@ -65,6 +65,7 @@ struct vm_setup {
 	char *template_sum; /* to restore */
 	struct vm_device *devices;
 	size_t n_devices;
+	bool vhost_net; /* network interfaces are served by the host's kernel, which QEMU asks by /dev/vhost-net in its jail */
 	bool vsock; /* agent channel over vsock instead of virtio-serial */
 	bool hugepages;
 	bool one_thread; /* TCG: virtual processors share a thread */

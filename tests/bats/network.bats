@@ -62,7 +62,7 @@ network_state()
 		echo hello | nc -l -p 99'
 	background cli run --bundle "$B" "$CT" >"$T/out" 2>"$T/err"
 	within 60 grep -q '^v6' "$T/out"
-	within 20 eval 'echo hi | timeout 5 nc 10.99.1.2 99 >"$T/answer" && [ -s "$T/answer" ]'
+	within 20 eval 'echo hi | timeout 5 busybox nc 10.99.1.2 99 >"$T/answer" && [ -s "$T/answer" ]'
 	reaped "$PID"
 	cat "$T/out" "$T/err"
 	is "$status $(cat "$T/answer")" "0 hello"

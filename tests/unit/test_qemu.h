@@ -124,6 +124,7 @@ static inline void mock_reply(const char *command, const char *id)
 		mock_event("DEVICE_DELETED", "\"device\": \"vscsi0\"");
 		mock_event("DEVICE_DELETED", "\"device\": \"vfio0\"");
 		mock_event("DEVICE_DELETED", "\"device\": \"vnet0\"");
+		mock_event("DEVICE_DELETED", "\"device\": \"net0\"");
 		mock_event("DEVICE_DELETED",
 			   "\"device\": \"fs0\", \"path\": \"/machine/peripheral/fs0\"");
 	}

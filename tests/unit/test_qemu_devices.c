@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <signal.h>
 
+#include "base/cleanup.h"
+#include "base/str.h"
 #include "hypervisor/hv.h"
 #include "tests/unit/test_qemu.h"
 
@@ -85,6 +87,28 @@ static void attach_and_detach(const struct device *want, const char *attached, c
 	ck_assert_str_eq(told(), detached);
 	teardown();
 }
+
+START_TEST(networks)
+{
+	static const char *const vhost[] = { "false", "true" };
+
+	for (int i = 0; i < 2; i++) {
+		struct device net = { .kind = DEVICE_NET,
+				      .net = { .mac = "02:00:00:00:00:01", .vhost = i == 1 } };
+		_free_ char *attached = str_printf(
+			"{\"execute\":\"getfd\",\"id\":2,\"arguments\":{\"fdname\":\"net0\"}}\n"
+			"{\"execute\":\"netdev_add\",\"id\":3,\"arguments\":{\"type\":\"tap\",\"id\":\"net0\",\"fd\":\"net0\",\"vhost\":%s}}\n"
+			"{\"execute\":\"device_add\",\"id\":4,\"arguments\":{\"driver\":\"virtio-net-pci\",\"id\":\"net0\",\"bus\":\"rp0\","
+			"\"netdev\":\"net0\",\"mac\":\"02:00:00:00:00:01\",\"romfile\":\"\"}}\n",
+			vhost[i]);
+
+		attach_and_detach(
+			&net, attached,
+			"{\"execute\":\"device_del\",\"id\":5,\"arguments\":{\"id\":\"net0\"}}\n"
+			"{\"execute\":\"netdev_del\",\"id\":6,\"arguments\":{\"id\":\"net0\"}}\n");
+	}
+}
+END_TEST
 
 START_TEST(disks)
 {
@@ -313,6 +337,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, disks);
 	tcase_add_test(tcase, vhost_user_that_comes_back);
 	tcase_add_test(tcase, vhost_user_network);
+	tcase_add_test(tcase, networks);
 	tcase_add_test(tcase, image_file_that_grows);
 	tcase_add_test(tcase, vfio);
 	tcase_add_test(tcase, growing);

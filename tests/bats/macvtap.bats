@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# internetworking_model = "macvtap": a macvtap on the caller's interface.
+# bats file_tags=moat
+
+load helpers
+
+setup()
+{
+	begin
+	make_bundle
+	NS=moat-test-$$-$BATS_TEST_NUMBER
+	HOST=mv$BATS_TEST_NUMBER
+	ip netns add "$NS"
+	ip -n "$NS" link set lo up
+	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0] |
+		.process.capabilities |= map_values(. + ["CAP_NET_RAW", "CAP_NET_ADMIN"])' --args "/run/netns/$NS"
+	{
+		cat "$CONFIG"
+		printf '[runtime]\ninternetworking_model = "macvtap"\n'
+	} >"$T/configuration.toml"
+	OPTIONS=(--config "$T/configuration.toml")
+}
+
+teardown()
+{
+	local bad=0
+	finish || bad=1
+	ip netns del "$NS" 2>/dev/null || true
+	return $bad
+}
+
+veth()
+{
+	ip link add "$HOST-h" type veth peer name eth0 netns "$NS"
+	ip addr add 10.98.1.1/24 dev "$HOST-h"
+	ip -6 addr add fd98:1::1/64 dev "$HOST-h" nodad
+	ip link set "$HOST-h" up
+	ip -n "$NS" addr add 10.98.1.2/24 dev eth0
+	ip -n "$NS" -6 addr add fd98:1::2/64 dev eth0 nodad
+	ip -n "$NS" link set eth0 mtu 1400 up
+	ip -n "$NS" route add default via 10.98.1.1
+}
+
+# network_state: what must be as before
+network_state()
+{
+	ip -n "$NS" -o link | sed 's/ qlen.*//'
+	ip -n "$NS" -o addr | sed 's| tentative||'
+	ip -n "$NS" route
+	ip netns exec "$NS" tc qdisc
+}
+
+@test "macvtap: MAC, MTU, addresses and routes are the caller's, packets go both ways, nothing is left" {
+	veth
+	local before mac
+	before=$(network_state)
+	mac=$(ip -n "$NS" -j link show eth0 | jq -r '.[0].address')
+	script 'cat /sys/class/net/eth0/address /sys/class/net/eth0/mtu; ip route; ip addr show eth0
+		ping -c 2 -W 5 10.98.1.1 >/dev/null && echo v4; ping -c 2 -W 5 fd98:1::1 >/dev/null && echo v6
+		echo hello | nc -l -p 99'
+	background cli run --bundle "$B" "$CT" >"$T/out" 2>"$T/err"
+	within 60 grep -q '^v6' "$T/out"
+	has "$(ip -n "$NS" -d link)" "macvtap mode passthru" "moat-mvt"
+	lacks "$(ip netns exec "$NS" tc qdisc)" ingress
+	within 20 eval 'echo hi | timeout 5 busybox nc 10.98.1.2 99 >"$T/answer" && [ -s "$T/answer" ]'
+	reaped "$PID"
+	cat "$T/out" "$T/err"
+	is "$status $(cat "$T/answer")" "0 hello"
+	has "$(cat "$T/out")" "$mac" 1400 "default via 10.98.1.1 dev eth0" "inet 10.98.1.2/24" "inet6 fd98:1::2/64" v4
+	is "$(network_state)" "$before"
+}
+
+@test "macvtap: nothing is left after kill, delete --force and failures, and the namespace may go first" {
+	veth
+	local before
+	before=$(network_state)
+	args sleep 1000
+	ok run --detach --bundle "$B" "$CT"
+	kill -KILL "$(jq .monitor.pid "$ROOT/$CT/state.json")"
+	has "$(network_state)" moat-mvt
+	ok delete --force "$CT"
+	is "$(network_state)" "$before"
+
+	args /no/such/program
+	ko 1 run --bundle "$B" "$CT"
+	is "$(network_state)" "$before"
+
+	args sleep 1000
+	ok run --detach --bundle "$B" "$CT"
+	ip netns del "$NS"
+	ok exec "$CT" true
+	ok delete --force "$CT"
+}
+
+@test "macvtap: an interface that somebody else sits on is an error, and stays as it is" {
+	veth
+	ip -n "$NS" link add link eth0 name mine type macvlan mode bridge
+	local before
+	before=$(network_state)
+	ko 1 run --bundle "$B" "$CT"
+	has "$stderr" "network interface eth0 cannot have a macvtap: another one, or a bridge, uses it"
+	is "$(network_state)" "$before"
+	ko 1 state "$CT"
+}
+
+@test "macvtap: an interface that a hook brings" {
+	edit 'del((.linux.namespaces[] | select(.type == "network")).path)'
+	cat >"$T/fill" <<-EOF
+		#!/bin/sh
+		pid=\$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+		ip link add $HOST-9 type veth peer name eth0 netns \$pid || exit 1
+		ip addr add 10.98.9.1/24 dev $HOST-9 && ip link set $HOST-9 up
+		nsenter -n -t \$pid ip addr add 10.98.9.2/24 dev eth0
+		nsenter -n -t \$pid ip link set eth0 up
+		nsenter -n -t \$pid ip -d link >$T/links
+	EOF
+	chmod 755 "$T/fill"
+	edit '.hooks.prestart = [{path: $ARGS.positional[0], env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]' --args "$T/fill"
+	script 'ping -c 1 -W 5 10.98.9.1 >/dev/null && echo answered'
+	ok run --bundle "$B" "$CT"
+	is "$output" answered
+}
