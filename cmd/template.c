@@ -37,22 +37,24 @@ static int create(const struct rt *rt, struct err *err)
 	return r;
 }
 
-#define ROW "%-10s%-11s%-9s%-11s%-22s%s\n"
+#define ROW "%-10s%-11s%-9s%-7s%-11s%-22s%s\n"
 
 static void print_table(const struct rt_template *list, size_t n)
 {
-	printf(ROW, "TEMPLATE", "STATE", "MEMORY", "SIZE", "CREATED", "KERNEL");
+	printf(ROW, "TEMPLATE", "STATE", "MEMORY", "VCPUS", "SIZE", "CREATED", "KERNEL");
 	for (size_t i = 0; i < n; i++) {
 		const struct rt_template *t = &list[i];
-		char key[12], memory[16] = "-", size[24], created[20] = "-";
+		char key[12], memory[16] = "-", vcpus[12] = "-", size[24], created[20] = "-";
 
 		snprintf(key, sizeof(key), "%.8s%s", t->key, t->current ? "*" : "");
 		snprintf(size, sizeof(size), "%.1f MiB", (double)t->bytes / (1 << 20));
 		if (t->meta.kernel) {
 			snprintf(memory, sizeof(memory), "%u MiB", t->meta.memory);
+			if (t->meta.vcpus)
+				snprintf(vcpus, sizeof(vcpus), "%u", t->meta.vcpus);
 			snprintf(created, sizeof(created), "%.19s", t->meta.created);
 		}
-		printf(ROW, key, rt_template_state_name(t->state), memory, size, created,
+		printf(ROW, key, rt_template_state_name(t->state), memory, vcpus, size, created,
 		       t->meta.kernel ? t->meta.kernel : t->why);
 	}
 }
@@ -70,12 +72,13 @@ static int print_json(const struct rt_template *list, size_t n, struct err *err)
 					"bytes", (json_int_t)t->bytes, "why", t->why);
 
 		if (obj && m->kernel)
-			json_object_update_new(obj, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}",
-							      "created", m->created, "hypervisor",
-							      m->path, "kernel", m->kernel,
-							      "initrd", m->initrd, "machine",
-							      m->machine, "accelerator", m->accel,
-							      "memory", (json_int_t)m->memory));
+			json_object_update_new(
+				obj,
+				json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "created",
+					  m->created, "hypervisor", m->path, "kernel", m->kernel,
+					  "initrd", m->initrd, "machine", m->machine, "accelerator",
+					  m->accel, "memory", (json_int_t)m->memory, "vcpus",
+					  (json_int_t)m->vcpus));
 		if (json_array_append_new(arr, obj) < 0)
 			return err_errno(err, ENOMEM, "template");
 	}

@@ -130,6 +130,7 @@ static int describe(struct making *m, struct err *err)
 	d->machine = strdup(s->machine);
 	d->accel = strdup(s->accel);
 	d->memory = s->memory;
+	d->vcpus = s->vcpus;
 	return d->created && d->machine && d->accel ? 0 : err_errno(err, ENOMEM, "template");
 }
 

@@ -28,11 +28,22 @@
 	}
 
 static const struct js_field fields[] = {
-	FIELD(version, U32),   FIELD(created, STR), FIELD(kernel, STR),
-	FIELD(initrd, STR),    FIELD(path, STR),    FIELD(kernel_id, STR),
-	FIELD(initrd_id, STR), FIELD(path_id, STR), FIELD(machine, STR),
-	FIELD(accel, STR),     FIELD(memory, U32),  FIELD(bytes, U64),
-	FIELD(devices, U64),   FIELD(sum, STR),     {},
+	FIELD(version, U32),
+	FIELD(created, STR),
+	FIELD(kernel, STR),
+	FIELD(initrd, STR),
+	FIELD(path, STR),
+	FIELD(kernel_id, STR),
+	FIELD(initrd_id, STR),
+	FIELD(path_id, STR),
+	FIELD(machine, STR),
+	FIELD(accel, STR),
+	FIELD(memory, U32),
+	FIELD(bytes, U64),
+	FIELD(devices, U64),
+	FIELD(sum, STR),
+	{ .key = "vcpus", .type = JS_U32, .offset = offsetof(struct template_meta, vcpus) },
+	{},
 };
 
 void template_meta_done(struct template_meta *m)
@@ -99,12 +110,12 @@ int template_meta_load(int dirfd, struct template_meta *ret, struct err *err)
 int template_meta_save(int dirfd, const struct template_meta *m, struct err *err)
 {
 	_json_ json_t *obj = json_pack(
-		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "version",
-		META_VERSION, "created", m->created, "kernel", m->kernel, "initrd", m->initrd,
-		"path", m->path, "kernel_id", m->kernel_id, "initrd_id", m->initrd_id, "path_id",
-		m->path_id, "machine", m->machine, "accel", m->accel, "memory",
-		(json_int_t)m->memory, "bytes", (json_int_t)m->bytes, "devices",
-		(json_int_t)m->devices, "sum", m->sum);
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}",
+		"version", META_VERSION, "created", m->created, "kernel", m->kernel, "initrd",
+		m->initrd, "path", m->path, "kernel_id", m->kernel_id, "initrd_id", m->initrd_id,
+		"path_id", m->path_id, "machine", m->machine, "accel", m->accel, "memory",
+		(json_int_t)m->memory, "vcpus", (json_int_t)m->vcpus, "bytes", (json_int_t)m->bytes,
+		"devices", (json_int_t)m->devices, "sum", m->sum);
 	_free_ char *text = obj ? js_dump(obj) : NULL;
 
 	return text ? io_write_file(dirfd, META, text, strlen(text), 0600, false, err) :

@@ -22,6 +22,7 @@ struct template_meta {
 	char *kernel_id, *initrd_id, *path_id;
 	char *machine, *accel;
 	uint32_t memory; /* MiB */
+	uint32_t vcpus; /* 0: one that was made before this was written down */
 	uint64_t bytes; /* of memory that is not zero */
 	uint64_t devices; /* bytes of that file */
 	char *sum;

@@ -12,7 +12,7 @@ load template
 @test "template: create, status and remove, on a tmpfs" {
 	local name
 	ok template status
-	is "$output" "TEMPLATE  STATE      MEMORY   SIZE       CREATED               KERNEL"
+	is "$output" "TEMPLATE  STATE      MEMORY   VCPUS  SIZE       CREATED               KERNEL"
 	ok template status -f json
 	is "$output" "[]"
 	ok template remove
@@ -26,7 +26,7 @@ load template
 	is "$output" "the template exists already"
 	ok template status
 	is "$(wc -l <<<"$output")" 2
-	has "$(tail -n 1 <<<"$output")" "* ready      256 MiB" " MiB " "T" "$(jq -r .kernel "$ROOT"/@templates/*/template.json)"
+	has "$(tail -n 1 <<<"$output")" "* ready      256 MiB  1      " " MiB " "T" "$(jq -r .kernel "$ROOT"/@templates/*/template.json)"
 	ok template status --format json
 	cp "$T/stdout" "$T/json"
 	is "$(jq -r '.[0] | [.state, .current, .why, .machine, .memory, (.bytes > 1000000), (.key | length)] | @csv' "$T/json")" \

@@ -71,6 +71,7 @@ static void fill(int claimed)
 		.machine = (char *)"q35",
 		.accel = (char *)"tcg",
 		.memory = 1,
+		.vcpus = 3,
 		.bytes = 4096,
 		.devices = 7,
 		.sum = (char *)"00ff",
