@@ -83,17 +83,19 @@ static void memory(struct metrics *m, const char *sandbox, const char *text)
 		{ "SwapFree", METRIC_GUEST_SWAP_FREE },
 	};
 	bool seen[ARRAY_SIZE(keys)] = {};
-	char line[128], key[32];
+	char line[128];
 	uint64_t kib;
 
 	while (next_line(&text, line, sizeof(line))) {
-		int at = 0;
+		char *colon = strchr(line, ':');
 
-		if (sscanf(line, "%31[^:]:%n", key, &at) != 1 || !at ||
-		    numbers(line + at, &kib, 1) != 1)
+		if (!colon)
+			continue;
+		*colon = '\0';
+		if (numbers(colon + 1, &kib, 1) != 1)
 			continue;
 		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-			if (!seen[i] && strcmp(keys[i].key, key) == 0) {
+			if (!seen[i] && strcmp(keys[i].key, line) == 0) {
 				seen[i] = true;
 				metrics_add(m, keys[i].f, times(kib, 1024), "sandbox=\"%s\"",
 					    sandbox);
@@ -117,22 +119,16 @@ static void cpu(struct metrics *m, const char *sandbox, const char *text, uint64
 			    "sandbox=\"%s\",mode=\"%s\"", sandbox, modes[i]);
 }
 
-/* Fields of /proc/self/stat behind the name: 14 and 15 the time, 24 the memory. */
 static void agent(struct metrics *m, const char *sandbox, const json_t *result, uint64_t ticks,
 		  uint64_t page)
 {
-	const char *end = strrchr(file(result, "self/stat"), ')');
 	int64_t fds = js_get_int(result, "fds", -1);
-	uint64_t utime, stime, rss;
+	struct metrics_stat s;
 
-	if (end && sscanf(end + 1,
-			  " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64
-			  " %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
-			  &utime, &stime, &rss) == 3) {
-		metrics_add(m, METRIC_AGENT_RSS, times(rss, page), "sandbox=\"%s\"", sandbox);
-		if (utime < UINT32_MAX && stime < UINT32_MAX)
-			metrics_add(m, METRIC_AGENT_CPU, times(utime + stime, MICRO) / ticks,
-				    "sandbox=\"%s\"", sandbox);
+	if (metrics_stat(file(result, "self/stat"), &s) >= 0) {
+		metrics_add(m, METRIC_AGENT_RSS, times(s.rss, page), "sandbox=\"%s\"", sandbox);
+		metrics_add(m, METRIC_AGENT_CPU, times(s.utime + s.stime, MICRO) / ticks,
+			    "sandbox=\"%s\"", sandbox);
 	}
 	if (fds >= 0)
 		metrics_add(m, METRIC_AGENT_FDS, (uint64_t)fds, "sandbox=\"%s\"", sandbox);
@@ -176,20 +172,22 @@ static void network(struct metrics *m, const char *sandbox, const char *text)
 /* "major minor name reads merged sectors ms writes merged sectors ms in_flight io_ms weighted ..." */
 static void disks(struct metrics *m, const char *sandbox, const char *text)
 {
-	char line[512], word[33], name[33], seen[DEVICES_MAX][33];
+	char line[512], name[33], seen[DEVICES_MAX][33];
 	size_t n = 0;
-	int at;
 
 	while (n < DEVICES_MAX && next_line(&text, line, sizeof(line))) {
+		char *save = NULL, *word = strtok_r(line, " ", &save);
 		uint64_t v[10];
 		bool again = false;
 
-		if (sscanf(line, " %*u %*u %32s %n", word, &at) != 1)
+		for (int i = 0; word && i < 2; i++)
+			word = strtok_r(NULL, " ", &save);
+		if (!word)
 			continue;
 		metrics_clean(name, sizeof(name), word);
 		for (size_t i = 0; i < n; i++)
 			again = again || strcmp(seen[i], name) == 0;
-		if (again || numbers(line + at, v, ARRAY_SIZE(v)) < ARRAY_SIZE(v))
+		if (again || numbers(save, v, ARRAY_SIZE(v)) < ARRAY_SIZE(v))
 			continue;
 		memcpy(seen[n++], name, sizeof(name));
 		const struct {

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +21,19 @@ struct program {
 	uint64_t processes, rss, pss, cpu, threads, fds;
 };
 
-/* A member of smaps_rollup, in bytes. */
+/* A member of smaps_rollup, "\nRss:     12 kB", in bytes. */
 static uint64_t rollup(const char *text, const char *key)
 {
 	const char *line = strstr(text, key);
-	uint64_t kib = 0;
+	char word[24];
+	uint64_t kib;
 
-	return line && sscanf(line + strlen(key), " %" SCNu64 " kB", &kib) == 1 ? kib * 1024 : 0;
+	if (!line)
+		return 0;
+	line += strlen(key);
+	line += strspn(line, " ");
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(line, " "), line);
+	return num_u64(word, 0, UINT64_MAX / 1024, &kib) < 0 ? 0 : kib * 1024;
 }
 
 static uint64_t count_fds(const char *path)
@@ -73,28 +78,21 @@ static struct program *program_of(struct program *v, pid_t pid)
 
 static void add_process(struct program *programs, pid_t pid)
 {
-	uint64_t utime, stime, threads, ticks = (uint64_t)sysconf(_SC_CLK_TCK);
+	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
 	_free_ char *stat = NULL, *maps = NULL;
+	struct metrics_stat t;
 	struct program *p;
 	char path[64];
-	const char *end;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (io_read_file(AT_FDCWD, path, 4096, &stat, NULL, NULL) < 0)
-		return;
-	/* Fields 14, 15 and 20; the second may hold anything. */
-	end = strrchr(stat, ')');
-	if (!end || sscanf(end + 1,
-			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-			   " %*d %*d %*d %*d %" SCNu64,
-			   &utime, &stime, &threads) != 3)
+	if (io_read_file(AT_FDCWD, path, 4096, &stat, NULL, NULL) < 0 || metrics_stat(stat, &t) < 0)
 		return;
 	p = program_of(programs, pid);
 	if (!p)
 		return;
 	p->processes++;
-	p->cpu += (utime + stime) * MICRO / ticks;
-	p->threads += threads;
+	p->cpu += (t.utime + t.stime) * MICRO / ticks;
+	p->threads += t.threads;
 	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
 	if (io_read_file(AT_FDCWD, path, 65536, &maps, NULL, NULL) >= 0) {
 		p->rss += rollup(maps, "\nRss:");

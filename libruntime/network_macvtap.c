@@ -26,6 +26,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/num.h"
 
 #define NAME "moat-mvt%d"
 
@@ -55,8 +56,8 @@ static int open_node(const char *name, int index, struct err *err)
 {
 	_close_ int sys = detached("sysfs", err), tmp = -EBADF;
 	_free_ char *text = NULL;
-	unsigned int major, minor;
-	char path[96];
+	uint32_t major, minor;
+	char path[96], *colon;
 	int r, fd;
 
 	if (sys < 0)
@@ -65,7 +66,12 @@ static int open_node(const char *name, int index, struct err *err)
 	r = io_read_file(sys, path, 64, &text, NULL, err);
 	if (r < 0)
 		return r;
-	if (sscanf(text, "%u:%u", &major, &minor) != 2)
+	text[strcspn(text, "\n")] = '\0';
+	colon = strchr(text, ':');
+	if (colon)
+		*colon++ = '\0';
+	if (!colon || num_u32(text, 0, UINT32_MAX, &major) < 0 ||
+	    num_u32(colon, 0, UINT32_MAX, &minor) < 0)
 		return err_set(err, EPROTO, "sysfs %s: '%s'", path, text);
 	tmp = detached("tmpfs", err);
 	if (tmp < 0)

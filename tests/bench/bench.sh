@@ -11,6 +11,8 @@
 #	stdio     a process's output and input, against a raw virtio-serial port and runc
 #	podman    `podman run` of /bin/true with moat and with crun, from the caller's side; when podman calls the runtime for what
 #	disk      reading and writing a vhost-user disk, a direct volume and the shared root, against bare QEMU; what a disk adds to a start
+#	network   throughput and latency of TCP with the guest, against a bare QEMU on the same tap
+#	pod       start and memory of the first, 4th, 16th container in one VM; create in a sandbox against exec in it
 #	memory    memory of the host's processes and in the guest, from a template and cold
 #	marginal  what one more idle sandbox from a template costs beside others
 #	smallest  the least memory of a guest in which busybox runs
@@ -23,7 +25,8 @@
 # The kernel is the distribution's; where there is one of our own (make guest-kernel), it is measured too.
 #
 # BENCH_CGROUP=/DIR is a parent for the containers' cgroups: on a busy machine one with many cpu shares in which
-# this script runs too. Others: BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_DISK_MB=32 BENCH_SANDBOXES=20 (parallel, scale)
+# this script runs too. Others: BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_DISK_MB=32 BENCH_NET_MB=100 BENCH_PODS="1 4 16"
+# BENCH_SANDBOXES=20 (parallel, scale)
 # BENCH_IDLE=10 (marginal) BENCH_OUT=DIR (instead of $BUILD, for results) BENCH_STRICT=1 (a missed goal fails)
 set -euo pipefail
 export LC_ALL=C
@@ -38,7 +41,7 @@ stock_image=$build/bench/stock
 tuned_image=$build/bench/tuned
 [ -e "$build/guest-kernel/vmlinux" ] && [ -e "$tuned_image/manifest" ] || tuned_image=
 runs=${BENCH_RUNS:-10}
-ALL="run delete state exec stdio disk podman memory marginal smallest parallel scale"
+ALL="run delete state exec stdio network pod disk podman memory marginal smallest parallel scale"
 
 die()
 {
@@ -58,7 +61,7 @@ for section; do
 done
 [ "$(id -u)" = 0 ] || die "root is needed"
 [[ $runs =~ ^[1-9][0-9]*$ ]] || die "BENCH_RUNS=$runs is not a number"
-needed=("$build/release/moat" "$tools"/{guest,measure,stream,timeline})
+needed=("$build/release/moat" "$tools"/{guest,measure,netbench,stream,timeline})
 # The one section without a VM
 [ "$*" = state ] || needed+=("$stock_image"/{vmlinux,initramfs.cpio})
 for program in "${needed[@]}"; do
@@ -142,6 +145,7 @@ cleanup()
 	done
 	remove_cgroups 2>/dev/null
 	free_loops
+	network_down
 	rm -rf "$work" "$state"
 }
 
@@ -207,6 +211,10 @@ report()
 . "$here/podman.sh"
 # shellcheck source=tests/bench/disk.sh
 . "$here/disk.sh"
+# shellcheck source=tests/bench/network.sh
+. "$here/network.sh"
+# shellcheck source=tests/bench/pod.sh
+. "$here/pod.sh"
 # shellcheck source=tests/bench/footprint.sh
 . "$here/footprint.sh"
 # shellcheck source=tests/bench/many.sh
