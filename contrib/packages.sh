@@ -26,7 +26,7 @@ apt_group()
 	kernel) echo flex bison bc libelf-dev xz-utils ;;
 	run) echo qemu-system-x86 qemu-system-common 'virtiofsd?' ;;
 	demo) echo busybox-static jq ;;
-	bench) echo busybox-static jq runc 'crun?' podman conmon gnuplot-nox ;;
+	bench) echo busybox-static jq runc 'crun?' podman conmon gnuplot-nox iproute2 ;;
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
 		echo cpio jq busybox-static procps util-linux mount e2fsprogs xfsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
@@ -47,7 +47,7 @@ dnf_group()
 	kernel) echo flex bison bc elfutils-libelf-devel xz ;;
 	run) echo qemu-kvm-core virtiofsd ;;
 	demo) echo busybox jq ;;
-	bench) echo busybox jq runc 'crun?' podman conmon gnuplot-minimal ;;
+	bench) echo busybox jq runc 'crun?' podman conmon gnuplot-minimal iproute ;;
 	test)
 		echo bats check-devel clang clang-tools-extra compiler-rt cppcheck ShellCheck
 		echo cpio jq busybox procps-ng util-linux e2fsprogs xfsprogs iproute runc 'crun?' man-db mandoc

@@ -67,7 +67,7 @@ sums()
 	is "$(value moat_vm_memory_bytes "$me")" 402653184
 	is "$(value moat_container_memory_limit_bytes "$me,container=\"$CT\"")" 67108864
 	is "$(value moat_container_tasks_limit "$me,container=\"$CT\"")" 40
-	is "$(value moat_container_tasks "$me,container=\"$CT\"")" 1
+	[ "$(value moat_container_tasks "$me,container=\"$CT\"")" -ge 1 ]
 	is "$(value moat_processes "$me,program=\"moat-standin\"")" 1
 	is "$(value moat_processes "$me,program=\"moat-monitor\"")" 1
 	# What cannot be is not said: the parts are less than the whole.

@@ -9,10 +9,10 @@
 #	state     `state` and `list` with 1, 10 and 100 containers (moat's without VMs: fake backend), runc, crun
 #	exec      exec of /bin/true in a running container, runc, crun; moat's own part alone (fake backend)
 #	stdio     a process's output and input, against a raw virtio-serial port and runc
-#	podman    `podman run` of /bin/true with moat and with crun, from the caller's side; when podman calls the runtime for what
-#	disk      reading and writing a vhost-user disk, a direct volume and the shared root, against bare QEMU; what a disk adds to a start
 #	network   throughput and latency of TCP with the guest, against a bare QEMU on the same tap
 #	pod       start and memory of the first, 4th, 16th container in one VM; create in a sandbox against exec in it
+#	disk      reading and writing a vhost-user disk, a direct volume and the shared root, against bare QEMU; what a disk adds to a start
+#	podman    `podman run` of /bin/true with moat and with crun, from the caller's side; when podman calls the runtime for what
 #	memory    memory of the host's processes and in the guest, from a template and cold
 #	marginal  what one more idle sandbox from a template costs beside others
 #	smallest  the least memory of a guest in which busybox runs
@@ -26,8 +26,7 @@
 #
 # BENCH_CGROUP=/DIR is a parent for the containers' cgroups: on a busy machine one with many cpu shares in which
 # this script runs too. Others: BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_DISK_MB=32 BENCH_NET_MB=100 BENCH_PODS="1 4 16"
-# BENCH_SANDBOXES=20 (parallel, scale)
-# BENCH_IDLE=10 (marginal) BENCH_OUT=DIR (instead of $BUILD, for results) BENCH_STRICT=1 (a missed goal fails)
+# BENCH_SANDBOXES=20 (parallel, scale) BENCH_IDLE=10 (marginal) BENCH_OUT=DIR (instead of $BUILD, for results) BENCH_STRICT=1 (a missed goal fails)
 set -euo pipefail
 export LC_ALL=C
 umask 022

@@ -81,7 +81,7 @@ section_pod()
 	sample "memory of a container in a pod" MiB <"$work/pod.memory"
 	sample "one more process" ms <"$work/pod.create"
 	for n in $pods; do
-		row pod "start of a container in a pod" "no. $n" "no. ${pods%% *}" -
+		row pod "start of a container in a pod" "no. $n" "$([ "$n" = "${pods%% *}" ] && echo - || echo "no. ${pods%% *}")" -
 	done
 	for n in $pods; do
 		row pod "memory of a container in a pod" "no. $n" - -

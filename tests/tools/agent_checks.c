@@ -21,7 +21,7 @@ static const struct {
 	{ "tty", check_tty },         { "flow", check_flow },
 	{ "pause", check_pause },     { "paths", check_paths },
 	{ "devices", check_devices }, { "hostile", check_hostile },
-	{ "many", check_many },
+	{ "many", check_many },       { "stats", check_guest_stats },
 };
 
 static int count_fds(pid_t pid)

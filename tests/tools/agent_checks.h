@@ -15,6 +15,7 @@ void check_create_errors(struct drive *d);
 void check_paths(struct drive *d);
 void check_devices(struct drive *d);
 void check_hostile(struct drive *d);
+void check_guest_stats(struct drive *d);
 
 /* ---- agent_process_checks.c ---- */
 

@@ -254,3 +254,24 @@ void check_hostile(struct drive *d)
 	json_array_remove(json_object_get(c, "mounts"), 2); /* no devpts */
 	hostile(d, "true", c, "open /dev/pts: no such file");
 }
+
+/* Of the kernel that the agent runs on, whoever that is. */
+void check_guest_stats(struct drive *d)
+{
+	static const char *const files[] = { "meminfo", "loadavg", "uptime", "stat", "self/stat" };
+	_json_ json_t *result = NULL;
+	struct err err = { 0 };
+
+	EXPECT(d, client_call(&d->client, "sandbox.stats", NULL, &result, &err) == 0, "%s", err.msg);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		const char *text = js_get_str(json_object_get(result, "files"), files[i]);
+
+		EXPECT(d, text && *text, "no %s", files[i]);
+		if (text && strcmp(files[i], "self/stat") == 0)
+			EXPECT(d, strstr(text, " (moat-agent) ") && !strchr(text, '\n'), "%s", text);
+	}
+	EXPECT(d,
+	       js_get_int(result, "fds", 0) > 2 && js_get_int(result, "ticks", 0) > 0 &&
+		       js_get_int(result, "page", 0) >= 4096,
+	       "fds, ticks, page");
+}
