@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +13,15 @@
 #include "base/str.h"
 
 #define HELPERS "/libexec/moat" /* below the prefix */
+#define LIBRARY "/libmoat.so"
+
+static char *named; /* moat_paths_set() */
+
+static void closep(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+}
 
 /* Cuts the last component off: "/a/b" -> "/a", "/a" -> "". */
 static void cut_last(char *path)
@@ -38,6 +50,25 @@ static int fill(struct moat_paths *ret, const char *bin, const char *helpers, co
 	return 0;
 }
 
+static bool has_helpers(const char *prefix)
+{
+	_free_ char *helpers = str_printf("%s" HELPERS, prefix);
+
+	return helpers && access(helpers, F_OK) == 0;
+}
+
+/* A library may be one further down, in lib/x86_64-linux-gnu. */
+static void cut_multiarch(char *prefix)
+{
+	char *slash = strrchr(prefix, '/');
+
+	if (!slash || has_helpers(prefix))
+		return;
+	*slash = '\0';
+	if (!has_helpers(prefix))
+		*slash = '/';
+}
+
 int moat_paths_of(const char *exe, struct moat_paths *ret, struct err *err)
 {
 	_free_ char *dir = strdup(exe), *monitor = NULL, *bin = NULL, *helpers = NULL, *guest = NULL;
@@ -62,6 +93,8 @@ int moat_paths_of(const char *exe, struct moat_paths *ret, struct err *err)
 			       err_errno(err, ENOMEM, "paths");
 	} else {
 		cut_last(dir);
+		if (strstr(exe, LIBRARY))
+			cut_multiarch(dir);
 	}
 	bin = str_printf("%s/bin", dir);
 	helpers = str_printf("%s" HELPERS, dir);
@@ -71,16 +104,56 @@ int moat_paths_of(const char *exe, struct moat_paths *ret, struct err *err)
 	return fill(ret, bin, helpers, guest, err);
 }
 
+int moat_paths_set(const char *exe, struct err *err)
+{
+	_cleanup_(moat_paths_done) struct moat_paths p = { 0 };
+	char *copy = NULL;
+	int r = exe ? moat_paths_of(exe, &p, err) : 0;
+
+	if (r < 0)
+		return r;
+	copy = exe ? strdup(exe) : NULL;
+	if (exe && !copy)
+		return err_errno(err, ENOMEM, "paths");
+	free(named);
+	named = copy;
+	return 0;
+}
+
+/* As the kernel has it: the dynamic linker knows only the name by which it was asked for. */
+static int file_of(const void *code, char **ret)
+{
+	_cleanup_(closep) FILE *maps = fopen("/proc/self/maps", "re");
+	_free_ char *line = NULL;
+	unsigned long from, to;
+	size_t size = 0;
+	int at, r = -ENOENT;
+
+	if (!maps)
+		return -errno;
+	while (r == -ENOENT && getline(&line, &size, maps) > 0) {
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &from, &to, &at) < 2 ||
+		    (uintptr_t)code < from || (uintptr_t)code >= to)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		*ret = strdup(line + at);
+		r = *ret ? 0 : -ENOMEM;
+	}
+	return r;
+}
+
 int moat_paths(struct moat_paths *ret, struct err *err)
 {
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	_free_ char *file = NULL;
+	int r;
 
-	if (n < 0)
-		return err_errno(err, errno, "readlink '/proc/self/exe'");
-	/* Of a program that was replaced meanwhile " (deleted)" follows the name, which is cut off anyway. */
-	exe[n] = '\0';
-	return moat_paths_of(exe, ret, err);
+	if (named)
+		return moat_paths_of(named, ret, err);
+	r = file_of((const void *)moat_paths_of, &file);
+	if (r < 0)
+		return err_errno(err, -r, "find moat's own file in '/proc/self/maps'");
+	/* Of a file that was replaced meanwhile " (deleted)" follows the name, which is cut off anyway. */
+	return moat_paths_of(file, ret, err);
 }
 
 void moat_paths_done(struct moat_paths *p)

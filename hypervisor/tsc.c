@@ -45,7 +45,7 @@ static uint32_t from_cpuid(void)
 	return (uint32_t)((uint64_t)c * b / a / 1000);
 }
 
-static struct sample from;
+static __thread struct sample from;
 
 void tsc_begin(void)
 {

@@ -18,7 +18,7 @@ const char *status_name(enum status s)
 /* Read once: it does not change while we run, and `list` asks for each container. */
 static bool this_boot(const struct state *s)
 {
-	static char boot[37];
+	static __thread char boot[37];
 
 	if (!*boot && proc_boot_id(boot) < 0)
 		*boot = '\0';

@@ -68,6 +68,38 @@ START_TEST(installed_monitor)
 }
 END_TEST
 
+START_TEST(installed_library)
+{
+	char *top = unit_mkdtemp();
+	struct err err = { 0 };
+	_free_ char *libexec = path_join(top, "libexec/moat"), *share = path_join(top, "share/moat");
+	_free_ char *library = path_join(top, "lib/libmoat.so.0.1.0"),
+		    *multiarch = path_join(top, "lib/x86_64-linux-gnu/libmoat.so.0");
+
+	unit_ok(path_mkdirs(libexec, 0755, &err), &err);
+	expect(library, libexec, share);
+	expect(multiarch, libexec, share);
+	unit_rmdir(top);
+	expect("/opt/m/lib/libmoat.so.0", "/opt/m/libexec/moat", "/opt/m/share/moat");
+}
+END_TEST
+
+START_TEST(named)
+{
+	_cleanup_(moat_paths_done) struct moat_paths p = { 0 };
+	struct err err = { 0 };
+
+	unit_fails(moat_paths_set("bin/moat", &err), EINVAL, &err, "not an absolute path");
+	unit_ok(moat_paths_set("/opt/n/bin/moat", &err), &err);
+	unit_ok(moat_paths(&p, &err), &err);
+	ck_assert_str_eq(p.standin, "/opt/n/libexec/moat/moat-standin");
+	unit_ok(moat_paths_set(NULL, &err), &err);
+	moat_paths_done(&p);
+	unit_ok(moat_paths(&p, &err), &err);
+	ck_assert_str_ne(p.standin, "/opt/n/libexec/moat/moat-standin");
+}
+END_TEST
+
 START_TEST(self)
 {
 	_cleanup_(moat_paths_done) struct moat_paths p = { 0 };
@@ -80,4 +112,4 @@ START_TEST(self)
 }
 END_TEST
 
-UNIT_MAIN("config_paths", installed, build_tree, installed_monitor, self)
+UNIT_MAIN("config_paths", installed, build_tree, installed_monitor, installed_library, named, self)
