@@ -60,6 +60,8 @@ else
 CC := gcc
 endif
 AR := $(if $(filter fuzz,$(VARIANT)),ar,gcc-ar)
+LD := ld
+OBJCOPY := objcopy
 ARCH := $(shell uname -m)
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wundef \
@@ -106,6 +108,8 @@ ifeq ($(VARIANT),release)
 CFLAGS_agent := -Os
 CFLAGS_standin := -Os
 endif
+# What is also in libmoat: only what its header says is seen from outside.
+$(foreach m,libruntime $(LAYER_libruntime),$(eval CFLAGS_$(m) := -fPIC -fvisibility=hidden))
 # A sanitizer's runtime cannot be linked statically.
 LINK_DYNAMIC := -pie
 LINK_STATIC := $(if $(filter asan fuzz,$(VARIANT)),-pie,-static -no-pie)
@@ -147,7 +151,7 @@ endef
 $(foreach m,$(MODULES),$(if $($(m)_SRC),$(eval $(call module_rules,$(m)))))
 
 # Rewritten only when their text changes, so that what depends on them is rebuilt exactly then.
-COMPILE_LINE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) agent:$(CFLAGS_agent) standin:$(CFLAGS_standin)
+COMPILE_LINE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) agent:$(CFLAGS_agent) standin:$(CFLAGS_standin) libmoat:$(CFLAGS_libruntime)
 LINK_LINE = $(CC) $(LDFLAGS_ALL) $(LINK_STATIC) $(foreach p,$(PROGRAMS),$(LIBS_$(p))) $(TEST_LIBS)
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
@@ -293,6 +297,7 @@ help: ## this list
 
 # ---- parts kept elsewhere ----
 
+include libruntime/library.mk
 -include guest/module.mk
 -include man/module.mk
 -include install.mk

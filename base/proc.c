@@ -34,7 +34,7 @@ static ssize_t read_proc(const char *path, char *buf, size_t size)
 	return n;
 }
 
-int proc_start_time(pid_t pid, uint64_t *ret)
+static int start_time_of(pid_t pid, bool zombie, uint64_t *ret)
 {
 	char path[32], stat[1024];
 	char *save = NULL;
@@ -51,7 +51,7 @@ int proc_start_time(pid_t pid, uint64_t *ret)
 		return -EIO;
 	int field = 3;
 	for (p = strtok_r(p + 1, " ", &save); p; p = strtok_r(NULL, " ", &save), field++) {
-		if (field == 3 && (*p == 'Z' || *p == 'X' || *p == 'x'))
+		if (field == 3 && ((*p == 'Z' && !zombie) || *p == 'X' || *p == 'x'))
 			return -ESRCH;
 		if (field == 22)
 			return num_u64(p, 0, UINT64_MAX, ret) < 0 ? -EIO : 0;
@@ -59,7 +59,12 @@ int proc_start_time(pid_t pid, uint64_t *ret)
 	return -EIO;
 }
 
-int proc_open(pid_t pid, uint64_t start_time)
+int proc_start_time(pid_t pid, uint64_t *ret)
+{
+	return start_time_of(pid, false, ret);
+}
+
+static int open_process(pid_t pid, uint64_t start_time, bool zombie)
 {
 	uint64_t now;
 
@@ -73,12 +78,22 @@ int proc_open(pid_t pid, uint64_t start_time)
 	 * Looked up after the descriptor is held: if the pid now belongs to the
 	 * process we want, which is older than this call, then so did it before.
 	 */
-	int r = proc_start_time(pid, &now);
+	int r = start_time_of(pid, zombie, &now);
 	if (r < 0)
 		return r;
 	if (now != start_time)
 		return -ESRCH;
 	return take_fd(fd);
+}
+
+int proc_open(pid_t pid, uint64_t start_time)
+{
+	return open_process(pid, start_time, false);
+}
+
+int proc_open_any(pid_t pid, uint64_t start_time)
+{
+	return open_process(pid, start_time, true);
 }
 
 bool proc_alive(pid_t pid, uint64_t start_time)

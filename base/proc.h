@@ -45,6 +45,8 @@ int proc_start_time(pid_t pid, uint64_t *ret);
 /* pidfd of the process with this pid and start time, or -ESRCH if that process is gone (zombie included). */
 int proc_open(pid_t pid, uint64_t start_time);
 bool proc_alive(pid_t pid, uint64_t start_time);
+/* pidfd of the same, of a zombie too, which can be waited for. */
+int proc_open_any(pid_t pid, uint64_t start_time);
 /* Sends a signal through a pidfd; 0 or -errno. */
 int proc_signal(int pidfd, int sig);
 /* Waits until the process behind the pidfd has ended; 0, -ETIMEDOUT or -errno. timeout_ms < 0: for ever. */

@@ -40,7 +40,7 @@ static int print_pids(const struct rt *rt, const char *id, struct err *err)
 
 static int print_table(const struct rt *rt, const char *id, char *const *ps_options, struct err *err)
 {
-	_cleanup_(rt_processes_done) struct rt_processes list = {};
+	_cleanup_(rt_processes_done) struct moat_processes list = {};
 	struct ps_table table;
 	int r;
 

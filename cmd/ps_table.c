@@ -292,7 +292,8 @@ static void print_cell(const struct ps_table *t, size_t i, const char *text, FIL
 		fprintf(out, "%*s", width, text);
 }
 
-void ps_table_print(const struct ps_table *t, const struct rt_processes *list, time_t now, FILE *out)
+void ps_table_print(const struct ps_table *t, const struct moat_processes *list, time_t now,
+		    FILE *out)
 {
 	struct ps_row row = { .uptime = list->uptime, .ticks = list->ticks, .now = now };
 	char text[8192];

@@ -12,7 +12,7 @@
 
 /* What a cell is made of. */
 struct ps_row {
-	const struct rt_process *p;
+	const struct moat_process_info *p;
 	uint64_t uptime, ticks;
 	time_t now;
 };
@@ -32,7 +32,7 @@ struct ps_table {
 
 /* Understands ps options (NULL-terminated): -e, -f and their like, and -o COLUMN,... The default is -ef. */
 int ps_table_parse(char *const *options, struct ps_table *ret, struct err *err);
-void ps_table_print(const struct ps_table *t, const struct rt_processes *list, time_t now,
+void ps_table_print(const struct ps_table *t, const struct moat_processes *list, time_t now,
 		    FILE *out);
 
 #endif

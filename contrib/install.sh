@@ -19,6 +19,8 @@ die()
 [[ ${PREFIX:-} == /* ]] || die "PREFIX=${PREFIX:-}: must be an absolute path"
 root=${DESTDIR:-}${PREFIX%/}
 list=$root/share/moat/installed
+HEADER=${BASH_SOURCE[0]%/*}/../libruntime/moat.h
+PC=${BASH_SOURCE[0]%/*}/../libruntime/moat.pc.in
 
 # Relative to PREFIX; those that lead to PREFIX itself are "..", "../.." and so on.
 made=()
@@ -33,6 +35,15 @@ make_dir()
 	made+=("$1")
 }
 
+# link TARGET NAME: a symbolic link
+link()
+{
+	make_dir "$(dirname -- "$root/$2")"
+	ln -sfn -- "$1" "$root/$2"
+	files+=("$2")
+	printf '  %-8s%s\n' LINK "$root/$2"
+}
+
 # put MODE SOURCE NAME
 put()
 {
@@ -41,6 +52,21 @@ put()
 	install -m "$1" -- "$2" "$root/$3"
 	files+=("$3")
 	printf '  %-8s%s\n' INSTALL "$root/$3"
+}
+
+# install_library DIR: libmoat; DIR is for temporary files
+install_library()
+{
+	local version libs
+	read -r version libs <"$BUILD/libmoat.libs"
+
+	put 644 "$HEADER" include/moat.h
+	put 644 "$BUILD/libmoat.a" lib/libmoat.a
+	put 755 "$BUILD/libmoat.so.$version" "lib/libmoat.so.$version"
+	link "libmoat.so.$version" lib/libmoat.so.0
+	link libmoat.so.0 lib/libmoat.so
+	sed -e "s|@PREFIX@|${PREFIX%/}|" -e "s|@VERSION@|$version|" -e "s|@LIBS@|$libs|" "$PC" >"$1/pc"
+	put 644 "$1/pc" lib/pkgconfig/moat.pc
 }
 
 install_all()
@@ -53,13 +79,15 @@ install_all()
 	trap "rm -rf '$tmp'" EXIT
 	[ ! -f "$list" ] || old=$(<"$list")
 	# Nothing is put anywhere before everything is known to be there.
-	for page in "$BUILD"/moat{,-monitor,-standin} "$GUEST"/{vmlinux,initramfs.cpio,manifest}; do
+	for page in "$BUILD"/moat{,-monitor,-standin} "$BUILD"/libmoat.{a,libs} "$HEADER" "$PC" \
+		"$GUEST"/{vmlinux,initramfs.cpio,manifest}; do
 		[ -f "$page" ] || die "$page is missing"
 	done
 
 	put 755 "$BUILD/moat" bin/moat
 	put 755 "$BUILD/moat-monitor" libexec/moat/moat-monitor
 	put 755 "$BUILD/moat-standin" libexec/moat/moat-standin
+	install_library "$tmp"
 	put 644 "$GUEST/vmlinux" share/moat/vmlinux
 	[ ! -f "$GUEST/vmlinux.config" ] || put 644 "$GUEST/vmlinux.config" share/moat/vmlinux.config
 	put 644 "$GUEST/initramfs.cpio" share/moat/initramfs.cpio

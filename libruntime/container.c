@@ -14,10 +14,13 @@ int container_lock(int root_fd, const char *id, bool *ret_creating, struct err *
 {
 	_cleanup_(state_done) struct state s = {};
 	_close_ int dir = -EBADF;
-	int fd = store_lock(root_fd, id, 0, err);
+	struct err first = {};
+	int fd = store_lock(root_fd, id, 0, &first);
 
-	if (fd != -ETIMEDOUT)
+	if (fd >= 0)
 		return fd;
+	if (fd != -ETIMEDOUT)
+		return err_set(err, first.code, "%s", first.msg);
 	dir = store_get(root_fd, id, err);
 	if (dir >= 0 && state_load(dir, &s, NULL) >= 0 &&
 	    status_compute(dir, &s) == STATUS_CREATING) {

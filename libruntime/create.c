@@ -95,14 +95,16 @@ static void warn(void *data, const char *msg)
 
 static int open_bundle(struct creation *c, struct err *err)
 {
-	const char *bundle = c->args->bundle ? c->args->bundle : ".";
+	json_t *config = c->args->config;
+	const char *bundle = c->args->bundle ? c->args->bundle : config ? "/" : ".";
 
 	if (!realpath(bundle, c->bundle))
 		return err_errno(err, errno, "chdir %s", bundle);
 	c->bundle_fd = open(c->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->bundle_fd < 0)
 		return err_errno(err, errno, "chdir %s", bundle);
-	return oci_config_load(c->bundle_fd, warn, NULL, &c->config, err);
+	return config ? oci_config_from_json(config, warn, NULL, &c->config, err) :
+			oci_config_load(c->bundle_fd, warn, NULL, &c->config, err);
 }
 
 int creation_check(struct creation *c, struct err *err)
@@ -124,7 +126,7 @@ int creation_check(struct creation *c, struct err *err)
 			       "cannot use console socket if runc will not detach or allocate tty");
 	r = passed_check(a->preserve_fds, c->passed, err);
 	if (r >= 0)
-		r = pod_find(c->rt, a->id, c->config, &c->pod, err);
+		r = pod_find(c->rt, a->id, a->sandbox, c->config, &c->pod, err);
 	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
 	if (r >= 0)
@@ -153,6 +155,16 @@ static int plan_cgroups(struct creation *c, struct err *err)
 	return cgroup_plan(path, c->args->id, &c->state.cgroups, err);
 }
 
+/* A container without one has a config.json all the same, with its state. */
+static char *bundle_of(const struct creation *c)
+{
+	char root[PATH_MAX];
+
+	if (c->args->bundle || !c->args->config)
+		return strdup(c->bundle);
+	return store_path(c->root_fd, root, NULL) < 0 ? NULL : path_join(root, c->args->id);
+}
+
 /* The intent: from here on `delete --force` knows what may exist. */
 static int claim(struct creation *c, struct err *err)
 {
@@ -176,7 +188,7 @@ static int claim(struct creation *c, struct err *err)
 	c->state.id = strdup(c->args->id);
 	c->state.phase = strdup("creating");
 	c->state.boot_id = strdup(boot_id);
-	c->state.bundle = strdup(c->bundle);
+	c->state.bundle = bundle_of(c);
 	c->state.rootfs = strdup(c->trees.rootfs);
 	c->state.created = state_timestamp();
 	c->state.terminal = c->config->process->terminal;
@@ -281,6 +293,7 @@ static int start_standin(struct creation *c, struct err *err)
 		.exec = "",
 		.terminal = c->config->process->terminal,
 		.console_fd = c->console_slave >= 0 ? c->console_slave : c->args->console_fd,
+		.stdio = c->args->stdio,
 		.preserve_fds = c->args->preserve_fds,
 		.passed = c->passed,
 		.state_fd = c->dir,

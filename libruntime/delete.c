@@ -30,18 +30,17 @@
 #define STANDIN_MS 2000 /* for a stand-in to pass on the last output */
 #define KILL_MS 5000
 
-/* Waits for a recorded process to end, then kills it. A child of ours is reaped. */
+/* Waits for a recorded process to end, then kills it. A child of ours is reaped, also one that has ended before. */
 static void end_process(const struct state *s, const struct state_process *p, int timeout_ms)
 {
-	_close_ int fd = status_open_process(s, p);
+	_close_ int fd = status_open_process(s, p), child = proc_open_any(p->pid, p->start);
 
-	if (fd < 0)
-		return;
-	if (proc_wait_end(fd, timeout_ms) < 0) {
+	if (fd >= 0 && proc_wait_end(fd, timeout_ms) < 0) {
 		proc_signal(fd, SIGKILL);
 		(void)proc_wait_end(fd, KILL_MS);
 	}
-	(void)waitpid(p->pid, NULL, WNOHANG);
+	if (child >= 0)
+		(void)waitid(P_PIDFD, (id_t)child, NULL, WEXITED | WNOHANG);
 }
 
 /* The VM, and with it everything in it. */

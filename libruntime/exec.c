@@ -10,7 +10,6 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/num.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "libruntime/cgroup.h"
@@ -18,6 +17,7 @@
 #include "libruntime/container.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/pidfile.h"
+#include "libruntime/process.h"
 #include "libruntime/standin_client.h"
 #include "libruntime/vm_config.h"
 #include "oci/config.h"
@@ -70,91 +70,9 @@ static int add_seccomp(int dir, json_t *params, struct err *err)
 		       0;
 }
 
-static json_t *strings(char *const *v)
-{
-	json_t *arr = json_array();
-
-	for (; arr && v && *v; v++)
-		json_array_append_new(arr, json_string(*v));
-	return arr;
-}
-
-/* "uid", "uid:gid": numbers; without a gid the container's group stays, as in runc. */
-static int set_user(json_t *process, const char *user, struct err *err)
-{
-	json_t *obj = json_object_get(process, "user");
-	_free_ char *copy = strdup(user);
-	char *colon;
-	uint32_t id;
-
-	if (!copy)
-		return err_errno(err, ENOMEM, "--user");
-	if (!obj) {
-		obj = json_object();
-		json_object_set_new(process, "user", obj);
-	}
-	colon = strchr(copy, ':');
-	if (colon)
-		*colon++ = '\0';
-	if (num_u32(copy, 0, UINT32_MAX - 1, &id) < 0)
-		return err_set(err, EINVAL, "--user '%s': want UID[:GID] in numbers", user);
-	json_object_set_new(obj, "uid", json_integer(id));
-	if (!colon)
-		return 0;
-	if (num_u32(colon, 0, UINT32_MAX - 1, &id) < 0)
-		return err_set(err, EINVAL, "--user '%s': want UID[:GID] in numbers", user);
-	json_object_set_new(obj, "gid", json_integer(id));
-	return 0;
-}
-
-static int add_gids(json_t *process, char *const *gids, struct err *err)
-{
-	json_t *obj = json_object_get(process, "user"), *list;
-	uint32_t gid;
-
-	if (!gids || !*gids)
-		return 0;
-	list = json_object_get(obj, "additionalGids");
-	if (!list) {
-		list = json_array();
-		json_object_set_new(obj, "additionalGids", list);
-	}
-	for (; *gids; gids++) {
-		if (num_u32(*gids, 0, UINT32_MAX - 1, &gid) < 0)
-			return err_set(err, EINVAL, "--additional-gids '%s': not a group id", *gids);
-		json_array_append_new(list, json_integer(gid));
-	}
-	return 0;
-}
-
-static void add_caps(json_t *process, char *const *caps)
-{
-	static const char *const sets[] = { "bounding", "effective", "permitted" };
-	json_t *obj = json_object_get(process, "capabilities"), *set;
-	size_t i;
-
-	if (!caps || !*caps)
-		return;
-	if (!json_is_object(obj)) {
-		obj = json_object();
-		json_object_set_new(process, "capabilities", obj);
-	}
-	for (; *caps; caps++)
-		for (i = 0; i < ARRAY_SIZE(sets); i++) {
-			set = json_object_get(obj, sets[i]);
-			if (!json_is_array(set)) {
-				set = json_array();
-				json_object_set_new(obj, sets[i], set);
-			}
-			json_array_append_new(set, json_string(*caps));
-		}
-}
-
 static int make_process(const struct rt_exec *a, int dir, json_t **ret, struct err *err)
 {
 	_json_ json_t *p = NULL;
-	json_t *env;
-	char *const *e;
 	int r;
 
 	if (a->process) {
@@ -164,34 +82,12 @@ static int make_process(const struct rt_exec *a, int dir, json_t **ret, struct e
 	r = load_container_process(dir, &p, err);
 	if (r < 0)
 		return r;
-	json_object_set_new(p, "args", strings(a->args));
-	env = json_object_get(p, "env");
-	if (!json_is_array(env)) {
-		env = json_array();
-		json_object_set_new(p, "env", env);
-	}
-	for (e = a->env; e && *e; e++)
-		json_array_append_new(env, json_string(*e));
-	if (a->cwd)
-		json_object_set_new(p, "cwd", json_string(a->cwd));
-	if (a->user) {
-		r = set_user(p, a->user, err);
-		if (r < 0)
-			return r;
-	}
-	r = add_gids(p, a->additional_gids, err);
-	if (r < 0)
-		return r;
-	add_caps(p, a->caps);
-	json_object_set_new(p, "terminal", json_boolean(a->tty == 1));
-	if (a->apparmor)
-		json_object_set_new(p, "apparmorProfile", json_string(a->apparmor));
-	if (a->label)
-		json_object_set_new(p, "selinuxLabel", json_string(a->label));
-	if (a->no_new_privs)
-		json_object_set_new(p, "noNewPrivileges", json_true());
-	*ret = take_ptr(p);
-	return 0;
+	json_object_set_new(p, "args", json_array());
+	json_object_set_new(p, "terminal", json_false());
+	r = process_apply(a, p, err);
+	if (r >= 0)
+		*ret = take_ptr(p);
+	return r;
 }
 
 /* ---- start ---- */
@@ -318,6 +214,7 @@ static int run(const struct rt_exec *a, struct container *c, json_t *tree,
 		.exec = name,
 		.terminal = p->terminal,
 		.console_fd = slave >= 0 ? slave : a->console_fd,
+		.stdio = a->stdio,
 		.preserve_fds = a->preserve_fds,
 		.passed = passed,
 		.state_fd = c->dir,

@@ -20,6 +20,7 @@ void rt_status_done(struct rt_status *s)
 	free(s->rootfs);
 	free(s->created);
 	free(s->owner);
+	free(s->sandbox);
 	json_decref(s->annotations);
 	*s = (struct rt_status){};
 }
@@ -52,7 +53,8 @@ static int fill(struct container *c, struct rt_status *ret, struct err *err)
 		.pid = c->status == STATUS_STOPPED ? 0 : c->state.standin.pid,
 	};
 
-	if (!s.status || !s.owner) {
+	s.sandbox = c->state.sandbox ? take_ptr(c->state.sandbox) : strdup(s.id);
+	if (!s.status || !s.owner || !s.sandbox) {
 		rt_status_done(&s);
 		return err_errno(err, ENOMEM, "state");
 	}

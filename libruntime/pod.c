@@ -15,6 +15,7 @@
 #include "libruntime/status.h"
 #include "libruntime/store.h"
 #include "oci/pod.h"
+#include "oci/validate.h"
 
 static const struct {
 	const char *type; /* in config.json */
@@ -194,7 +195,7 @@ static int find(struct search *s, const struct oci_pod *named, const struct oci_
 
 	if (named->role == OCI_POD_MEMBER) {
 		s->pod->sandbox = strdup(named->sandbox);
-		s->what = "annotations name sandbox";
+		s->what = named->key ? "annotations name sandbox" : "it is to join";
 		if (!s->pod->sandbox)
 			return err_errno(err, ENOMEM, "pod");
 	}
@@ -205,8 +206,8 @@ static int find(struct search *s, const struct oci_pod *named, const struct oci_
 	return r < 0 ? r : open_pidns(s, c, err);
 }
 
-int pod_find(const struct rt *rt, const char *id, const struct oci_config *c, struct pod *ret,
-	     struct err *err)
+int pod_find(const struct rt *rt, const char *id, const char *sandbox, const struct oci_config *c,
+	     struct pod *ret, struct err *err)
 {
 	struct pod pod = POD_INIT;
 	struct search s = { .id = id, .pod = &pod };
@@ -214,9 +215,11 @@ int pod_find(const struct rt *rt, const char *id, const struct oci_config *c, st
 	struct oci_pod named;
 	int r;
 
-	r = oci_pod_read(c, &named, err);
+	r = sandbox ? oci_id_validate(sandbox, err) : oci_pod_read(c, &named, err);
 	if (r < 0)
 		return r;
+	if (sandbox)
+		named = (struct oci_pod){ .role = OCI_POD_MEMBER, .sandbox = sandbox };
 	look_at_paths(&s, c);
 	/* A sandbox has a VM of its own, whoever else is in the namespaces that were made for it. */
 	if (named.role == OCI_POD_SANDBOX || (named.role == OCI_POD_NONE && !s.any))

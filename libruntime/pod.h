@@ -30,9 +30,9 @@ struct pod {
 		.dir = -EBADF, .monitor_pidfd = -EBADF, .pidns = -EBADF, \
 	}
 
-/* For the new container `id`. Errors name the annotation or the namespace. */
-int pod_find(const struct rt *rt, const char *id, const struct oci_config *c, struct pod *ret,
-	     struct err *err);
+/* For the new container `id`; sandbox: the one to join, whatever annotations say, or NULL. Errors name the annotation or the namespace. */
+int pod_find(const struct rt *rt, const char *id, const char *sandbox, const struct oci_config *c,
+	     struct pod *ret, struct err *err);
 void pod_done(struct pod *p);
 /* Who owns what is to be shared, by type, for the agent. NULL on ENOMEM. */
 json_t *pod_describe(const struct pod *p);

@@ -100,14 +100,14 @@ int rt_pids(const struct rt *rt, const char *id, struct rt_pids *ret, struct err
 
 /* ---- in the guest ---- */
 
-void rt_processes_done(struct rt_processes *p)
+void rt_processes_done(struct moat_processes *p)
 {
 	size_t i;
 
 	for (i = 0; i < p->n; i++)
 		free(p->v[i].command);
 	free(p->v);
-	*p = (struct rt_processes){};
+	*p = (struct moat_processes){};
 }
 
 /* The numbers behind the name, in the order of proc(5): field 3 is the state, which is a letter. */
@@ -137,7 +137,7 @@ static int64_t not_negative(int64_t v)
 }
 
 /* "PID (name) S PPID ...": the name may hold anything, so it ends at the last parenthesis. */
-static int parse_stat(const char *line, struct rt_process *p)
+static int parse_stat(const char *line, struct moat_process_info *p)
 {
 	_free_ char *copy = strdup(line);
 	char *open = copy ? strchr(copy, '(') : NULL, *close = copy ? strrchr(copy, ')') : NULL;
@@ -165,7 +165,7 @@ static int parse_stat(const char *line, struct rt_process *p)
 	return 0;
 }
 
-static int decode_one(const json_t *o, struct rt_process *p)
+static int decode_one(const json_t *o, struct moat_process_info *p)
 {
 	const char *stat = js_get_str(o, "stat"), *command = js_get_str(o, "command");
 	size_t size;
@@ -183,10 +183,10 @@ static int decode_one(const json_t *o, struct rt_process *p)
 	return 0;
 }
 
-int ps_decode(const json_t *result, struct rt_processes *ret, struct err *err)
+int ps_decode(const json_t *result, struct moat_processes *ret, struct err *err)
 {
 	const json_t *list = json_object_get(result, "processes");
-	struct rt_processes p = {
+	struct moat_processes p = {
 		.left_out = (uint64_t)not_negative(js_get_int(result, "left_out", 0)),
 		.uptime = (uint64_t)not_negative(js_get_int(result, "uptime", 0)),
 		.ticks = (uint64_t)js_get_int(result, "ticks", 0),
@@ -211,7 +211,7 @@ int ps_decode(const json_t *result, struct rt_processes *ret, struct err *err)
 	return 0;
 }
 
-int rt_processes(const struct rt *rt, const char *id, struct rt_processes *ret, struct err *err)
+int rt_processes(const struct rt *rt, const char *id, struct moat_processes *ret, struct err *err)
 {
 	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	_json_ json_t *result = NULL;
@@ -221,7 +221,7 @@ int rt_processes(const struct rt *rt, const char *id, struct rt_processes *ret, 
 	if (r < 0)
 		return r;
 	if (c.status == STATUS_STOPPED || c.status == STATUS_CREATING) {
-		*ret = (struct rt_processes){ .ticks = 100 };
+		*ret = (struct moat_processes){ .ticks = 100 };
 		return 0;
 	}
 	r = container_request(&c, "processes", json_pack("{s:b}", "details", 1), MONITOR_REQUEST_MS,

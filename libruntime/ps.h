@@ -9,6 +9,6 @@
 #include "libruntime/runtime.h"
 
 /* Decodes the agent's answer to container.processes with details; *ret is the caller's (rt_processes_done). */
-int ps_decode(const json_t *result, struct rt_processes *ret, struct err *err);
+int ps_decode(const json_t *result, struct moat_processes *ret, struct err *err);
 
 #endif

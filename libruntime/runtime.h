@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container verbs, as the command line offers them. Each function is one
+ * The container verbs, behind moat.h, which is what programs and the command use. Each function is one
  * verb, complete: on failure nothing that it made is left, and err holds the
  * one message for the user, in runc's words where runc has words for it.
  *
- * Not thread-safe: one thread of a process at a time (namespaces of the
- * calling thread change for moments). Descriptors 0 to 2 are the container's stdio.
+ * Namespaces of the calling thread change for moments; nothing of the process does.
  */
 #ifndef MOAT_LIBRUNTIME_RUNTIME_H
 #define MOAT_LIBRUNTIME_RUNTIME_H
@@ -17,8 +16,9 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "libruntime/moat.h"
 
-#define RT_DEFAULT_ROOT "/run/moat"
+#define RT_DEFAULT_ROOT MOAT_DEFAULT_ROOT
 
 struct rt {
 	const char *root; /* state directory; absolute or relative to the cwd */
@@ -30,10 +30,13 @@ struct rt {
 struct rt_create {
 	const char *id;
 	const char *bundle; /* NULL: "." */
+	json_t *config; /* what config.json would say, borrowed; NULL: the bundle's. Without a bundle its paths are absolute */
+	const char *sandbox; /* the container whose VM it joins; NULL: as config.json says */
 	const char *pid_file; /* NULL: none; relative to the cwd */
 	const char *console_socket; /* NULL: none */
 	bool detach; /* the caller does not wait: a terminal needs a console socket */
 	int console_fd; /* slave of a pty that the caller relays, -EBADF: none */
+	const int *stdio; /* three descriptors, -EBADF for /dev/null; NULL: 0, 1 and 2 */
 	unsigned int preserve_fds; /* that many descriptors of this process, from 3 on, are for the container's, too */
 };
 
@@ -72,6 +75,7 @@ struct rt_exec {
 	const char *console_socket;
 	bool detach;
 	int console_fd; /* as in rt_create */
+	const int *stdio; /* likewise */
 	unsigned int preserve_fds; /* likewise */
 };
 
@@ -84,6 +88,7 @@ int rt_exec(const struct rt *rt, const struct rt_exec *args, pid_t *ret_pid, str
 
 struct rt_status {
 	char *id, *status, *bundle, *rootfs, *created, *owner;
+	char *sandbox; /* the container whose VM it is in; its own id if it has one of its own */
 	pid_t pid; /* 0 when stopped */
 	json_t *annotations; /* object or NULL */
 };
@@ -103,24 +108,8 @@ struct rt_pids {
 /* The caller frees ret->pids. Of a stopped container there are none. */
 int rt_pids(const struct rt *rt, const char *id, struct rt_pids *ret, struct err *err);
 
-/* One in the guest, with the guest's numbers. Texts have no control characters; nothing of it can be trusted. */
-struct rt_process {
-	int pid, ppid, session, nice, threads;
-	uint32_t uid, tty; /* effective uid; device number, 0: none */
-	char state; /* as in proc(5) */
-	char name[64];
-	char *command; /* arguments as words; "": none */
-	uint64_t used, start; /* clock ticks: CPU time; moment after the guest's boot */
-	uint64_t vsize, rss; /* bytes; pages */
-};
-struct rt_processes {
-	struct rt_process *v;
-	size_t n;
-	uint64_t left_out; /* more than could be told */
-	uint64_t uptime, ticks; /* the guest's, in ticks; ticks a second */
-};
-int rt_processes(const struct rt *rt, const char *id, struct rt_processes *ret, struct err *err);
-void rt_processes_done(struct rt_processes *p);
+int rt_processes(const struct rt *rt, const char *id, struct moat_processes *ret, struct err *err);
+void rt_processes_done(struct moat_processes *p);
 
 /* ---- events ---- */
 

@@ -62,13 +62,11 @@ int standin_spawn(const struct standin_start *s, struct standin_proc *ret, struc
 			return r;
 	}
 
-	bool pty = s->console_fd >= 0;
+	static const int own[3] = { 0, 1, 2 };
+	const int pty[3] = { s->console_fd, s->console_fd, s->console_fd };
+	const int *stdio = s->console_fd >= 0 ? pty : s->stdio ? s->stdio : own;
 	struct spawn_fd fds[5 + WIRE_PASSED_MAX] = {
-		{ pty ? s->console_fd : 0, 0 },
-		{ pty ? s->console_fd : 1, 1 },
-		{ pty ? s->console_fd : 2, 2 },
-		{ theirs, 3 },
-		{ monitor, 4 },
+		{ stdio[0], 0 }, { stdio[1], 1 }, { stdio[2], 2 }, { theirs, 3 }, { monitor, 4 },
 	};
 	for (unsigned int i = 0; i < s->preserve_fds; i++)
 		fds[5 + i] = (struct spawn_fd){ PASSED_FIRST + (int)i, 5 + (int)i };

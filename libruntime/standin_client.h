@@ -22,7 +22,8 @@ struct standin_start {
 	char *const *args; /* the container's: what ps and top show */
 	const char *id, *exec;
 	bool terminal;
-	int console_fd; /* slave of a pty for all three of stdio, or -EBADF for descriptors 0-2 of the caller */
+	int console_fd; /* slave of a pty for all three of stdio, or -EBADF for: */
+	const int *stdio; /* three descriptors, -EBADF for /dev/null; NULL: those of the caller */
 	unsigned int preserve_fds; /* how many of ours from 3 on are passed to the process, */
 	const struct passed *passed; /* and what each is for */
 	int state_fd; /* where monitor.sock is */

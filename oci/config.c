@@ -106,23 +106,27 @@ int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_
 	return 0;
 }
 
-int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data,
-		     struct oci_config **ret, struct err *err)
+static int parse(const char *text, size_t len, json_t **ret, struct err *err)
 {
 	static const struct js_limits limits = { .max_bytes = OCI_CONFIG_MAX_BYTES };
-	_json_ json_t *tree = NULL;
 	int r;
 
 	if (!len)
 		return err_set(err, EINVAL, "unexpected EOF");
-	r = js_parse(text, len, &limits, &tree, err);
-	if (r < 0)
-		return err_wrap(err, "config.json");
-	return oci_config_from_json(tree, warn, data, ret, err);
+	r = js_parse(text, len, &limits, ret, err);
+	return r < 0 ? err_wrap(err, "config.json") : r;
 }
 
-int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_config **ret,
-		    struct err *err)
+int oci_config_parse(const char *text, size_t len, oci_warn_fn warn, void *data,
+		     struct oci_config **ret, struct err *err)
+{
+	_json_ json_t *tree = NULL;
+	int r = parse(text, len, &tree, err);
+
+	return r < 0 ? r : oci_config_from_json(tree, warn, data, ret, err);
+}
+
+int oci_config_read(int bundle_fd, json_t **ret, struct err *err)
 {
 	_free_ char *text = NULL;
 	size_t len = 0;
@@ -134,9 +138,16 @@ int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_conf
 	if (r == -EFBIG)
 		return err_set(err, EFBIG, "config.json is larger than %zu MiB",
 			       OCI_CONFIG_MAX_BYTES >> 20);
-	if (r < 0)
-		return r;
-	return oci_config_parse(text, len, warn, data, ret, err);
+	return r < 0 ? r : parse(text, len, ret, err);
+}
+
+int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_config **ret,
+		    struct err *err)
+{
+	_json_ json_t *tree = NULL;
+	int r = oci_config_read(bundle_fd, &tree, err);
+
+	return r < 0 ? r : oci_config_from_json(tree, warn, data, ret, err);
 }
 
 const struct oci_namespace *oci_namespace_find(const struct oci_config *c, const char *type)

@@ -208,6 +208,8 @@ int oci_config_from_json(json_t *tree, oci_warn_fn warn, void *data, struct oci_
 /* Reads <bundle>/config.json: a regular file of at most OCI_CONFIG_MAX_BYTES. Messages in runc's words. */
 int oci_config_load(int bundle_fd, oci_warn_fn warn, void *data, struct oci_config **ret,
 		    struct err *err);
+/* Only the document: a tree that nobody has looked at. */
+int oci_config_read(int bundle_fd, json_t **ret, struct err *err);
 void oci_config_free(struct oci_config *c);
 void oci_config_freep(struct oci_config **c);
 

@@ -4,13 +4,18 @@
  * with spawn(): arguments are the container's (shown by ps, never read),
  * descriptors 0-2 its streams, 3 the set-up socket, 4 the connection to the monitor, from 5 on what is passed to it.
  */
+#include <fcntl.h>
+#include <string.h>
+
 #include "base/fd.h"
 #include "standin/lockdown.h"
+#include "standin/pause.h"
 #include "standin/session.h"
 #include "standin/setup.h"
 #include "standin/signals.h"
 #include "standin/terminal.h"
 #include "standin/world.h"
+#include "wire/setup_msg.h"
 
 #define SETUP_SOCK 3
 #define MONITOR_SOCK 4
@@ -36,13 +41,15 @@ static int prepare(struct setup *s, struct session **ret, struct err *err)
 	return lockdown(err);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct session *session = NULL;
 	struct setup setup;
 	struct err err = { 0 };
 	int code = 1, sig = 0, r;
 
+	if (argc == 2 && strcmp(argv[1], SETUP_PAUSE) == 0 && fcntl(SETUP_SOCK, F_GETFD) < 0)
+		return pause_run();
 	signals_block();
 	if (fd_fill_stdio() < 0)
 		return code;

@@ -24,6 +24,8 @@
 #define SETUP_MAX_BYTES 0x400000u /* 4 MiB */
 #define SETUP_MAX_FDS 4096u
 #define SETUP_GO 'g'
+/* The one argument of a moat-standin that is no stand-in, but the program of a sandbox without a container: standin/pause.h */
+#define SETUP_PAUSE "--pause"
 
 struct setup_limits {
 	size_t max_bytes; /* of the JSON text; 0: SETUP_MAX_BYTES */

@@ -109,7 +109,7 @@ static int find(const char *annotations, const char *uts, const char *ipc, struc
 			json_object_set_new(ns, "path", json_string(path));
 	}
 	unit_ok(oci_config_from_json(doc, NULL, NULL, &c, err), err);
-	r = pod_find(&rt, "new", c, ret, err);
+	r = pod_find(&rt, "new", NULL, c, ret, err);
 	oci_config_free(c);
 	return r;
 }

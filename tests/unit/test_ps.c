@@ -9,7 +9,7 @@
 #include "libruntime/ps.h"
 #include "tests/unit/unit.h"
 
-static int decode(const char *text, struct rt_processes *ret, struct err *err)
+static int decode(const char *text, struct moat_processes *ret, struct err *err)
 {
 	_json_ json_t *v = NULL;
 
@@ -23,7 +23,7 @@ static int decode(const char *text, struct rt_processes *ret, struct err *err)
 
 START_TEST(decodes)
 {
-	struct rt_processes l = {};
+	struct moat_processes l = {};
 	struct err err = {};
 
 	unit_ok(decode(LIST("42 (a) b) R 7 42 41 34816 -1 1 0 0 0 0 30 12 0 0 20 -5 3 0 99000 4096 25",
@@ -78,7 +78,7 @@ START_TEST(refuses_what_is_malformed)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct rt_processes l = {};
+		struct moat_processes l = {};
 		struct err err = {};
 
 		ck_assert_msg(decode(bad[i], &l, &err) == -EPROTO, "%s: %s", bad[i], err.msg);
@@ -89,7 +89,7 @@ START_TEST(refuses_what_is_malformed)
 START_TEST(takes_extremes)
 {
 #define HUGE "18446744073709551615"
-	struct rt_processes l = {};
+	struct moat_processes l = {};
 	struct err err = {};
 
 	unit_ok(decode(LIST("1 (" HUGE HUGE HUGE HUGE ") S " HUGE " " HUGE " " HUGE " " HUGE " " HUGE
@@ -105,7 +105,7 @@ START_TEST(takes_extremes)
 
 START_TEST(cleans_texts)
 {
-	struct rt_processes l = {};
+	struct moat_processes l = {};
 	struct err err = {};
 
 	unit_ok(decode(LIST("1 (a\\u001b[31m) S " NUMBERS, "0", "b\\u0007\\u009bc\\nd"), &l, &err),
@@ -119,7 +119,7 @@ START_TEST(cleans_texts)
 
 static char out[8192];
 
-static void print(const struct rt_processes *l, char *const *options, time_t now)
+static void print(const struct moat_processes *l, char *const *options, time_t now)
 {
 	struct ps_table t;
 	struct err err = {};
@@ -130,7 +130,7 @@ static void print(const struct rt_processes *l, char *const *options, time_t now
 	fclose(f);
 }
 
-static struct rt_process some[] = {
+static struct moat_process_info some[] = {
 	{ .pid = 108,
 	  .ppid = 1,
 	  .session = 108,
@@ -155,7 +155,7 @@ static struct rt_process some[] = {
 	  .used = 8640000,
 	  .start = 8650000 },
 };
-static const struct rt_processes list = { .v = some, .n = 2, .uptime = 8650000, .ticks = 100 };
+static const struct moat_processes list = { .v = some, .n = 2, .uptime = 8650000, .ticks = 100 };
 
 /* 2026-11-25 12:00:00 UTC */
 #define NOON 1795608000
