@@ -33,6 +33,7 @@ struct moat_spec {
 	struct moat_process process;
 	unsigned int chosen; /* namespaces that are not to be shared by default: bits of spec_namespaces */
 	bool hostname; /* it was set */
+	bool own_root; /* see rt_create */
 	struct err failure;
 };
 

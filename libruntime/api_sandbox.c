@@ -5,38 +5,33 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "config/paths.h"
 #include "libruntime/api.h"
+#include "libruntime/creation.h"
 #include "libruntime/store.h"
+#include "oci/validate.h"
 #include "wire/setup_msg.h"
 
-/* The root file system of all of ours: nothing but mount points, below the state directory. No container has such an id. */
-#define PAUSE_ROOT "@pause"
 #define PAUSE_PROGRAM "/pause"
+#define REAP_MS 10000
 
 /* ---- create ---- */
 
-static char *pause_root(const struct rt *rt, struct err *err)
+/* Nothing but mount points, in the state directory, and so gone with it. */
+static char *root_of(const struct rt *rt, const char *id, struct err *err)
 {
 	_close_ int root_fd = store_open(rt->root, true, err);
 	char root[PATH_MAX], *path;
 
-	if (root_fd < 0)
+	if (root_fd < 0 || store_path(root_fd, root, err) < 0)
 		return NULL;
-	if (mkdirat(root_fd, PAUSE_ROOT, 0755) < 0 && errno != EEXIST) {
-		err_errno(err, errno, "make '%s' in --root '%s'", PAUSE_ROOT, rt->root);
-		return NULL;
-	}
-	if (store_path(root_fd, root, err) < 0)
-		return NULL;
-	path = path_join(root, PAUSE_ROOT);
+	path = str_printf("%s/%s/" CREATION_ROOT, root, id);
 	if (!path)
 		err_errno(err, ENOMEM, "sandbox");
 	return path;
@@ -46,14 +41,21 @@ static int create_own(const struct moat *m, const char *id, const char *netns, s
 {
 	static const char *const args[] = { PAUSE_PROGRAM, SETUP_PAUSE, NULL };
 	_cleanup_(moat_paths_done) struct moat_paths paths = {};
-	_free_ char *root = pause_root(&m->rt, err);
+	_free_ char *root = NULL;
 	struct moat_process *p;
 	struct moat_spec *s;
-	int r = root ? moat_paths(&paths, err) : -EIO;
+	int r = oci_id_validate(id, err);
 
+	if (r >= 0)
+		r = moat_paths(&paths, err);
 	if (r < 0)
-		return err ? -err->code : r;
+		return r;
+	root = root_of(&m->rt, id, err);
+	if (!root)
+		return -err->code;
 	s = moat_spec_new(id);
+	if (s)
+		s->own_root = true;
 	p = moat_spec_process(s);
 	moat_spec_set_rootfs(s, root, true);
 	moat_spec_add_mount(s, PAUSE_PROGRAM, "bind", paths.standin, "ro");
@@ -277,6 +279,16 @@ int moat_sandbox_run(const struct moat *m, const char *id, const char *netns,
 	return r;
 }
 
+/*
+ * The stand-in of the sandbox is process 1 of a namespace that others may share, and does not end before somebody has waited for each
+ * of them: here it is us whose children they are.
+ */
+static void reap(const struct moat *m, const struct moat_sandbox_status *s)
+{
+	for (size_t i = 1; i < s->n; i++)
+		(void)moat_container_wait(m, s->containers[i]->id, REAP_MS, NULL, NULL);
+}
+
 int moat_sandbox_stop(const struct moat *m, const char *id, int timeout_ms, struct moat_error *err)
 {
 	struct moat_sandbox_status *s;
@@ -284,9 +296,13 @@ int moat_sandbox_stop(const struct moat *m, const char *id, int timeout_ms, stru
 
 	if (r < 0)
 		return r;
-	/* The machine goes last, and with it whatever could not be stopped. */
-	for (size_t i = s->n; r >= 0 && i > 0; i--)
+	for (size_t i = s->n; r >= 0 && i > 1; i--)
 		r = moat_container_stop(m, s->containers[i - 1]->id, timeout_ms, err);
+	/* The machine goes last. */
+	if (r >= 0)
+		reap(m, s);
+	if (r >= 0)
+		r = moat_container_stop(m, id, timeout_ms, err);
 	moat_sandbox_status_free(s);
 	return r;
 }
@@ -350,6 +366,10 @@ int moat_sandbox_delete(const struct moat *m, const char *id, bool force, struct
 				id, s->containers[i]->id, moat_state_name(state));
 	}
 	/* Without the machine the others are stopped, which spares waiting for a guest. */
+	if (r >= 0)
+		(void)moat_container_kill(m, id, SIGKILL, true, NULL);
+	if (r >= 0)
+		reap(m, s);
 	if (r >= 0)
 		r = moat_container_delete(m, id, force, err);
 	for (size_t i = 1; r >= 0 && i < s->n; i++)

@@ -312,6 +312,13 @@ void moat_spec_set_pids_limit(struct moat_spec *s, int64_t n)
 		put(s, resources(s, "pids"), "limit", json_integer(n));
 }
 
+void moat_spec_set_cgroup(struct moat_spec *s, const char *path)
+{
+	if (usable(s))
+		put(s, part(s->config, "linux", json_object), "cgroupsPath",
+		    text(s, path, "cgroup"));
+}
+
 void moat_spec_set_annotation(struct moat_spec *s, const char *key, const char *value)
 {
 	if (!usable(s))
@@ -394,6 +401,7 @@ int spec_create_args(const struct moat_spec *s, const char *sandbox, json_t *con
 		.id = s->id,
 		.bundle = s->bundle,
 		.config = config,
+		.own_root = s->own_root,
 		.sandbox = sandbox,
 		.pid_file = p->pid_file,
 		.console_socket = p->console_socket,

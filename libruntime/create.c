@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,13 +166,10 @@ static char *bundle_of(const struct creation *c)
 	return store_path(c->root_fd, root, NULL) < 0 ? NULL : path_join(root, c->args->id);
 }
 
-/* The intent: from here on `delete --force` knows what may exist. */
-static int claim(struct creation *c, struct err *err)
+static int claim_id(struct creation *c, struct err *err)
 {
-	char boot_id[37];
-	int r;
+	int r = store_open(c->rt->root, true, err);
 
-	r = store_open(c->rt->root, true, err);
 	if (r < 0)
 		return r;
 	c->root_fd = r;
@@ -179,6 +177,19 @@ static int claim(struct creation *c, struct err *err)
 	if (c->dir < 0)
 		return c->dir;
 	c->claimed = true;
+	if (c->args->own_root && mkdirat(c->dir, CREATION_ROOT, 0755) < 0)
+		return err_errno(err, errno, "root file system");
+	return 0;
+}
+
+/* The intent: from here on `delete --force` knows what may exist. */
+static int claim(struct creation *c, struct err *err)
+{
+	char boot_id[37];
+	int r = c->claimed ? 0 : claim_id(c, err);
+
+	if (r < 0)
+		return r;
 	r = proc_boot_id(boot_id);
 	if (r < 0)
 		return err_errno(err, -r, "boot id");
@@ -368,7 +379,10 @@ static int prepare(struct creation *c, struct err *err)
 {
 	int r;
 
-	r = creation_check(c, err);
+	/* Its directory is there to be looked at then. */
+	r = c->args->own_root ? claim_id(c, err) : 0;
+	if (r >= 0)
+		r = creation_check(c, err);
 	if (r >= 0)
 		r = claim(c, err);
 	if (r >= 0)

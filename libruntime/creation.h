@@ -20,6 +20,8 @@
 #include "libruntime/vm_config.h"
 #include "oci/config.h"
 
+#define CREATION_ROOT "rootfs" /* of a container with own_root, in its state directory */
+
 struct creation {
 	const struct rt *rt;
 	const struct rt_create *args;

@@ -25,7 +25,7 @@
  *	      the process alone. It starts child processes, so SIGCHLD comes, and it uses fork(2) and setns(2) in the calling
  *	      thread. The stand-in of a process that was created or entered is a child of the calling process, and remains as a zombie until
  *	      moat_wait(), moat_container_wait() or a delete: a program that waits for any child (wait(2)), or ignores
- *	      SIGCHLD, takes that from it. So is the monitor of a virtual machine; it is reaped by delete. Descriptors of the
+ *	      SIGCHLD, takes that from it. So is the monitor of a virtual machine; it is reaped by delete. One whose pid namespace others share does not end before they have been waited for. Descriptors of the
  *	      library are close-on-exec.
  * Units      Bytes, milliseconds, microseconds for CPU quotas, as the names say. A timeout below 0 is for ever.
  * ABI        Structs are opaque, or made by the library only and may grow at their end. struct moat_error is as it is.
@@ -180,6 +180,8 @@ void moat_spec_set_namespace(struct moat_spec *s, const char *type, const char *
 void moat_spec_set_memory_limit(struct moat_spec *s, int64_t bytes);
 void moat_spec_set_cpu_limit(struct moat_spec *s, int64_t quota_us, uint64_t period_us);
 void moat_spec_set_pids_limit(struct moat_spec *s, int64_t n);
+/* Where its processes on the host are: linux.cgroupsPath. Without: "/" and the id. */
+void moat_spec_set_cgroup(struct moat_spec *s, const char *path);
 void moat_spec_set_annotation(struct moat_spec *s, const char *key, const char *value);
 /* OCI's config.json with all this, indented; -EINVAL as well for what setters have remembered. */
 int moat_spec_json(const struct moat_spec *s, char **ret, struct moat_error *err);
@@ -312,7 +314,7 @@ int moat_sandbox_start(const struct moat *m, const char *id, struct moat_error *
 /* Both. If start fails nothing is left. */
 int moat_sandbox_run(const struct moat *m, const char *id, const char *netns,
 		     const struct moat_spec *const *specs, size_t n, struct moat_error *err);
-/* Stops its containers as moat_container_stop() does, timeout_ms for each, and then the virtual machine. */
+/* Stops its containers as moat_container_stop() does, timeout_ms for each, and then the virtual machine. Whoever wants their exit codes waits for them before. */
 int moat_sandbox_stop(const struct moat *m, const char *id, int timeout_ms, struct moat_error *err);
 /* All that run; all that are paused. */
 int moat_sandbox_pause(const struct moat *m, const char *id, struct moat_error *err);

@@ -31,6 +31,7 @@ struct rt_create {
 	const char *id;
 	const char *bundle; /* NULL: "." */
 	json_t *config; /* what config.json would say, borrowed; NULL: the bundle's. Without a bundle its paths are absolute */
+	bool own_root; /* root.path is rootfs in the container's state directory, and is made */
 	const char *sandbox; /* the container whose VM it joins; NULL: as config.json says */
 	const char *pid_file; /* NULL: none; relative to the cwd */
 	const char *console_socket; /* NULL: none */

@@ -7,6 +7,7 @@
 #	@GLOBAL@    on a line of its own: the global options
 #	@COMMANDS@  on a line of its own: the commands
 #	@KEYS@      on a line of its own: the keys of the configuration file
+#	@PROTOTYPES@ on a line of its own: the functions of libruntime/moat.h
 #	@VERSION@   anywhere: the version
 set -euo pipefail
 export LC_ALL=C
@@ -36,6 +37,14 @@ help_option()
 	printf '.TP\n\\fB\\-\\-help\\fR, \\fB\\-h\\fR\nshow the help of %s.\n' "$1"
 }
 
+# One a line, without comments; what roff would take for something else is escaped.
+prototypes()
+{
+	tr '\n\t' '\001 ' <"${BASH_SOURCE[0]%/*}/../libruntime/moat.h" | sed 's|/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/||g' | tr '\001' '\n' |
+		sed '/^#/d' | tr -s '\n ' '  ' | sed 's/[;{}]/;\n/g' | grep -o '[a-z][a-z_0-9 *]*\<moat_[a-z_]* *(.*;$' |
+		sed '/^typedef/d; s/^ *//; s/\* moat_/*moat_/'
+}
+
 version=$("$moat" --version | sed -n '1s/.* //p')
 [ -n "$version" ] || die "'$moat --version' says no version"
 verb=${page##*/moat-}
@@ -52,6 +61,7 @@ while IFS= read -r line; do
 		help_option "the program"
 		;;
 	@COMMANDS@) generated man commands ;;
+	@PROTOTYPES@) prototypes ;;
 	@KEYS@) generated config-keys ;;
 	*) printf '%s\n' "${line//@VERSION@/$version}" ;;
 	esac

@@ -12,6 +12,9 @@ setup()
 	printf '#!/bin/sh\necho "made by moat $*"\n' >"$DIR/build/moat"
 	echo monitor >"$DIR/build/moat-monitor"
 	echo standin >"$DIR/build/moat-standin"
+	echo archive >"$DIR/build/libmoat.a"
+	echo shared >"$DIR/build/libmoat.so.1.2.3"
+	echo "1.2.3 -lthis -lthat" >"$DIR/build/libmoat.libs"
 	echo page >"$DIR/build/man/moat.8"
 	echo page >"$DIR/build/man/moat-run.8"
 	echo page >"$DIR/build/man/moat-configuration.toml.5"
@@ -42,6 +45,10 @@ tree()
 	tree
 	diff <(tree | grep ' f ' | cut -d' ' -f1,3) - <<-'EOF'
 		755 ./opt/m/bin/moat
+		644 ./opt/m/include/moat.h
+		644 ./opt/m/lib/libmoat.a
+		755 ./opt/m/lib/libmoat.so.1.2.3
+		644 ./opt/m/lib/pkgconfig/moat.pc
 		755 ./opt/m/libexec/moat/moat-monitor
 		755 ./opt/m/libexec/moat/moat-standin
 		644 ./opt/m/share/bash-completion/completions/moat
@@ -55,6 +62,13 @@ tree()
 		644 ./opt/m/share/moat/vmlinux
 		644 ./opt/m/share/moat/vmlinux.config
 	EOF
+	diff <(cd "$DESTDIR" && find . -type l -printf '%p -> %l\n' | LC_ALL=C sort) - <<-'EOF'
+		./opt/m/lib/libmoat.so -> libmoat.so.0
+		./opt/m/lib/libmoat.so.0 -> libmoat.so.1.2.3
+	EOF
+	grep '^prefix=/opt/m$' "$DESTDIR/opt/m/lib/pkgconfig/moat.pc"
+	grep '^Version: 1.2.3$' "$DESTDIR/opt/m/lib/pkgconfig/moat.pc"
+	grep '^Libs.private: -lthis -lthat$' "$DESTDIR/opt/m/lib/pkgconfig/moat.pc"
 	run ! grep -v '^755' <(tree | grep ' d ' | tail -n +2)
 	grep 'config-sample' "$DESTDIR/opt/m/share/doc/moat/configuration.toml.sample"
 	run ! grep -r "dest dir" "$DESTDIR"

@@ -41,28 +41,29 @@ page()
 	diff <(commands | sed 's/.*/moat-&.8/' | sort) <(cd "$MAN" && printf '%s\n' moat-*.8 | sort)
 	[ -s "$MAN/moat.8" ]
 	[ -s "$MAN/moat-configuration.toml.5" ]
+	[ -s "$MAN/moat.3" ]
 }
 
 @test "man: no placeholder is left, and the version is the program's" {
 	local version
 
-	run ! grep -n '@[A-Z]*@' "$MAN"/*.[58]
+	run ! grep -n '@[A-Z]*@' "$MAN"/*.[358]
 	version=$("$B/moat" --version | sed -n '1s/.* //p')
-	for f in "$MAN"/*.[58]; do
+	for f in "$MAN"/*.[358]; do
 		grep -q "^\.TH .* \"moat $version\"" "$f" || { echo "$f: not of version $version" && return 1; }
 	done
 }
 
 @test "man: pages render without warnings of mandoc" {
 	command -v mandoc >/dev/null || skip "mandoc is not installed"
-	run mandoc -T lint -W warning "$MAN"/*.[58]
+	run mandoc -T lint -W warning "$MAN"/*.[358]
 	echo "$output"
 	[ "$status" = 0 ]
 	[ -z "$output" ]
 }
 
 @test "man: pages render without warnings of man" {
-	for f in "$MAN"/*.[58]; do
+	for f in "$MAN"/*.[358]; do
 		run bash -c 'LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l "$1" 2>&1 >/dev/null' - "$f"
 		[ "$status" = 0 ] && [ -z "$output" ] || { echo "$f: $output" && return 1; }
 	done
@@ -104,10 +105,10 @@ page()
 }
 
 @test "man: what SEE ALSO names of ours exists" {
-	for f in "$MAN"/*.[58]; do
+	for f in "$MAN"/*.[358]; do
 		while read -r ref; do
 			[ -f "$MAN/$ref" ] || { echo "$f: no page $ref" && return 1; }
-		done < <(sed -n 's/^\.BR \(moat[a-z.-]*\) (\([58]\)).*/\1.\2/p' "$f")
+		done < <(sed -n 's/^\.BR \(moat[a-z.-]*\) (\([358]\)).*/\1.\2/p' "$f")
 	done
 }
 

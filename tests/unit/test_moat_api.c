@@ -371,6 +371,7 @@ START_TEST(description)
 	moat_spec_set_memory_limit(s, 64 << 20);
 	moat_spec_set_cpu_limit(s, 50000, 100000);
 	moat_spec_set_pids_limit(s, 10);
+	moat_spec_set_cgroup(s, "/some/where");
 	moat_process_add_env(moat_spec_process(s), "A=b");
 	moat_process_set_cwd(moat_spec_process(s), "/mnt");
 	moat_process_set_user(moat_spec_process(s), "5:6");
@@ -381,7 +382,8 @@ START_TEST(description)
 		     (const char *const[]){ "\"A=b\"", "\"cwd\": \"/mnt\"", "\"uid\": 5",
 					    "\"gid\": 6", "\"CAP_CHOWN\"", "\"limit\": 67108864",
 					    "\"quota\": 50000", "\"path\": \"/dev/nought\"",
-					    "\"access\": \"r\"", "\"nosuid\"", NULL };
+					    "\"access\": \"r\"", "\"cgroupsPath\": \"/some/where\"",
+					    "\"nosuid\"", NULL };
 	     *part; part++)
 		ck_assert_msg(strstr(json, *part) != NULL, "no %s in %s", *part, json);
 	/* What it says is a configuration, and what it would start is no container yet. */
@@ -412,6 +414,7 @@ START_TEST(sandbox)
 	gone("a");
 	moat_spec_set_rootfs(s[1], rootfs, false);
 	moat_process_set_args(moat_spec_process(s[0]), (const char *const[]){ "sleep", NULL });
+	moat_spec_set_namespace(s[0], "pid", MOAT_OF_SANDBOX);
 	unit_ok(moat_sandbox_run(m, "s1", NULL, (const struct moat_spec *const *)s, 2, &err), &err);
 	unit_ok(moat_container_wait(m, "b", -1, &code, &err), &err);
 	ck_assert_int_eq(code, 4);
@@ -460,6 +463,7 @@ START_TEST(sandbox)
 	unit_ok(moat_sandbox_delete(m, "s1", true, &err), &err);
 	/* All at once. */
 	s[0] = spec("a", "sleep", NULL);
+	moat_spec_set_namespace(s[0], "pid", MOAT_OF_SANDBOX);
 	unit_ok(moat_sandbox_run(m, "s2", NULL, (const struct moat_spec *const *)s, 1, &err), &err);
 	moat_spec_free(s[0]);
 	unit_ok(moat_sandbox_delete(m, "s2", true, &err), &err);
