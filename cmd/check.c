@@ -6,7 +6,6 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "cmd/command.h"
-#include "libruntime/check.h"
 
 static struct {
 	const char *format;
@@ -20,60 +19,41 @@ static const struct option_row options[] = {
 #define ROW "%-17s%-10s%s\n"
 #define ROW_NEXT "%-27snext: %s\n"
 
-static void print_table(const struct check_report *report)
+static int print_table(const char *text, struct err *err)
 {
+	_json_ json_t *rows = NULL;
+	json_t *row;
 	size_t i;
+	int r = js_parse(text, strlen(text), NULL, &rows, err);
 
+	if (r < 0)
+		return r;
 	printf(ROW, "NAME", "STATUS", "DETAIL");
-	for (i = 0; i < report->n; i++) {
-		const struct check_row *row = &report->rows[i];
+	json_array_foreach(rows, i, row) {
+		const char *next = js_get_str(row, "next");
 
-		printf(ROW, row->name, check_status_name(row->status), row->detail);
-		if (*row->next)
-			printf(ROW_NEXT, "", row->next);
+		printf(ROW, js_get_str(row, "name"), js_get_str(row, "status"),
+		       js_get_str(row, "detail"));
+		if (*next)
+			printf(ROW_NEXT, "", next);
 	}
-}
-
-static int print_json(const struct check_report *report, struct err *err)
-{
-	_json_ json_t *arr = json_array();
-	_free_ char *text = NULL;
-	size_t i;
-
-	for (i = 0; arr && i < report->n; i++) {
-		const struct check_row *row = &report->rows[i];
-
-		if (json_array_append_new(arr,
-					  json_pack("{s:s, s:s, s:s, s:s}", "name", row->name,
-						    "status", check_status_name(row->status),
-						    "detail", row->detail, "next", row->next)) < 0)
-			return err_errno(err, ENOMEM, "check");
-	}
-	text = arr ? js_dump_pretty(arr, 2) : NULL;
-	if (!text)
-		return err_errno(err, ENOMEM, "check");
-	puts(text);
 	return 0;
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	_cleanup_(check_report_done) struct check_report report = {};
-	int r;
+	_free_ char *text = NULL;
+	int r, missing;
 
 	(void)args;
 	if (strcmp(opt.format, "table") != 0 && strcmp(opt.format, "json") != 0)
 		return err_set(err, EINVAL, "invalid format option");
-	r = check_run(rt, NULL, &report, err);
-	if (r < 0)
-		return r;
-	if (strcmp(opt.format, "json") == 0)
-		r = print_json(&report, err);
-	else
-		print_table(&report);
-	if (r < 0)
-		return r;
-	return check_report_ok(&report) ? 0 : 1;
+	r = missing = moat_check(m, &text, lib(err));
+	if (r >= 0 && strcmp(opt.format, "json") == 0)
+		puts(text);
+	else if (r >= 0)
+		r = print_table(text, err);
+	return r < 0 ? r : missing;
 }
 
 const struct command cmd_check = {

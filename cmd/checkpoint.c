@@ -4,9 +4,9 @@
 
 #include "cmd/command.h"
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	(void)rt;
+	(void)m;
 	(void)args;
 	return err_set(
 		err, ENOTSUP,

@@ -6,9 +6,22 @@
 #ifndef MOAT_CMD_COMMAND_H
 #define MOAT_CMD_COMMAND_H
 
-#include "libruntime/runtime.h"
+#include <stddef.h>
+
+#include "base/err.h"
+#include "libruntime/moat.h"
 
 #define PROGRAM "moat"
+
+_Static_assert(sizeof(struct moat_error) == sizeof(struct err) &&
+		       offsetof(struct moat_error, msg) == offsetof(struct err, msg),
+	       "the errors of the library and of base/ are one");
+
+/* An error of ours for the library to fill in. */
+static inline struct moat_error *lib(struct err *err)
+{
+	return (struct moat_error *)err;
+}
 
 enum opt_type {
 	OPT_FLAG, /* bool */
@@ -37,7 +50,7 @@ struct command {
 	bool hidden;
 	bool any_options; /* options are not parsed: run() gets all words */
 	/* Returns the exit code, or a negative errno with err set. */
-	int (*run)(const struct rt *rt, char **args, struct err *err);
+	int (*run)(const struct moat *m, char **args, struct err *err);
 };
 
 extern const struct command *const commands[]; /* NULL-terminated, in the order of help */
@@ -52,7 +65,7 @@ const struct command *command_find(const char *name);
 int options_parse(const struct option_row *rows, char ***argv, bool *help, struct err *err);
 
 /* --dry-run of create and run */
-int print_dry_run(const struct rt *rt, const struct rt_create *args, struct err *err);
+int print_dry_run(const struct moat *m, const struct moat_spec *spec, struct err *err);
 
 void help_program(void);
 void help_command(const struct command *c);

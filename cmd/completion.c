@@ -13,11 +13,11 @@ static void options_of(const struct option_row *o)
 }
 
 /* One case a command; container ids come from `list -q`. */
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	const struct command *const *c;
 
-	(void)rt;
+	(void)m;
 	if (strcmp(args[0], "bash") != 0)
 		return err_set(err, EINVAL, "completion for '%s' is not known: bash is", args[0]);
 	printf("# bash completion for " PROGRAM ", made by '" PROGRAM " completion bash'\n"

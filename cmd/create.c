@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-
 #include "cmd/command.h"
 #include "cmd/inherited.h"
 
@@ -27,21 +25,19 @@ static const struct option_row options[] = {
 	{},
 };
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	struct rt_create a = {
-		.id = args[0],
-		.bundle = opt.bundle,
-		.pid_file = opt.pid_file,
-		.console_socket = opt.console_socket,
-		.detach = true,
-		.console_fd = -EBADF,
-		.preserve_fds = opt.preserve_fds,
-	};
+	struct moat_spec *spec = moat_spec_from_bundle(args[0], opt.bundle);
+	struct moat_process *p = moat_spec_process(spec);
 	int r = inherited_check(err);
 
+	moat_process_set_pid_file(p, opt.pid_file);
+	moat_process_set_console_socket(p, opt.console_socket);
+	moat_process_set_preserve_fds(p, opt.preserve_fds);
 	if (r >= 0)
-		r = opt.dry_run ? print_dry_run(rt, &a, err) : rt_create(rt, &a, NULL, err);
+		r = opt.dry_run ? print_dry_run(m, spec, err) :
+				  moat_container_create(m, NULL, spec, NULL, lib(err));
+	moat_spec_free(spec);
 	return r < 0 ? err_wrap(err, PROGRAM " create failed") : 0;
 }
 

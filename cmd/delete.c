@@ -11,9 +11,9 @@ static const struct option_row options[] = {
 	{},
 };
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	return rt_delete(rt, args[0], opt.force, err);
+	return moat_container_delete(m, args[0], opt.force, lib(err));
 }
 
 const struct command cmd_delete = {

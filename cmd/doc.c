@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/str.h"
 #include "cmd/command.h"
-#include "config/config.h"
 
 /* Roff treats these specially. */
 static void text(const char *s)
@@ -68,23 +66,23 @@ static int man(const char *name, struct err *err)
 	return 0;
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	_buf_ struct buf b = {};
+	_free_ char *document = NULL;
+	int r;
 
-	(void)rt;
+	(void)m;
 	if (strcmp(args[0], "man") == 0 && args[1])
 		return man(args[1], err);
 	if (strcmp(args[0], "config-sample") == 0)
-		config_write_sample(&b);
+		r = moat_configuration_sample(&document, lib(err));
 	else if (strcmp(args[0], "config-keys") == 0)
-		config_write_man_keys(&b);
+		r = moat_configuration_keys(&document, lib(err));
 	else
 		return err_set(err, EINVAL, "no such document");
-	if (!buf_ok(&b))
-		return err_errno(err, ENOMEM, "document");
-	fputs(b.data, stdout);
-	return 0;
+	if (r >= 0)
+		fputs(document, stdout);
+	return r;
 }
 
 const struct command cmd_doc = {

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/cleanup.h"
-#include "base/json.h"
 #include "cmd/command.h"
 #include "cmd/duration.h"
 
@@ -21,29 +18,27 @@ static const struct option_row options[] = {
 };
 
 /* One line each, at once: whoever reads this waits for it. */
-static int print(void *data, const json_t *event, struct err *err)
+static int print(void *data, const char *event, struct moat_error *err)
 {
-	_free_ char *text = js_dump(event);
-
 	(void)data;
-	if (!text)
-		return err_errno(err, ENOMEM, "events");
-	puts(text);
-	return fflush(stdout) < 0 ? err_errno(err, errno, "standard output") : 0;
+	puts(event);
+	if (fflush(stdout) == 0)
+		return 0;
+	err->code = errno;
+	snprintf(err->msg, sizeof(err->msg), "standard output: %s", err_str(err->code));
+	return -err->code;
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	struct rt_events a = { .on_event = print };
+	int64_t interval_ms = 0;
 
-	if (duration_parse(opt.interval, &a.interval_ms) < 0)
+	if (duration_parse(opt.interval, &interval_ms) < 0)
 		return err_set(err, EINVAL, "invalid value \"%s\" for flag -interval: parse error",
 			       opt.interval);
-	if (a.interval_ms <= 0)
+	if (interval_ms <= 0)
 		return err_set(err, EINVAL, "duration interval must be greater than 0");
-	if (opt.stats)
-		a.interval_ms = 0;
-	return rt_events(rt, args[0], &a, err);
+	return moat_container_events(m, args[0], opt.stats ? 0 : interval_ms, print, NULL, lib(err));
 }
 
 const struct command cmd_events = {

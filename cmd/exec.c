@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/json.h"
-#include "base/str.h"
 #include "cmd/command.h"
 #include "cmd/foreground.h"
 #include "cmd/inherited.h"
@@ -44,16 +42,21 @@ static const struct option_row options[] = {
 	{},
 };
 
-static int load_process(json_t **ret, struct err *err)
+/* Its text; that it is JSON is looked at here, where the file has a name. */
+static int load_process(char **ret, struct err *err)
 {
+	_json_ json_t *process = NULL;
 	_free_ char *text = NULL;
 	size_t len;
 	int r;
 
 	r = io_read_file(AT_FDCWD, opt.process, PROCESS_MAX_BYTES, &text, &len, err);
 	if (r >= 0)
-		r = js_parse(text, len, NULL, ret, err);
-	return r < 0 ? err_wrap(err, "--process '%s'", opt.process) : 0;
+		r = js_parse(text, len, NULL, &process, err);
+	if (r < 0)
+		return err_wrap(err, "--process '%s'", opt.process);
+	*ret = take_ptr(text);
+	return 0;
 }
 
 static int check(char **args, struct err *err)
@@ -63,56 +66,66 @@ static int check(char **args, struct err *err)
 	return inherited_check(err);
 }
 
-static int start(const struct rt *rt, char **args, struct terminal *t, json_t *process, pid_t *pid,
-		 struct err *err)
+static void describe(struct moat_process *p, char **args)
 {
-	struct rt_exec a = {
-		.id = args[0],
-		.process = process,
-		.args = args + 1,
-		.env = opt.env,
-		.cwd = opt.cwd,
-		.user = opt.user,
-		.additional_gids = opt.gids,
-		.caps = opt.caps,
-		.tty = opt.tty ? 1 :
-		       process ? -1 :
-				 0,
-		.apparmor = opt.apparmor,
-		.label = opt.label,
-		.cgroups = opt.cgroups,
-		.no_new_privs = opt.no_new_privs,
-		.ignore_paused = opt.ignore_paused,
-		.pid_file = opt.pid_file,
-		.console_socket = opt.console_socket,
-		.detach = opt.detach,
-		.console_fd = t->slave,
-		.preserve_fds = opt.preserve_fds,
-	};
+	char *const *v;
 
-	return rt_exec(rt, &a, pid, err);
+	if (!opt.process)
+		moat_process_set_args(p, (const char *const *)args);
+	for (v = opt.env; v && *v; v++)
+		moat_process_add_env(p, *v);
+	for (v = opt.gids; v && *v; v++)
+		moat_process_add_group(p, *v);
+	for (v = opt.caps; v && *v; v++)
+		moat_process_add_capability(p, *v);
+	for (v = opt.cgroups; v && *v; v++)
+		moat_process_add_cgroup(p, *v);
+	moat_process_set_cwd(p, opt.cwd);
+	moat_process_set_user(p, opt.user);
+	moat_process_set_apparmor(p, opt.apparmor);
+	moat_process_set_selinux(p, opt.label);
+	moat_process_set_pid_file(p, opt.pid_file);
+	moat_process_set_console_socket(p, opt.console_socket);
+	moat_process_set_preserve_fds(p, opt.preserve_fds);
+	if (opt.tty)
+		moat_process_set_terminal(p, true);
+	if (opt.no_new_privs)
+		moat_process_set_no_new_privileges(p);
+	if (opt.ignore_paused)
+		moat_process_set_ignore_paused(p);
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+/* Up to where the container is asked. */
+static int prepare(struct moat_process *p, char **args, struct terminal *t, struct err *err)
+{
+	_free_ char *process = NULL;
+	int r;
+
+	r = check(args, err);
+	if (r >= 0 && opt.process) {
+		r = load_process(&process, err);
+		moat_process_set_json(p, process);
+	}
+	describe(p, args);
+	if (r >= 0 && !opt.detach && moat_process_wants_terminal(p))
+		r = terminal_open(t, err);
+	if (r >= 0 && !opt.detach)
+		r = foreground_hold_signals(err);
+	moat_process_set_tty(p, t->slave);
+	return r < 0 ? err_wrap(err, "exec failed") : 0;
+}
+
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	_cleanup_(terminal_done) struct terminal t = TERMINAL_NONE;
-	_json_ json_t *process = NULL;
-	bool terminal = opt.tty;
+	struct moat_process *p = moat_process_new();
 	pid_t pid = 0;
 	int r;
 
-	r = check(args + 1, err);
-	if (r >= 0 && opt.process) {
-		r = load_process(&process, err);
-		terminal = terminal || js_get_bool(process, "terminal", false);
-	}
-	if (r >= 0 && terminal && !opt.detach)
-		r = terminal_open(&t, err);
-	if (r >= 0 && !opt.detach)
-		r = foreground_hold_signals(err);
-	if (r < 0)
-		return err_wrap(err, "exec failed");
-	r = start(rt, args, &t, process, &pid, err);
+	r = prepare(p, args + 1, &t, err);
+	if (r >= 0)
+		r = moat_container_enter(m, args[0], p, &pid, lib(err));
+	moat_process_free(p);
 	return r < 0 || opt.detach ? r : foreground(pid, &t, err);
 }
 

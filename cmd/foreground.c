@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/io.h"
-#include "libruntime/console.h"
+#include "cmd/command.h"
 
 #define CHUNK 8192
 
@@ -57,7 +57,7 @@ static int clear_onlcr(int fd)
 
 int terminal_open(struct terminal *t, struct err *err)
 {
-	int r = console_new(NULL, &t->master, &t->slave, err);
+	int r = moat_terminal_new(&t->master, &t->slave, lib(err));
 
 	if (r < 0)
 		return r;

@@ -42,11 +42,11 @@ void help_command(const struct command *c)
 	print_options(c->options);
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	const struct command *c;
 
-	(void)rt;
+	(void)m;
 	if (!*args) {
 		help_program();
 		return 0;

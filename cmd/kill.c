@@ -13,14 +13,14 @@ static const struct option_row options[] = {
 	{},
 };
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	const char *name = args[1] ? args[1] : "SIGTERM";
 	int sig = proc_signal_parse(name);
 
 	if (sig < 0)
 		return err_set(err, EINVAL, "unknown signal \"%s\"", name);
-	return rt_kill(rt, args[0], sig, opt.all, err);
+	return moat_container_kill(m, args[0], sig, opt.all, lib(err));
 }
 
 const struct command cmd_kill = {

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/json.h"
+#include "base/str.h"
 #include "cmd/command.h"
-#include "oci/state.h"
 
 static struct {
 	const char *format;
@@ -32,26 +30,25 @@ static void print_row(const char *const cells[COLUMNS], const size_t width[COLUM
 	puts(cells[COLUMNS - 1]);
 }
 
-static void row(const struct rt_status *s, char pid[16], const char *cells[COLUMNS])
+static void row(const struct moat_status *s, char pid[16], const char *cells[COLUMNS])
 {
 	snprintf(pid, 16, "%d", s->pid);
 	cells[0] = s->id;
 	cells[1] = pid;
-	cells[2] = s->status;
+	cells[2] = moat_state_name(s->state);
 	cells[3] = s->bundle;
 	cells[4] = s->created;
 	cells[5] = s->owner;
 }
 
-static void print_table(const struct rt_status *list, size_t n)
+static void print_table(struct moat_status *const *list)
 {
 	const char *cells[COLUMNS] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" };
-	size_t width[COLUMNS] = {}, i, k;
+	size_t width[COLUMNS] = {}, k;
+	struct moat_status *const *s;
 	char pid[16];
 
-	for (i = 0; i <= n; i++) {
-		if (i)
-			row(&list[i - 1], pid, cells);
+	for (s = list;; s++) {
 		for (k = 0; k < COLUMNS; k++) {
 			size_t w = strlen(cells[k]) + 3;
 
@@ -60,63 +57,55 @@ static void print_table(const struct rt_status *list, size_t n)
 			if (w > width[k])
 				width[k] = w;
 		}
+		if (!*s)
+			break;
+		row(*s, pid, cells);
 	}
 	print_row((const char *const[]){ "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" },
 		  width);
-	for (i = 0; i < n; i++) {
-		row(&list[i], pid, cells);
+	for (s = list; *s; s++) {
+		row(*s, pid, cells);
 		print_row(cells, width);
 	}
 }
 
-static int print_json(const struct rt_status *list, size_t n, struct err *err)
+static int print_json(struct moat_status *const *list, struct err *err)
 {
-	_json_ json_t *arr = n ? json_array() : json_null();
-	_free_ char *text = NULL;
-	size_t i;
+	_buf_ struct buf b = {};
 
-	for (i = 0; i < n; i++) {
-		const struct rt_status *s = &list[i];
-		struct oci_state state = { .id = s->id,
-					   .status = s->status,
-					   .pid = s->pid,
-					   .bundle = s->bundle,
-					   .rootfs = s->rootfs,
-					   .created = s->created,
-					   .owner = s->owner,
-					   .annotations = s->annotations };
+	for (struct moat_status *const *s = list; *s; s++) {
+		_free_ char *text = moat_status_json(*s);
 
-		json_array_append_new(arr, oci_state_json(&state));
+		if (!text)
+			return err_errno(err, ENOMEM, "list");
+		buf_printf(&b, "%c%s", s == list ? '[' : ',', text);
 	}
-	text = js_dump(arr);
-	if (!text)
+	buf_puts(&b, *list ? "]" : "null");
+	if (!buf_ok(&b))
 		return err_errno(err, ENOMEM, "list");
-	puts(text);
+	puts(b.data);
 	return 0;
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	struct rt_status *list;
-	size_t n, i;
+	struct moat_status **list;
 	int r;
 
 	(void)args;
 	if (strcmp(opt.format, "table") != 0 && strcmp(opt.format, "json") != 0)
 		return err_set(err, EINVAL, "invalid format option");
-	r = rt_list(rt, &list, &n, err);
+	r = moat_container_list(m, &list, lib(err));
 	if (r < 0)
 		return r;
 	if (opt.quiet)
-		for (i = 0; i < n; i++)
-			puts(list[i].id);
+		for (size_t i = 0; list[i]; i++)
+			puts(list[i]->id);
 	else if (strcmp(opt.format, "json") == 0)
-		r = print_json(list, n, err);
+		r = print_json(list, err);
 	else
-		print_table(list, n);
-	for (i = 0; i < n; i++)
-		rt_status_done(&list[i]);
-	free(list);
+		print_table(list);
+	moat_status_list_free(list);
 	return r;
 }
 

@@ -13,17 +13,15 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cmd/command.h"
-#include "oci/state.h"
-#include "version.h"
 
 static struct {
 	const char *root, *log, *log_format, *config, *rootless;
 	bool debug, systemd_cgroup, version;
-} opt = { .root = RT_DEFAULT_ROOT, .log_format = "text" };
+} opt = { .root = MOAT_DEFAULT_ROOT, .log_format = "text" };
 
 const struct option_row global_options[] = {
 	{ "root", 0, OPT_STR, &opt.root, "DIR",
-	  "directory for the state of containers (default: " RT_DEFAULT_ROOT ")" },
+	  "directory for the state of containers (default: " MOAT_DEFAULT_ROOT ")" },
 	{ "log", 0, OPT_STR, &opt.log, "FILE",
 	  "append log messages to a file (default: standard error)" },
 	{ "log-format", 0, OPT_STR, &opt.log_format, "FORMAT", "text (default) or json" },
@@ -108,12 +106,22 @@ static int check_args(const struct command *c, char **args, struct err *err)
 	return 0;
 }
 
+static int call(const struct command *c, char **args, struct err *err)
+{
+	struct moat *m = moat_new();
+	int r;
+
+	moat_set_root(m, opt.root);
+	moat_set_configuration(m, opt.config);
+	moat_set_debug(m, opt.debug);
+	moat_set_systemd_cgroup(m, opt.systemd_cgroup);
+	r = m ? c->run(m, args, err) : err_errno(err, ENOMEM, PROGRAM);
+	moat_free(m);
+	return r;
+}
+
 static int run_command(const struct command *c, char **argv)
 {
-	struct rt rt = { .root = opt.root,
-			 .config = opt.config,
-			 .debug = opt.debug,
-			 .systemd_cgroup = opt.systemd_cgroup };
 	struct err err = {};
 	bool help = false;
 	int r;
@@ -127,7 +135,7 @@ static int run_command(const struct command *c, char **argv)
 		r = check_args(c, argv, &err);
 	if (r < 0)
 		return usage_error(c, &err);
-	r = c->run(&rt, argv, &err);
+	r = call(c, argv, &err);
 	if (r >= 0)
 		return fflush(stdout) == 0 && !ferror(stdout) ? r : 1;
 	return fail(&err, c->failure ? c->failure : 1);
@@ -161,8 +169,8 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return usage_error(NULL, &err);
 	if (opt.version) {
-		printf(PROGRAM " version %s\ncommit: %s\nspec: %s\n", MOAT_VERSION, MOAT_COMMIT,
-		       OCI_VERSION);
+		printf(PROGRAM " version %s\ncommit: %s\nspec: %s\n", moat_version(), moat_commit(),
+		       moat_oci_version());
 		return 0;
 	}
 	if (help || !*args) {

@@ -5,10 +5,10 @@
 #include "base/cleanup.h"
 #include "cmd/command.h"
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	_free_ char *text = NULL;
-	int r = rt_metrics(rt, args[0], &text, err);
+	int r = moat_metrics(m, args[0], &text, lib(err));
 
 	if (r < 0)
 		return r;

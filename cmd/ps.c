@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,46 +21,47 @@ static const struct option_row options[] = {
 };
 
 /* As Go's encoder prints a slice: nothing is null. */
-static int print_pids(const struct rt *rt, const char *id, struct err *err)
+static int print_pids(const struct moat *m, const char *id, struct err *err)
 {
-	struct rt_pids list = {};
-	size_t i;
+	_free_ pid_t *pids = NULL;
+	size_t n = 0, i;
 	int r;
 
-	r = rt_pids(rt, id, &list, err);
+	r = moat_container_pids(m, id, &pids, &n, lib(err));
 	if (r < 0)
 		return r;
-	for (i = 0; i < list.n; i++)
-		printf("%c%d", i ? ',' : '[', list.pids[i]);
-	puts(list.n ? "]" : "null");
-	free(list.pids);
+	for (i = 0; i < n; i++)
+		printf("%c%d", i ? ',' : '[', pids[i]);
+	puts(n ? "]" : "null");
 	return 0;
 }
 
-static int print_table(const struct rt *rt, const char *id, char *const *ps_options, struct err *err)
+static int print_table(const struct moat *m, const char *id, char *const *ps_options,
+		       struct err *err)
 {
-	_cleanup_(rt_processes_done) struct moat_processes list = {};
+	struct moat_processes *list = NULL;
 	struct ps_table table;
 	int r;
 
 	r = ps_table_parse(ps_options, &table, err);
 	if (r >= 0)
-		r = rt_processes(rt, id, &list, err);
+		r = moat_container_processes(m, id, &list, lib(err));
 	if (r < 0)
 		return r;
-	ps_table_print(&table, &list, time(NULL), stdout);
-	if (list.left_out)
-		log_warn("%" PRIu64 " more processes are not shown", list.left_out);
+	ps_table_print(&table, list, time(NULL), stdout);
+	if (list->left_out)
+		log_warn("%" PRIu64 " more processes are not shown", list->left_out);
+	moat_processes_free(list);
 	return 0;
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	if (strcmp(opt.format, "json") == 0)
-		return print_pids(rt, args[0], err);
+		return print_pids(m, args[0], err);
 	if (strcmp(opt.format, "table") != 0)
 		return err_set(err, EINVAL, "invalid format option");
-	return print_table(rt, args[0], args + 1, err);
+	return print_table(m, args[0], args + 1, err);
 }
 
 const struct command cmd_ps = {

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "libruntime/runtime.h"
+#include "base/err.h"
+#include "libruntime/moat.h"
 
 #define PS_COLUMNS_MAX 32
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/command.h"
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	return rt_resume(rt, args[0], err);
+	return moat_container_resume(m, args[0], lib(err));
 }
 
 const struct command cmd_resume = {

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <unistd.h>
-
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cmd/command.h"
@@ -35,70 +32,65 @@ static const struct option_row options[] = {
 	{},
 };
 
-static int create_and_start(const struct rt *rt, const char *id, struct terminal *t, pid_t *pid,
-			    struct err *err)
+static int create_and_start(const struct moat *m, const char *id, const struct moat_spec *spec,
+			    pid_t *pid, struct err *err)
 {
-	struct rt_create a = {
-		.id = id,
-		.bundle = opt.bundle,
-		.pid_file = opt.pid_file,
-		.console_socket = opt.console_socket,
-		.detach = opt.detach,
-		.console_fd = t->slave,
-		.preserve_fds = opt.preserve_fds,
-	};
-	int r = rt_create(rt, &a, pid, err);
+	int r = moat_container_create(m, NULL, spec, pid, lib(err));
 
 	if (r < 0)
 		return r;
 	if (!opt.detach)
 		r = foreground_hold_signals(err);
 	if (r >= 0)
-		r = rt_start(rt, id, err);
+		r = moat_container_start(m, id, lib(err));
 	if (r < 0)
-		(void)rt_delete(rt, id, true, NULL);
+		(void)moat_container_delete(m, id, true, NULL);
 	return r;
 }
 
-static int run_foreground(const struct rt *rt, const char *id, struct terminal *t, struct err *err)
+static int run_foreground(const struct moat *m, const char *id, const struct moat_spec *spec,
+			  struct terminal *t, struct err *err)
 {
 	struct err late = {};
 	pid_t pid = 0;
 	int r, code;
 
-	r = create_and_start(rt, id, t, &pid, err);
+	r = create_and_start(m, id, spec, &pid, err);
 	if (r < 0)
 		return r;
 	code = foreground(pid, t, err);
 	if (code >= 0 && opt.keep)
 		return code;
 	/* The process's own code counts more than a clean-up that left something: that is said, and stays findable. */
-	if (rt_delete(rt, id, true, &late) < 0)
+	if (moat_container_delete(m, id, true, lib(&late)) < 0)
 		log_warn("%s", late.msg);
 	return code;
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run_spec(const struct moat *m, const char *id, struct moat_spec *spec, struct err *err)
 {
 	_cleanup_(terminal_done) struct terminal t = TERMINAL_NONE;
-	bool terminal = false;
-	int r;
+	struct moat_process *p = moat_spec_process(spec);
+	int r = inherited_check(err);
 
-	if (opt.dry_run) {
-		struct rt_create a = { .id = args[0], .bundle = opt.bundle, .console_fd = -EBADF };
-
-		r = print_dry_run(rt, &a, err);
-		return r < 0 ? err_wrap(err, PROGRAM " run failed") : r;
-	}
-	r = inherited_check(err);
-	if (r >= 0)
-		r = rt_wants_terminal(opt.bundle, &terminal, err);
-	if (r >= 0 && terminal && !opt.detach)
+	moat_process_set_pid_file(p, opt.pid_file);
+	moat_process_set_console_socket(p, opt.console_socket);
+	moat_process_set_preserve_fds(p, opt.preserve_fds);
+	if (r >= 0 && !opt.detach && moat_process_wants_terminal(p))
 		r = terminal_open(&t, err);
-	if (r >= 0 && opt.detach)
-		r = create_and_start(rt, args[0], &t, NULL, err);
-	else if (r >= 0)
-		r = run_foreground(rt, args[0], &t, err);
+	moat_process_set_tty(p, t.slave);
+	if (r < 0)
+		return r;
+	return opt.detach ? create_and_start(m, id, spec, NULL, err) :
+			    run_foreground(m, id, spec, &t, err);
+}
+
+static int run(const struct moat *m, char **args, struct err *err)
+{
+	struct moat_spec *spec = moat_spec_from_bundle(args[0], opt.bundle);
+	int r = opt.dry_run ? print_dry_run(m, spec, err) : run_spec(m, args[0], spec, err);
+
+	moat_spec_free(spec);
 	return r < 0 ? err_wrap(err, PROGRAM " run failed") : r;
 }
 

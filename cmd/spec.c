@@ -6,10 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/json.h"
 #include "base/str.h"
 #include "cmd/command.h"
-#include "oci/spec.h"
 
 static struct {
 	const char *bundle;
@@ -21,15 +19,17 @@ static const struct option_row options[] = {
 	{},
 };
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	_json_ json_t *spec = oci_spec_template();
-	_free_ char *text = spec ? js_dump_pretty(spec, 4) : NULL, *line = NULL;
+	_free_ char *text = NULL, *line = NULL;
 	_close_ int dir = -EBADF;
+	int r = moat_oci_template(&text, lib(err));
 
-	(void)rt;
+	(void)m;
 	(void)args;
-	line = text ? str_printf("%s\n", text) : NULL;
+	if (r < 0)
+		return r;
+	line = str_printf("%s\n", text);
 	if (!line)
 		return err_errno(err, ENOMEM, "spec");
 	dir = open(opt.bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

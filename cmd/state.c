@@ -1,36 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "cmd/command.h"
-#include "oci/state.h"
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
-	_cleanup_(rt_status_done) struct rt_status s = {};
+	struct moat_status *s = NULL;
 	_json_ json_t *obj = NULL;
-	_free_ char *text = NULL;
+	_free_ char *line = NULL, *text = NULL;
 	int r;
 
-	r = rt_state(rt, args[0], &s, err);
+	r = moat_container_status(m, args[0], &s, lib(err));
 	if (r < 0)
 		return r;
-
-	struct oci_state state = {
-		.id = s.id,
-		.status = s.status,
-		.pid = s.pid,
-		.bundle = s.bundle,
-		.rootfs = s.rootfs,
-		.created = s.created,
-		.owner = "",
-		.annotations = s.annotations,
-	};
-
-	obj = oci_state_json(&state);
-	text = obj ? js_dump_pretty(obj, 2) : NULL;
+	line = moat_status_json(s);
+	moat_status_free(s);
+	if (line)
+		(void)js_parse(line, strlen(line), NULL, &obj, NULL);
+	/* As runc: here it is empty, in list it is not. */
+	if (obj && json_object_set_new(obj, "owner", json_string("")) == 0)
+		text = js_dump_pretty(obj, 2);
 	if (!text)
 		return err_errno(err, ENOMEM, "state");
 	puts(text);

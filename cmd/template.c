@@ -7,8 +7,6 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "cmd/command.h"
-#include "libruntime/spare.h"
-#include "libruntime/template.h"
 
 static struct {
 	const char *format, *vcpus;
@@ -21,7 +19,7 @@ static const struct option_row options[] = {
 	{},
 };
 
-static int create(const struct rt *rt, struct err *err)
+static int create(const struct moat *m, struct err *err)
 {
 	uint32_t vcpus = 0;
 	int r;
@@ -29,7 +27,7 @@ static int create(const struct rt *rt, struct err *err)
 	if (opt.vcpus && num_u32(opt.vcpus, 1, UINT32_MAX, &vcpus) < 0)
 		return err_set(err, EINVAL, "--vcpus: '%s' is not a number of processors",
 			       opt.vcpus);
-	r = rt_template_create(rt, vcpus, err);
+	r = moat_template_create(m, vcpus, lib(err));
 	if (r == -EEXIST) {
 		printf("%s\n", err->msg);
 		return 0;
@@ -39,94 +37,72 @@ static int create(const struct rt *rt, struct err *err)
 
 #define ROW "%-10s%-11s%-9s%-7s%-11s%-22s%s\n"
 
-static void print_table(const struct rt_template *list, size_t n)
+static void print_row(const json_t *t)
 {
-	printf(ROW, "TEMPLATE", "STATE", "MEMORY", "VCPUS", "SIZE", "CREATED", "KERNEL");
-	for (size_t i = 0; i < n; i++) {
-		const struct rt_template *t = &list[i];
-		char key[12], memory[16] = "-", vcpus[12] = "-", size[24], created[20] = "-";
+	const char *kernel = js_get_str(t, "kernel");
+	char key[12], memory[16] = "-", vcpus[12] = "-", size[24], created[20] = "-";
 
-		snprintf(key, sizeof(key), "%.8s%s", t->key, t->current ? "*" : "");
-		snprintf(size, sizeof(size), "%.1f MiB", (double)t->bytes / (1 << 20));
-		if (t->meta.kernel) {
-			snprintf(memory, sizeof(memory), "%u MiB", t->meta.memory);
-			if (t->meta.vcpus)
-				snprintf(vcpus, sizeof(vcpus), "%u", t->meta.vcpus);
-			snprintf(created, sizeof(created), "%.19s", t->meta.created);
-		}
-		printf(ROW, key, rt_template_state_name(t->state), memory, vcpus, size, created,
-		       t->meta.kernel ? t->meta.kernel : t->why);
+	snprintf(key, sizeof(key), "%.8s%s", js_get_str(t, "key"),
+		 js_get_bool(t, "current", false) ? "*" : "");
+	snprintf(size, sizeof(size), "%.1f MiB", (double)js_get_int(t, "bytes", 0) / (1 << 20));
+	if (kernel) {
+		snprintf(memory, sizeof(memory), "%lld MiB", (long long)js_get_int(t, "memory", 0));
+		if (js_get_int(t, "vcpus", 0))
+			snprintf(vcpus, sizeof(vcpus), "%lld", (long long)js_get_int(t, "vcpus", 0));
+		snprintf(created, sizeof(created), "%.19s", js_get_str(t, "created"));
 	}
+	printf(ROW, key, js_get_str(t, "state"), memory, vcpus, size, created,
+	       kernel ? kernel : js_get_str(t, "why"));
 }
 
-static int print_json(const struct rt_template *list, size_t n, struct err *err)
+static int print_table(const char *text, struct err *err)
 {
-	_json_ json_t *arr = json_array();
+	_json_ json_t *list = NULL;
+	json_t *t;
+	size_t i;
+	int r = js_parse(text, strlen(text), NULL, &list, err);
+
+	if (r < 0)
+		return r;
+	printf(ROW, "TEMPLATE", "STATE", "MEMORY", "VCPUS", "SIZE", "CREATED", "KERNEL");
+	json_array_foreach(list, i, t)
+		print_row(t);
+	return 0;
+}
+
+static int status(const struct moat *m, struct err *err)
+{
 	_free_ char *text = NULL;
+	int r = moat_template_list(m, &text, lib(err));
 
-	for (size_t i = 0; arr && i < n; i++) {
-		const struct rt_template *t = &list[i];
-		const struct template_meta *m = &t->meta;
-		json_t *obj = json_pack("{s:s, s:s, s:b, s:I, s:s}", "key", t->key, "state",
-					rt_template_state_name(t->state), "current", (int)t->current,
-					"bytes", (json_int_t)t->bytes, "why", t->why);
-
-		if (obj && m->kernel)
-			json_object_update_new(
-				obj,
-				json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "created",
-					  m->created, "hypervisor", m->path, "kernel", m->kernel,
-					  "initrd", m->initrd, "machine", m->machine, "accelerator",
-					  m->accel, "memory", (json_int_t)m->memory, "vcpus",
-					  (json_int_t)m->vcpus));
-		if (json_array_append_new(arr, obj) < 0)
-			return err_errno(err, ENOMEM, "template");
-	}
-	text = arr ? js_dump_pretty(arr, 2) : NULL;
-	if (!text)
-		return err_errno(err, ENOMEM, "template");
+	if (r < 0)
+		return r;
+	if (strcmp(opt.format, "table") == 0)
+		return print_table(text, err);
 	puts(text);
 	return 0;
 }
 
-static int status(const struct rt *rt, struct err *err)
+static int fill(const struct moat *m, struct err *err)
 {
-	struct rt_template *list = NULL;
-	size_t n = 0;
-	int r;
-
-	r = rt_template_list(rt, &list, &n, err);
-	if (r < 0)
-		return r;
-	if (strcmp(opt.format, "json") == 0)
-		r = print_json(list, n, err);
-	else
-		print_table(list, n);
-	rt_template_list_free(list, n);
-	return r;
-}
-
-static int fill(const struct rt *rt, struct err *err)
-{
-	int r = rt_spare_fill(rt, err);
+	int r = moat_template_fill(m, lib(err));
 
 	return r < 0 ? r : 0;
 }
 
-static int remove_all(const struct rt *rt, struct err *err)
+static int remove_all(const struct moat *m, struct err *err)
 {
-	int spares = rt_spare_remove(rt, err),
-	    templates = spares < 0 ? 0 : rt_template_remove(rt, err);
+	int r = moat_template_remove(m, lib(err));
 
-	if (spares < 0 || templates < 0)
-		return spares < 0 ? spares : templates;
-	printf("%d removed\n", templates + spares);
+	if (r < 0)
+		return r;
+	printf("%d removed\n", r);
 	return 0;
 }
 
 static const struct {
 	const char *name;
-	int (*run)(const struct rt *rt, struct err *err);
+	int (*run)(const struct moat *m, struct err *err);
 } actions[] = {
 	{ "create", create },
 	{ "fill", fill },
@@ -134,7 +110,7 @@ static const struct {
 	{ "remove", remove_all },
 };
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	const char *name = *args++;
 	bool help = false;
@@ -154,7 +130,7 @@ static int run(const struct rt *rt, char **args, struct err *err)
 		return err_set(err, EINVAL, "invalid format option");
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		if (strcmp(name, actions[i].name) == 0)
-			return actions[i].run(rt, err);
+			return actions[i].run(m, err);
 	return err_set(err, EINVAL, "template '%s' is not one of create, fill, status, remove",
 		       name);
 }

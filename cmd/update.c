@@ -184,9 +184,10 @@ static int resources_from_file(const char *file, json_t **ret, struct err *err)
 	return r < 0 ? err_wrap(err, "--resources") : 0;
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	_json_ json_t *all = NULL;
+	_free_ char *text = NULL;
 	int r;
 
 	if (opt.l3_cache_schema || opt.mem_bw_schema)
@@ -198,7 +199,11 @@ static int run(const struct rt *rt, char **args, struct err *err)
 		all = json_object();
 		r = all ? resources_from_options(all, err) : err_errno(err, ENOMEM, "update");
 	}
-	return r < 0 ? r : rt_update(rt, args[0], all, err);
+	if (r < 0)
+		return r;
+	text = js_dump(all);
+	return text ? moat_container_update(m, args[0], text, lib(err)) :
+		      err_errno(err, ENOMEM, "update");
 }
 
 const struct command cmd_update = {

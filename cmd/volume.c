@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/json.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "cmd/command.h"
-#include "libruntime/volume.h"
 
 static struct {
 	const char *path, *info, *size;
@@ -22,55 +20,48 @@ static const struct option_row options[] = {
 	{},
 };
 
-static int print(json_t *v, struct err *err)
+static int add(const struct moat *m, struct err *err)
 {
-	_json_ json_t *own = v;
-	_free_ char *text = js_dump_pretty(own, 2);
-
-	if (!text)
-		return err_errno(err, ENOMEM, "volume");
-	puts(text);
-	return 0;
+	return moat_volume_add(m, opt.path, opt.info, lib(err));
 }
 
-static int add(const struct rt *rt, struct err *err)
+static int remove_one(const struct moat *m, struct err *err)
 {
-	return rt_volume_add(rt, opt.path, opt.info, err);
+	return moat_volume_remove(m, opt.path, lib(err));
 }
 
-static int remove_one(const struct rt *rt, struct err *err)
+static int list(const struct moat *m, struct err *err)
 {
-	return rt_volume_remove(rt, opt.path, err);
+	_free_ char *text = NULL;
+	int r = moat_volume_list(m, &text, lib(err));
+
+	if (r >= 0)
+		puts(text);
+	return r;
 }
 
-static int list(const struct rt *rt, struct err *err)
+static int stats(const struct moat *m, struct err *err)
 {
-	json_t *volumes;
-	int r = rt_volume_list(rt, &volumes, err);
+	_free_ char *text = NULL;
+	int r = moat_volume_stats(m, opt.path, &text, lib(err));
 
-	return r < 0 ? r : print(volumes, err);
+	if (r >= 0)
+		puts(text);
+	return r;
 }
 
-static int stats(const struct rt *rt, struct err *err)
-{
-	json_t *said;
-	int r = rt_volume_stats(rt, opt.path, &said, err);
-
-	return r < 0 ? r : print(said, err);
-}
-
-static int resize(const struct rt *rt, struct err *err)
+static int resize(const struct moat *m, struct err *err)
 {
 	int64_t size;
 
 	if (num_size(opt.size, &size) < 0 || size <= 0)
 		return err_set(err, EINVAL, "size '%s' is no number of bytes", opt.size);
-	return rt_volume_resize(rt, opt.path, (uint64_t)size, err);
+	return moat_volume_resize(m, opt.path, (uint64_t)size, lib(err));
 }
 
 static const struct action {
 	const char *name;
-	int (*run)(const struct rt *rt, struct err *err);
+	int (*run)(const struct moat *m, struct err *err);
 	bool path;
 	const char **second; /* its other argument; NULL: none */
 	const char *second_name;
@@ -91,7 +82,7 @@ static int take(const char **value, char ***args, const char *action, const char
 	return *value ? 0 : err_set(err, EINVAL, "volume %s needs %s", action, what);
 }
 
-static int run_action(const struct rt *rt, const struct action *a, char **args, struct err *err)
+static int run_action(const struct moat *m, const struct action *a, char **args, struct err *err)
 {
 	int r = a->path ? take(&opt.path, &args, a->name, "a volume's path", err) : 0;
 
@@ -99,10 +90,10 @@ static int run_action(const struct rt *rt, const struct action *a, char **args, 
 		r = take(a->second, &args, a->name, a->second_name, err);
 	if (r >= 0 && *args)
 		r = err_set(err, EINVAL, "volume %s: one argument too many: '%s'", a->name, *args);
-	return r < 0 ? r : a->run(rt, err);
+	return r < 0 ? r : a->run(m, err);
 }
 
-static int run(const struct rt *rt, char **args, struct err *err)
+static int run(const struct moat *m, char **args, struct err *err)
 {
 	const char *name = *args++;
 	bool help = false;
@@ -118,7 +109,7 @@ static int run(const struct rt *rt, char **args, struct err *err)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		if (strcmp(name, actions[i].name) == 0)
-			return run_action(rt, &actions[i], args, err);
+			return run_action(m, &actions[i], args, err);
 	return err_set(err, EINVAL, "volume '%s' is not one of add, remove, list, stats, resize",
 		       name);
 }

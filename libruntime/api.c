@@ -111,6 +111,12 @@ void moat_set_debug(struct moat *m, bool debug)
 		m->rt.debug = debug;
 }
 
+void moat_set_systemd_cgroup(struct moat *m, bool systemd)
+{
+	if (m)
+		m->rt.systemd_cgroup = systemd;
+}
+
 int api_ready(const struct moat *m, struct err *err)
 {
 	return !m || m->failed ? err_errno(err, ENOMEM, "handle") : 0;

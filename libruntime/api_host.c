@@ -77,12 +77,12 @@ static json_t *template_json(const struct rt_template *t)
 				"bytes", (json_int_t)t->bytes, "why", t->why);
 
 	if (obj && meta->kernel)
-		json_object_update_new(obj,
-				       json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "created",
-						 meta->created, "hypervisor", meta->path, "kernel",
-						 meta->kernel, "initrd", meta->initrd, "machine",
-						 meta->machine, "accelerator", meta->accel,
-						 "memory", (json_int_t)meta->memory));
+		json_object_update_new(
+			obj, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "created",
+				       meta->created, "hypervisor", meta->path, "kernel",
+				       meta->kernel, "initrd", meta->initrd, "machine",
+				       meta->machine, "accelerator", meta->accel, "memory",
+				       (json_int_t)meta->memory, "vcpus", (json_int_t)meta->vcpus));
 	return obj;
 }
 

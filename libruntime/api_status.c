@@ -234,6 +234,13 @@ static int keep_stats(void *data, const json_t *event, struct err *err)
 	return w->stats ? 0 : err_errno(err, ENOMEM, "stats");
 }
 
+int moat_metrics(const struct moat *m, const char *id, char **ret, struct moat_error *err)
+{
+	int r = api_ready(m, api_err(err));
+
+	return r < 0 ? r : rt_metrics(&m->rt, id, ret, api_err(err));
+}
+
 int moat_container_stats(const struct moat *m, const char *id, char **ret, struct moat_error *err)
 {
 	struct watch w = {};

@@ -475,20 +475,3 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
 	creation_done(&c);
 	return r < 0 ? r : 0;
 }
-
-int rt_wants_terminal(const char *bundle, bool *ret, struct err *err)
-{
-	struct oci_config *config = NULL;
-	_close_ int fd = -EBADF;
-	int r;
-
-	fd = open(bundle ? bundle : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, errno, "chdir %s", bundle ? bundle : ".");
-	r = oci_config_load(fd, NULL, NULL, &config, err);
-	if (r < 0)
-		return r;
-	*ret = config->process->terminal;
-	oci_config_free(config);
-	return 0;
-}

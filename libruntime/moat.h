@@ -88,6 +88,8 @@ void moat_set_root(struct moat *m, const char *path);
 void moat_set_configuration(struct moat *m, const char *path);
 /* Log more, also in the guest; virtual machines boot then instead of starting from a template. */
 void moat_set_debug(struct moat *m, bool debug);
+/* linux.cgroupsPath, or moat_spec_set_cgroup(), is "slice:prefix:name"; the host must run systemd. */
+void moat_set_systemd_cgroup(struct moat *m, bool systemd);
 
 /* ---- a process to be ---- */
 
@@ -274,6 +276,12 @@ int moat_container_stats(const struct moat *m, const char *id, char **ret, struc
 int moat_container_events(const struct moat *m, const char *id, int64_t interval_ms,
 			  int (*on_event)(void *data, const char *event, struct moat_error *err),
 			  void *data, struct moat_error *err);
+
+/*
+ * Counters in the text format of Prometheus, moat-metrics(8): of the virtual machine that a container lives in and of all
+ * containers in it, or of all of them if id is NULL. What a guest does not answer in time is left out.
+ */
+int moat_metrics(const struct moat *m, const char *id, char **ret, struct moat_error *err);
 
 /* Stand-ins of all its processes, by number. Of a stopped one there are none. */
 int moat_container_pids(const struct moat *m, const char *id, pid_t **ret, size_t *ret_n,

@@ -24,7 +24,7 @@ struct rt {
 	const char *root; /* state directory; absolute or relative to the cwd */
 	const char *config; /* configuration file; NULL: the default one if it exists */
 	bool debug;
-	bool systemd_cgroup;
+	bool systemd_cgroup; /* cgroupsPath is "slice:prefix:name" */
 };
 
 struct rt_create {
@@ -48,8 +48,6 @@ int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid,
  * the VM may start from one), vm.argv (as for a boot; not if it joins), and for each of linux.devices its index, path, kind and source. Opens and makes nothing.
  */
 int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, struct err *err);
-/* Whether config.json of the bundle asks for a terminal. */
-int rt_wants_terminal(const char *bundle, bool *ret, struct err *err);
 int rt_start(const struct rt *rt, const char *id, struct err *err);
 int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *err);
 /* force: in any state, also half-made ones; an unknown id is fine then. */

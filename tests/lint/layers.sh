@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# layers.sh 'folder: folders it may include'...: checks the #include lines.
-# The table is the LAYER_ variables of the Makefile. A folder may include itself.
+# layers.sh 'folder: folders, or single headers, that it may include'...: checks the #include lines.
+# The table is the LAYER_ and INCLUDES_ variables of the Makefile. A folder may include itself.
 set -u
 
 bad=0
@@ -30,7 +30,8 @@ for rule in "$@"; do
 			;;
 		esac
 		case $allowed in
-		*" $target "*) ;;
+		*" $target "* | *" $header "*) ;;
+		*" $target/"*) echo "$where $folder/ may not include $header" ;;
 		*)
 			case " $known " in
 			*" $target "*) echo "$where $folder/ may not include $target/" ;;
