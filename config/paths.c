@@ -120,26 +120,35 @@ int moat_paths_set(const char *exe, struct err *err)
 	return 0;
 }
 
+/* Whether a line of /proc/self/maps, "FROM-TO ...", is the one of that address. */
+static bool maps(const char *line, uintptr_t code)
+{
+	char *end;
+	unsigned long from = strtoul(line, &end, 16);
+
+	return *end == '-' && code >= from && code < strtoul(end + 1, NULL, 16);
+}
+
 /* As the kernel has it: the dynamic linker knows only the name by which it was asked for. */
 static int file_of(const void *code, char **ret)
 {
-	_cleanup_(closep) FILE *maps = fopen("/proc/self/maps", "re");
+	_cleanup_(closep) FILE *list = fopen("/proc/self/maps", "re");
 	_free_ char *line = NULL;
-	unsigned long from, to;
 	size_t size = 0;
-	int at, r = -ENOENT;
+	char *path;
 
-	if (!maps)
+	if (!list)
 		return -errno;
-	while (r == -ENOENT && getline(&line, &size, maps) > 0) {
-		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &from, &to, &at) < 2 ||
-		    (uintptr_t)code < from || (uintptr_t)code >= to)
+	while (getline(&line, &size, list) > 0) {
+		/* Five fields, blanks, and the path, which has the first slash. */
+		path = strchr(line, '/');
+		if (!path || !maps(line, (uintptr_t)code))
 			continue;
-		line[strcspn(line, "\n")] = '\0';
-		*ret = strdup(line + at);
-		r = *ret ? 0 : -ENOMEM;
+		path[strcspn(path, "\n")] = '\0';
+		*ret = strdup(path);
+		return *ret ? 0 : -ENOMEM;
 	}
-	return r;
+	return -ENOENT;
 }
 
 int moat_paths(struct moat_paths *ret, struct err *err)
@@ -150,7 +159,7 @@ int moat_paths(struct moat_paths *ret, struct err *err)
 	if (named)
 		return moat_paths_of(named, ret, err);
 	r = file_of((const void *)moat_paths_of, &file);
-	if (r < 0)
+	if (!file)
 		return err_errno(err, -r, "find moat's own file in '/proc/self/maps'");
 	/* Of a file that was replaced meanwhile " (deleted)" follows the name, which is cut off anyway. */
 	return moat_paths_of(file, ret, err);

@@ -171,3 +171,10 @@ int moat_container_update(const struct moat *m, const char *id, const char *reso
 		r = err_set(api_err(err), EINVAL, "resources must be an object");
 	return r < 0 ? r : rt_update(&m->rt, id, v, api_err(err));
 }
+
+int moat_container_rescan_network(const struct moat *m, const char *id, struct moat_error *err)
+{
+	int r = api_ready(m, api_err(err));
+
+	return r < 0 ? r : rt_network(&m->rt, id, api_err(err));
+}

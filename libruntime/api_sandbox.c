@@ -125,36 +125,32 @@ void moat_sandbox_list_free(struct moat_sandbox_status **list)
 	errno = saved;
 }
 
-/* Moves those of the list that are in the sandbox to a new one; what stays moves together. */
+/* Moves those of the list that are in the sandbox to a new one, itself first; what stays moves together. */
 static struct moat_sandbox_status *gather(const char *id, struct moat_status **list)
 {
 	struct moat_sandbox_status *s = calloc(1, sizeof(*s));
 	struct moat_status **from, **to = list;
-	size_t n = 1, all = 0;
+	size_t all = 0;
 
 	for (from = list; *from; from++)
 		all++;
 	if (s)
-		s->containers = calloc(all + 2, sizeof(struct moat_status *));
+		s->containers = calloc(all + 1, sizeof(struct moat_status *));
 	if (!s || !s->containers) {
 		free_shallow(s);
 		return NULL;
 	}
+	/* It may be gone, and others have outlived it. */
+	for (from = list; *from; from++)
+		if (strcmp((*from)->id, id) == 0 && strcmp((*from)->sandbox, id) == 0)
+			s->containers[s->n++] = *from;
 	for (from = list; *from; from++) {
 		if (strcmp((*from)->sandbox, id) != 0)
 			*to++ = *from;
-		else if (strcmp((*from)->id, id) == 0)
-			s->containers[0] = *from;
-		else
-			s->containers[n++] = *from;
+		else if (strcmp((*from)->id, id) != 0)
+			s->containers[s->n++] = *from;
 	}
 	*to = NULL;
-	/* Those who have outlived it are in nothing any more. */
-	if (!s->containers[0]) {
-		memmove(s->containers, s->containers + 1, n * sizeof(s->containers[0]));
-		n--;
-	}
-	s->n = n;
 	return s;
 }
 

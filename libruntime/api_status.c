@@ -39,6 +39,7 @@ static enum moat_state state_of(const char *name)
 /* Takes what is in s. */
 static struct moat_status *publish(struct rt_status *s)
 {
+	static const char *const none[] = { NULL };
 	struct kept_status *v = calloc(1, sizeof(*v));
 
 	if (!v)
@@ -54,6 +55,7 @@ static struct moat_status *publish(struct rt_status *s)
 		.rootfs = v->own.rootfs,
 		.created = v->own.created,
 		.owner = v->own.owner,
+		.interfaces = v->own.interfaces ? (const char *const *)v->own.interfaces : none,
 	};
 	return &v->pub;
 }
@@ -196,7 +198,7 @@ struct watch {
 	char *stats; /* of the one event that was asked for */
 };
 
-static int on_event(void *data, const json_t *event, struct err *err)
+static int pass_on(void *data, const json_t *event, struct err *err)
 {
 	_free_ char *text = js_dump(event);
 	struct moat_error e = {};
@@ -212,13 +214,11 @@ static int on_event(void *data, const json_t *event, struct err *err)
 }
 
 int moat_container_events(const struct moat *m, const char *id, int64_t interval_ms,
-			  int (*fn)(void *data, const char *event, struct moat_error *err),
+			  int (*on_event)(void *data, const char *event, struct moat_error *err),
 			  void *data, struct moat_error *err)
 {
-	struct watch w = { .on_event = fn, .data = data };
-	const struct rt_events args = { .interval_ms = interval_ms,
-					.on_event = on_event,
-					.data = &w };
+	struct watch w = { .on_event = on_event, .data = data };
+	const struct rt_events args = { .interval_ms = interval_ms, .on_event = pass_on, .data = &w };
 	int r = api_ready(m, api_err(err));
 
 	if (r >= 0 && interval_ms < 0)

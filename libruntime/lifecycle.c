@@ -145,3 +145,16 @@ int rt_resume(const struct rt *rt, const char *id, struct err *err)
 {
 	return freeze(rt, id, "resume", STATUS_PAUSED, STATUS_RUNNING, "container not paused", err);
 }
+
+int rt_network(const struct rt *rt, const char *id, struct err *err)
+{
+	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
+	int r;
+
+	r = container_open(rt, id, true, &c, err);
+	if (r < 0)
+		return r;
+	if (c.status == STATUS_STOPPED || c.status == STATUS_CREATING)
+		return err_set(err, ESRCH, "container with id %s is not running", id);
+	return network_catch_up(&c, err);
+}

@@ -21,6 +21,7 @@ void rt_status_done(struct rt_status *s)
 	free(s->created);
 	free(s->owner);
 	free(s->sandbox);
+	strv_free(s->interfaces);
 	json_decref(s->annotations);
 	*s = (struct rt_status){};
 }
@@ -48,6 +49,7 @@ static int fill(struct container *c, struct rt_status *ret, struct err *err)
 		.rootfs = take_ptr(c->state.rootfs),
 		.created = take_ptr(c->state.created),
 		.annotations = take_ptr(c->state.annotations),
+		.interfaces = take_ptr(c->state.interfaces),
 		.status = strdup(status_name(c->status)),
 		.owner = owner_of(c->dir),
 		.pid = c->status == STATUS_STOPPED ? 0 : c->state.standin.pid,

@@ -16,7 +16,7 @@
  * is new. On failure the record is as before.
  */
 int network_plug_new(int dir, struct state *s, int timeout_ms, struct network *ret, struct err *err);
-/* The same for a container that waits to be started; the agent is told. */
+/* The same for a container that waits to be started, or runs; the agent is told. */
 int network_catch_up(struct container *c, struct err *err);
 
 #endif

@@ -54,6 +54,8 @@ int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *
 int rt_delete(const struct rt *rt, const char *id, bool force, struct err *err);
 int rt_pause(const struct rt *rt, const char *id, struct err *err);
 int rt_resume(const struct rt *rt, const char *id, struct err *err);
+/* Plugs in what has come into its network namespace since the VM was last told. */
+int rt_network(const struct rt *rt, const char *id, struct err *err);
 /* resources: an OCI linux.resources object of which what is set is applied, and merged with what was set before. */
 int rt_update(const struct rt *rt, const char *id, const json_t *resources, struct err *err);
 
@@ -90,6 +92,7 @@ struct rt_status {
 	char *sandbox; /* the container whose VM it is in; its own id if it has one of its own */
 	pid_t pid; /* 0 when stopped */
 	json_t *annotations; /* object or NULL */
+	char **interfaces; /* of the network namespace, that the VM has; NULL: none */
 };
 void rt_status_done(struct rt_status *s);
 /* "container does not exist" is -ENOENT. */

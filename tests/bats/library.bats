@@ -12,7 +12,7 @@ setup_file()
 	export DEST PREFIX=/opt/moat PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LIB
 	DEST=$BATS_FILE_TMPDIR/dest
 	mkdir "$DEST"
-	GUEST=$BUILD/guest BUILD=$BUILD/release DESTDIR=$DEST "$TOP/contrib/install.sh" install >/dev/null
+	env GUEST="$BUILD/guest" BUILD="$BUILD/release" DESTDIR="$DEST" "$TOP/contrib/install.sh" install >/dev/null
 	PKG_CONFIG_SYSROOT_DIR=$DEST
 	PKG_CONFIG_PATH=$DEST$PREFIX/lib/pkgconfig
 	LIB=$DEST$PREFIX/lib
@@ -27,6 +27,22 @@ setup()
 	EXAMPLE=$T/example
 	ROOTFS=$B/rootfs
 	rm "$B/config.json"
+}
+
+teardown()
+{
+	local bad=0
+	finish || bad=1
+	[ -z "${NS:-}" ] || ip netns del "$NS"
+	return $bad
+}
+
+# veth N: eth(N-1) in the namespace, with an address
+veth()
+{
+	ip link add "$NS-$1" type veth peer name "eth$(($1 - 1))" netns "$NS"
+	ip -n "$NS" addr add "10.98.$1.2/24" dev "eth$(($1 - 1))"
+	ip -n "$NS" link set "eth$(($1 - 1))" up
 }
 
 # example ARG...: what was built, on the tests' configuration and state
@@ -112,4 +128,58 @@ declared()
 	[[ $(ldd "$EXAMPLE") != *libmoat* ]]
 	example "$CT" "$ROOTFS" sh -c 'exit 9'
 	is "$status" 9
+}
+
+@test "library: an interface that comes while the container runs is plugged in" {
+	cat >"$T/rescan.c" <<-'EOF'
+		#include <moat.h>
+		#include <stdio.h>
+
+		int main(int argc, char **argv)
+		{
+			struct moat_error err = { 0 };
+			struct moat *m = moat_new();
+			struct moat_status *s;
+
+			(void)argc;
+			moat_set_configuration(m, argv[2]);
+			moat_set_root(m, argv[4]);
+			if (moat_container_rescan_network(m, argv[5], &err) < 0 || moat_container_status(m, argv[5], &s, &err) < 0) {
+				fprintf(stderr, "%s\n", err.msg);
+				return 1;
+			}
+			for (const char *const *i = s->interfaces; *i; i++)
+				puts(*i);
+			moat_status_free(s);
+			moat_free(m);
+			return 0;
+		}
+	EOF
+	# shellcheck disable=SC2046
+	gcc -Wall -Wextra -Werror -o "$EXAMPLE" "$T/rescan.c" $(pkg-config --cflags --libs moat)
+	NS=ml$BATS_SUITE_TEST_NUMBER
+	ip netns add "$NS"
+	veth 1
+	cp "$BASE/config.json" "$B/config.json"
+	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0]' --args "/run/netns/$NS"
+	script 'sleep 1000'
+	ok run --detach --bundle "$B" "$CT"
+	example "$CT"
+	is "$output" "eth0"
+	veth 2
+	example "$CT"
+	is "$status" 0
+	is "$(tr '\n' ' ' <<<"$output")" "eth0 eth1 "
+	ok exec "$CT" ip -o -4 addr show eth1
+	[[ $output == *"10.98.2.2/24"* ]]
+	ok kill "$CT" KILL
+	within 20 stopped
+	example "$CT"
+	is "$status" 1
+	[[ $stderr == *"is not running"* ]]
+}
+
+stopped()
+{
+	[ "$(cli state "$CT" | jq -r .status)" = stopped ]
 }
