@@ -237,7 +237,7 @@ fuzzers: $(FUZZ:%=$(B)/tests/fuzz/%)
 # ---- checking the source ----
 
 # find, not a wildcard: what exists now in any depth, whether committed or not.
-C_FILES = $(shell find $(MODULES) tests -name '*.[ch]' 2>/dev/null | sort)
+C_FILES = $(shell find $(MODULES) tests contrib/examples -name '*.[ch]' 2>/dev/null | sort)
 SH_FILES = $(shell find . -path './build*' -prune -o -path ./.git -prune -o -type f \( -name '*.sh' -o -name '*.bats' -o -name '*.bash' \) -print | sort)
 
 lint: lint-format lint-layers lint-shell lint-cppcheck lint-tidy ## all source checks
