@@ -47,8 +47,19 @@ static void find_programs(void)
 	path[n] = '\0';
 	for (int i = 0; i < 3; i++)
 		*strrchr(path, '/') = '\0';
-	strcat(path, "/moat");
+	memcpy(strchr(path, '\0'), "/moat", sizeof("/moat"));
 	unit_ok(moat_set_program(path, &err), &err);
+}
+
+/* An id of this test's own: cgroups are the whole host's. */
+static const char *n(const char *name)
+{
+	static char pool[64][32];
+	static unsigned int i;
+	char *s = pool[i++ % 64];
+
+	snprintf(s, sizeof(pool[0]), "unit%d-%s", (int)getpid(), name);
+	return s;
 }
 
 static bool begin(void)
@@ -141,7 +152,7 @@ START_TEST(life)
 	if (!begin())
 		return;
 	ck_assert_int_eq(pipe2(in, O_CLOEXEC) + pipe2(out, O_CLOEXEC), 0);
-	struct moat_spec *c = spec("c1", "cat", NULL);
+	struct moat_spec *c = spec(n("c1"), "cat", NULL);
 	moat_process_set_stdio(moat_spec_process(c), in[0], out[1], -1);
 	moat_spec_set_annotation(c, "org.example", "yes");
 	unit_ok(moat_container_create(m, NULL, c, &pid, &err), &err);
@@ -149,9 +160,9 @@ START_TEST(life)
 	close(in[0]);
 	close(out[1]);
 
-	unit_ok(moat_container_status(m, "c1", &s, &err), &err);
-	ck_assert_str_eq(s->id, "c1");
-	ck_assert_str_eq(s->sandbox, "c1");
+	unit_ok(moat_container_status(m, n("c1"), &s, &err), &err);
+	ck_assert_str_eq(s->id, n("c1"));
+	ck_assert_str_eq(s->sandbox, n("c1"));
 	ck_assert_str_eq(s->rootfs, rootfs);
 	ck_assert_int_eq(s->pid, pid);
 	ck_assert_int_eq(s->state, MOAT_CREATED);
@@ -161,22 +172,22 @@ START_TEST(life)
 	ck_assert_ptr_nonnull(strstr(json, "\"org.example\":\"yes\""));
 	moat_status_free(s);
 
-	unit_ok(moat_container_start(m, "c1", &err), &err);
-	ck_assert_int_eq(state_of("c1"), MOAT_RUNNING);
-	unit_fails(moat_container_wait(m, "c1", 0, &code, &err), ETIMEDOUT, &err, "wait");
+	unit_ok(moat_container_start(m, n("c1"), &err), &err);
+	ck_assert_int_eq(state_of(n("c1")), MOAT_RUNNING);
+	unit_fails(moat_container_wait(m, n("c1"), 0, &code, &err), ETIMEDOUT, &err, "wait");
 	ck_assert_int_eq(code, -2);
-	unit_fails(moat_container_delete(m, "c1", false, &err), EBUSY, &err, "not stopped");
+	unit_fails(moat_container_delete(m, n("c1"), false, &err), EBUSY, &err, "not stopped");
 	ck_assert_int_eq(write(in[1], "hello", 5), 5);
 	unit_ok(io_read_all(out[0], text, 5), &err);
 	ck_assert_str_eq(text, "hello");
 	close(in[1]);
-	unit_ok(moat_container_wait(m, "c1", -1, &code, &err), &err);
+	unit_ok(moat_container_wait(m, n("c1"), -1, &code, &err), &err);
 	ck_assert_int_eq(code, 0);
 	ck_assert_int_eq(read(out[0], text, sizeof(text)), 0);
 	close(out[0]);
-	ck_assert_int_eq(state_of("c1"), MOAT_STOPPED);
-	unit_ok(moat_container_delete(m, "c1", false, &err), &err);
-	gone("c1");
+	ck_assert_int_eq(state_of(n("c1")), MOAT_STOPPED);
+	unit_ok(moat_container_delete(m, n("c1"), false, &err), &err);
+	gone(n("c1"));
 	end();
 }
 END_TEST
@@ -188,26 +199,28 @@ START_TEST(exit_codes)
 
 	if (!begin())
 		return;
-	pid_t pid = create("c1", "exit", "7");
-	unit_ok(moat_container_start(m, "c1", &err), &err);
+	pid_t pid = create(n("c1"), "exit", "7");
+	unit_ok(moat_container_start(m, n("c1"), &err), &err);
 	unit_ok(moat_wait(pid, -1, &code, &err), &err);
 	ck_assert_int_eq(code, 7);
 	unit_fails(moat_wait(pid, -1, &code, &err), ECHILD, &err, "not a child");
 	unit_fails(moat_wait(1, -1, &code, &err), ECHILD, &err, "1 is not a child");
 	unit_fails(moat_wait(-1, -1, &code, &err), ECHILD, &err, "not a child");
 	/* Nobody knows any more. */
-	unit_ok(moat_container_wait(m, "c1", -1, &code, &err), &err);
+	unit_ok(moat_container_wait(m, n("c1"), -1, &code, &err), &err);
 	ck_assert_int_eq(code, -1);
-	unit_ok(moat_container_delete(m, "c1", false, &err), &err);
+	unit_ok(moat_container_delete(m, n("c1"), false, &err), &err);
 
-	create("c2", "sleep", NULL);
-	unit_ok(moat_container_start(m, "c2", &err), &err);
-	unit_ok(moat_container_kill(m, "c2", SIGKILL, false, &err), &err);
-	unit_ok(moat_container_wait(m, "c2", -1, &code, &err), &err);
+	create(n("c2"), "sleep", NULL);
+	unit_ok(moat_container_start(m, n("c2"), &err), &err);
+	unit_ok(moat_container_kill(m, n("c2"), SIGKILL, false, &err), &err);
+	unit_ok(moat_container_wait(m, n("c2"), -1, &code, &err), &err);
 	ck_assert_int_eq(code, 137);
-	unit_fails(moat_container_kill(m, "c2", SIGTERM, false, &err), ESRCH, &err, "not running");
-	unit_fails(moat_container_kill(m, "c2", 1000, false, &err), EINVAL, &err, "no signal 1000");
-	unit_ok(moat_container_delete(m, "c2", false, &err), &err);
+	unit_fails(moat_container_kill(m, n("c2"), SIGTERM, false, &err), ESRCH, &err,
+		   "not running");
+	unit_fails(moat_container_kill(m, n("c2"), 1000, false, &err), EINVAL, &err,
+		   "no signal 1000");
+	unit_ok(moat_container_delete(m, n("c2"), false, &err), &err);
 	end();
 }
 END_TEST
@@ -219,25 +232,25 @@ START_TEST(stop)
 
 	if (!begin())
 		return;
-	create("c1", "sleep", NULL);
+	create(n("c1"), "sleep", NULL);
 	/* Not started, then running, then stopped. */
-	unit_ok(moat_container_stop(m, "c1", 10000, &err), &err);
-	unit_ok(moat_container_delete(m, "c1", false, &err), &err);
-	create("c1", "sleep", NULL);
-	unit_ok(moat_container_start(m, "c1", &err), &err);
-	unit_ok(moat_container_stop(m, "c1", 60000, &err), &err);
-	unit_ok(moat_container_wait(m, "c1", -1, &code, &err), &err);
+	unit_ok(moat_container_stop(m, n("c1"), 10000, &err), &err);
+	unit_ok(moat_container_delete(m, n("c1"), false, &err), &err);
+	create(n("c1"), "sleep", NULL);
+	unit_ok(moat_container_start(m, n("c1"), &err), &err);
+	unit_ok(moat_container_stop(m, n("c1"), 60000, &err), &err);
+	unit_ok(moat_container_wait(m, n("c1"), -1, &code, &err), &err);
 	ck_assert_int_eq(code, 143);
-	unit_ok(moat_container_stop(m, "c1", 0, &err), &err);
-	unit_ok(moat_container_delete(m, "c1", false, &err), &err);
-	create("c1", "sleep", NULL);
-	unit_ok(moat_container_start(m, "c1", &err), &err);
-	unit_ok(moat_container_pause(m, "c1", &err), &err);
-	unit_ok(moat_container_stop(m, "c1", 60000, &err), &err);
-	unit_ok(moat_container_wait(m, "c1", -1, &code, &err), &err);
+	unit_ok(moat_container_stop(m, n("c1"), 0, &err), &err);
+	unit_ok(moat_container_delete(m, n("c1"), false, &err), &err);
+	create(n("c1"), "sleep", NULL);
+	unit_ok(moat_container_start(m, n("c1"), &err), &err);
+	unit_ok(moat_container_pause(m, n("c1"), &err), &err);
+	unit_ok(moat_container_stop(m, n("c1"), 60000, &err), &err);
+	unit_ok(moat_container_wait(m, n("c1"), -1, &code, &err), &err);
 	ck_assert_int_eq(code, 137);
-	unit_ok(moat_container_delete(m, "c1", false, &err), &err);
-	unit_fails(moat_container_stop(m, "c1", 0, &err), ENOENT, &err, "does not exist");
+	unit_ok(moat_container_delete(m, n("c1"), false, &err), &err);
+	unit_fails(moat_container_stop(m, n("c1"), 0, &err), ENOENT, &err, "does not exist");
 	end();
 }
 END_TEST
@@ -251,7 +264,7 @@ static int enter(const char *program, const char *arg, int *ret_code, struct moa
 
 	moat_process_set_args(p, args);
 	moat_process_set_stdio(p, -1, -1, -1);
-	r = moat_container_enter(m, "c1", p, &pid, err);
+	r = moat_container_enter(m, n("c1"), p, &pid, err);
 	moat_process_free(p);
 	return r < 0 ? r : moat_wait(pid, -1, ret_code, err);
 }
@@ -261,35 +274,35 @@ START_TEST(more_processes)
 	struct moat_process *p = moat_process_new();
 	struct moat_error err = {};
 	pid_t *pids = NULL;
-	size_t n = 0;
+	size_t n_pids = 0;
 	int code = -2;
 
 	if (!begin())
 		return;
-	create("c1", "sleep", NULL);
-	unit_ok(moat_container_start(m, "c1", &err), &err);
+	create(n("c1"), "sleep", NULL);
+	unit_ok(moat_container_start(m, n("c1"), &err), &err);
 	unit_ok(enter("exit", "3", &code, &err), &err);
 	ck_assert_int_eq(code, 3);
 	ck_assert_int_lt(enter("missing", NULL, &code, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.msg, "missing"));
-	unit_fails(moat_container_enter(m, "c1", p, NULL, &err), EINVAL, &err, "args");
+	unit_fails(moat_container_enter(m, n("c1"), p, NULL, &err), EINVAL, &err, "args");
 	moat_process_set_user(p, "root");
 	moat_process_set_args(p, (const char *const[]){ "exit", "0", NULL });
-	unit_fails(moat_container_enter(m, "c1", p, NULL, &err), EINVAL, &err, "UID[:GID]");
+	unit_fails(moat_container_enter(m, n("c1"), p, NULL, &err), EINVAL, &err, "UID[:GID]");
 	moat_process_set_json(p, "{ half");
-	ck_assert_int_lt(moat_container_enter(m, "c1", p, NULL, &err), 0);
+	ck_assert_int_lt(moat_container_enter(m, n("c1"), p, NULL, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.msg, "process object"));
-	unit_ok(moat_container_pids(m, "c1", &pids, &n, &err), &err);
-	ck_assert_uint_eq(n, 1);
+	unit_ok(moat_container_pids(m, n("c1"), &pids, &n_pids, &err), &err);
+	ck_assert_uint_eq(n_pids, 1);
 	free(pids);
-	unit_ok(moat_container_pause(m, "c1", &err), &err);
-	ck_assert_int_eq(state_of("c1"), MOAT_PAUSED);
+	unit_ok(moat_container_pause(m, n("c1"), &err), &err);
+	ck_assert_int_eq(state_of(n("c1")), MOAT_PAUSED);
 	unit_fails(enter("exit", "3", &code, &err), EBUSY, &err, "paused");
-	unit_fails(moat_container_pause(m, "c1", &err), EBUSY, &err, "not running");
-	unit_ok(moat_container_resume(m, "c1", &err), &err);
-	unit_fails(moat_container_update(m, "c1", "[]", &err), EINVAL, &err, "object");
-	unit_ok(moat_container_delete(m, "c1", true, &err), &err);
-	unit_fails(moat_container_enter(m, "c1", NULL, NULL, &err), ENOMEM, &err, "process");
+	unit_fails(moat_container_pause(m, n("c1"), &err), EBUSY, &err, "not running");
+	unit_ok(moat_container_resume(m, n("c1"), &err), &err);
+	unit_fails(moat_container_update(m, n("c1"), "[]", &err), EINVAL, &err, "object");
+	unit_ok(moat_container_delete(m, n("c1"), true, &err), &err);
+	unit_fails(moat_container_enter(m, n("c1"), NULL, NULL, &err), ENOMEM, &err, "process");
 	moat_process_free(p);
 	end();
 }
@@ -313,47 +326,47 @@ START_TEST(bad_descriptions)
 	refused(NULL, ENOMEM, "description");
 	refused(spec("../x", "cat", NULL), EINVAL, "invalid container ID format");
 	refused(spec(NULL, "cat", NULL), EINVAL, "id");
-	refused(moat_spec_new("c1"), EINVAL, "root file system");
-	s = moat_spec_new("c1");
+	refused(moat_spec_new(n("c1")), EINVAL, "root file system");
+	s = moat_spec_new(n("c1"));
 	moat_spec_set_rootfs(s, rootfs, true);
 	refused(s, EINVAL, "args");
-	s = spec("c1", "cat", NULL);
+	s = spec(n("c1"), "cat", NULL);
 	moat_spec_set_rootfs(s, "/nowhere/at/all", true);
 	refused(s, ENOENT, "/nowhere/at/all");
-	s = spec("c1", "cat", NULL);
+	s = spec(n("c1"), "cat", NULL);
 	moat_spec_set_hostname(s, "\xff");
 	refused(s, EINVAL, "hostname");
-	s = spec("c1", "cat", NULL);
+	s = spec(n("c1"), "cat", NULL);
 	moat_spec_add_device(s, "/dev/not-there", NULL, NULL);
 	refused(s, ENOENT, "/dev/not-there");
-	s = spec("c1", "cat", NULL);
+	s = spec(n("c1"), "cat", NULL);
 	moat_spec_add_device(s, rootfs, NULL, NULL);
 	refused(s, ENODEV, rootfs);
-	s = spec("c1", "cat", NULL);
+	s = spec(n("c1"), "cat", NULL);
 	moat_spec_add_mount(s, "/mnt", "bind", "/nowhere", NULL);
 	refused(s, ENOENT, "/nowhere");
-	s = spec("c1", "cat", NULL);
+	s = spec(n("c1"), "cat", NULL);
 	moat_spec_set_namespace(s, "user2", NULL);
 	refused(s, EINVAL, "namespace");
-	s = spec("c1", "cat", NULL);
+	s = spec(n("c1"), "cat", NULL);
 	moat_spec_set_namespace(s, "pid", MOAT_OF_SANDBOX);
 	refused(s, EINVAL, "none is named");
-	s = spec("c1", "cat", NULL);
+	s = spec(n("c1"), "cat", NULL);
 	moat_process_set_terminal(moat_spec_process(s), true);
 	ck_assert(moat_process_wants_terminal(moat_spec_process(s)));
 	refused(s, EINVAL, "tty");
-	refused(moat_spec_from_bundle("c1", "/nowhere"), ENOENT, "chdir /nowhere");
-	refused(moat_spec_from_bundle("c1", rootfs), ENOENT, "config.json not found");
-	s = spec("c1", "cat", NULL);
+	refused(moat_spec_from_bundle(n("c1"), "/nowhere"), ENOENT, "chdir /nowhere");
+	refused(moat_spec_from_bundle(n("c1"), rootfs), ENOENT, "config.json not found");
+	s = spec(n("c1"), "cat", NULL);
 	unit_fails(moat_container_create(m, "nobody", s, NULL, &err), ESRCH, &err,
 		   "no such container");
 	unit_fails(moat_container_create(NULL, NULL, s, NULL, &err), ENOMEM, &err, "handle");
 	moat_spec_free(s);
-	create("c1", "cat", NULL);
-	refused(spec("c1", "cat", NULL), EEXIST, "already exists");
-	unit_ok(moat_container_delete(m, "c1", false, &err), &err);
+	create(n("c1"), "cat", NULL);
+	refused(spec(n("c1"), "cat", NULL), EEXIST, "already exists");
+	unit_ok(moat_container_delete(m, n("c1"), false, &err), &err);
 	/* None of them has come to be, and no error has to be asked for. */
-	ck_assert_int_eq(moat_container_start(m, "c1", NULL), -ENOENT);
+	ck_assert_int_eq(moat_container_start(m, n("c1"), NULL), -ENOENT);
 	end();
 }
 END_TEST
@@ -365,7 +378,7 @@ START_TEST(description)
 
 	if (!begin())
 		return;
-	struct moat_spec *s = spec("c1", "cat", NULL);
+	struct moat_spec *s = spec(n("c1"), "cat", NULL);
 	moat_spec_add_mount(s, "/mnt", "bind", rootfs, "ro,nosuid");
 	moat_spec_add_device(s, "/dev/zero", "/dev/nought", "r");
 	moat_spec_set_memory_limit(s, 64 << 20);
@@ -390,7 +403,7 @@ START_TEST(description)
 	unit_ok(moat_container_plan(m, s, &plan, &err), &err);
 	ck_assert_ptr_nonnull(strstr(plan, "\"hypervisor\": \"fake\""));
 	moat_spec_free(s);
-	gone("c1");
+	gone(n("c1"));
 	end();
 }
 END_TEST
@@ -404,70 +417,72 @@ START_TEST(sandbox)
 
 	if (!begin())
 		return;
-	s[0] = spec("a", "cat", NULL);
-	s[1] = spec("b", "exit", "4");
+	s[0] = spec(n("a"), "cat", NULL);
+	s[1] = spec(n("b"), "exit", "4");
 	/* One that cannot be made: nothing is left of the others. */
 	moat_spec_set_rootfs(s[1], "/nowhere", false);
-	unit_fails(moat_sandbox_create(m, "s1", NULL, (const struct moat_spec *const *)s, 2, &err),
+	unit_fails(moat_sandbox_create(m, n("s1"), NULL, (const struct moat_spec *const *)s, 2, &err),
 		   ENOENT, &err, "/nowhere");
-	gone("s1");
-	gone("a");
+	gone(n("s1"));
+	gone(n("a"));
 	moat_spec_set_rootfs(s[1], rootfs, false);
 	moat_process_set_args(moat_spec_process(s[0]), (const char *const[]){ "sleep", NULL });
 	moat_spec_set_namespace(s[0], "pid", MOAT_OF_SANDBOX);
-	unit_ok(moat_sandbox_run(m, "s1", NULL, (const struct moat_spec *const *)s, 2, &err), &err);
-	unit_ok(moat_container_wait(m, "b", -1, &code, &err), &err);
+	unit_ok(moat_sandbox_run(m, n("s1"), NULL, (const struct moat_spec *const *)s, 2, &err),
+		&err);
+	unit_ok(moat_container_wait(m, n("b"), -1, &code, &err), &err);
 	ck_assert_int_eq(code, 4);
 	moat_spec_free(s[0]);
 	moat_spec_free(s[1]);
 
-	s[0] = spec("c", "sleep", NULL);
-	unit_ok(moat_container_create(m, "s1", s[0], NULL, &err), &err);
-	unit_fails(moat_container_create(m, "a", s[0], NULL, &err), EXDEV, &err,
+	s[0] = spec(n("c"), "sleep", NULL);
+	unit_ok(moat_container_create(m, n("s1"), s[0], NULL, &err), &err);
+	unit_fails(moat_container_create(m, n("a"), s[0], NULL, &err), EXDEV, &err,
 		   "different virtual machines");
 	moat_spec_free(s[0]);
-	unit_ok(moat_sandbox_status(m, "s1", &status, &err), &err);
+	unit_ok(moat_sandbox_status(m, n("s1"), &status, &err), &err);
 	ck_assert_uint_eq(status->n, 4);
 	ck_assert_int_eq(status->state, MOAT_RUNNING);
-	ck_assert_str_eq(status->containers[0]->id, "s1");
+	ck_assert_str_eq(status->containers[0]->id, n("s1"));
 	ck_assert_int_eq(status->containers[2]->state, MOAT_STOPPED);
 	ck_assert_int_eq(status->containers[3]->state, MOAT_CREATED);
-	ck_assert_str_eq(status->containers[3]->sandbox, "s1");
+	ck_assert_str_eq(status->containers[3]->sandbox, n("s1"));
 	ck_assert_ptr_null(status->containers[4]);
 	moat_sandbox_status_free(status);
-	unit_fails(moat_sandbox_status(m, "a", &status, &err), EINVAL, &err, "in sandbox 's1'");
-	unit_ok(moat_sandbox_start(m, "s1", &err), &err);
-	ck_assert_int_eq(state_of("c"), MOAT_RUNNING);
+	unit_fails(moat_sandbox_status(m, n("a"), &status, &err), EINVAL, &err, "in sandbox '");
+	unit_ok(moat_sandbox_start(m, n("s1"), &err), &err);
+	ck_assert_int_eq(state_of(n("c")), MOAT_RUNNING);
 
-	unit_ok(moat_sandbox_pause(m, "s1", &err), &err);
-	ck_assert_int_eq(state_of("a"), MOAT_PAUSED);
-	create("d", "sleep", NULL);
+	unit_ok(moat_sandbox_pause(m, n("s1"), &err), &err);
+	ck_assert_int_eq(state_of(n("a")), MOAT_PAUSED);
+	create(n("d"), "sleep", NULL);
 	unit_ok(moat_sandbox_list(m, &list, &err), &err);
-	ck_assert_str_eq(list[0]->id, "s1");
+	ck_assert_str_eq(list[0]->id, n("s1"));
 	ck_assert_int_eq(list[0]->state, MOAT_PAUSED);
-	ck_assert_str_eq(list[1]->id, "d");
+	ck_assert_str_eq(list[1]->id, n("d"));
 	ck_assert_int_eq(list[1]->state, MOAT_CREATED);
 	ck_assert_ptr_null(list[2]);
 	moat_sandbox_list_free(list);
-	unit_ok(moat_sandbox_delete(m, "d", false, &err), &err);
-	unit_ok(moat_sandbox_resume(m, "s1", &err), &err);
-	unit_fails(moat_sandbox_resume(m, "s1", &err), EBUSY, &err, "nothing is paused");
-	unit_fails(moat_sandbox_delete(m, "s1", false, &err), EBUSY, &err, "not stopped");
+	unit_ok(moat_sandbox_delete(m, n("d"), false, &err), &err);
+	unit_ok(moat_sandbox_resume(m, n("s1"), &err), &err);
+	unit_fails(moat_sandbox_resume(m, n("s1"), &err), EBUSY, &err, "nothing is paused");
+	unit_fails(moat_sandbox_delete(m, n("s1"), false, &err), EBUSY, &err, "not stopped");
 
-	unit_ok(moat_sandbox_stop(m, "s1", 60000, &err), &err);
-	ck_assert_int_eq(state_of("c"), MOAT_STOPPED);
-	unit_fails(moat_sandbox_start(m, "s1", &err), ESRCH, &err, "stopped");
-	unit_ok(moat_sandbox_delete(m, "s1", false, &err), &err);
-	gone("c");
-	unit_fails(moat_sandbox_delete(m, "s1", false, &err), ENOENT, &err, "does not exist");
-	unit_ok(moat_sandbox_delete(m, "s1", true, &err), &err);
+	unit_ok(moat_sandbox_stop(m, n("s1"), 60000, &err), &err);
+	ck_assert_int_eq(state_of(n("c")), MOAT_STOPPED);
+	unit_fails(moat_sandbox_start(m, n("s1"), &err), ESRCH, &err, "stopped");
+	unit_ok(moat_sandbox_delete(m, n("s1"), false, &err), &err);
+	gone(n("c"));
+	unit_fails(moat_sandbox_delete(m, n("s1"), false, &err), ENOENT, &err, "does not exist");
+	unit_ok(moat_sandbox_delete(m, n("s1"), true, &err), &err);
 	/* All at once. */
-	s[0] = spec("a", "sleep", NULL);
+	s[0] = spec(n("a"), "sleep", NULL);
 	moat_spec_set_namespace(s[0], "pid", MOAT_OF_SANDBOX);
-	unit_ok(moat_sandbox_run(m, "s2", NULL, (const struct moat_spec *const *)s, 1, &err), &err);
+	unit_ok(moat_sandbox_run(m, n("s2"), NULL, (const struct moat_spec *const *)s, 1, &err),
+		&err);
 	moat_spec_free(s[0]);
-	unit_ok(moat_sandbox_delete(m, "s2", true, &err), &err);
-	gone("a");
+	unit_ok(moat_sandbox_delete(m, n("s2"), true, &err), &err);
+	gone(n("a"));
 	end();
 }
 END_TEST
@@ -502,7 +517,8 @@ static void *work(void *data)
 static void two_threads(bool shared)
 {
 	struct moat *other = handle();
-	struct worker w[2] = { { .m = m, .id = "t1" }, { .m = shared ? m : other, .id = "t2" } };
+	struct worker w[2] = { { .m = m, .id = n("t1") },
+			       { .m = shared ? m : other, .id = n("t2") } };
 
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
@@ -550,9 +566,9 @@ START_TEST(process_is_left_alone)
 	sigprocmask(SIG_SETMASK, NULL, &mask);
 	moat_set_log(hear, &heard, MOAT_LOG_DEBUG);
 	fds = unit_count_fds();
-	create("c1", "sleep", NULL);
-	unit_ok(moat_container_start(m, "c1", &err), &err);
-	unit_ok(moat_container_delete(m, "c1", true, &err), &err);
+	create(n("c1"), "sleep", NULL);
+	unit_ok(moat_container_start(m, n("c1"), &err), &err);
+	unit_ok(moat_container_delete(m, n("c1"), true, &err), &err);
 	ck_assert_int_eq(unit_count_fds(), fds);
 	moat_set_log(NULL, NULL, MOAT_LOG_ERROR);
 	ck_assert_int_gt(heard, 0);
@@ -576,9 +592,9 @@ START_TEST(unknown_hypervisor)
 	if (!begin())
 		return;
 	unit_ok(io_write_file(AT_FDCWD, config, text, strlen(text), 0644, false, &err), &err);
-	refused(spec("c1", "cat", NULL), EINVAL, "bochs");
+	refused(spec(n("c1"), "cat", NULL), EINVAL, "bochs");
 	moat_set_configuration(m, "/nowhere.toml");
-	refused(spec("c1", "cat", NULL), ENOENT, "/nowhere.toml");
+	refused(spec(n("c1"), "cat", NULL), ENOENT, "/nowhere.toml");
 	end();
 }
 END_TEST
