@@ -238,8 +238,8 @@ int pci_wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *
 
 	if (r < 0)
 		return r;
-	for (char **name = found.names; name && *name && !strcmp(found.class, "block"); name++) {
-		if (is_partition(*name))
+	for (char **name = found.names; name && *name; name++) {
+		if (!found.class || strcmp(found.class, "block") != 0 || is_partition(*name))
 			continue;
 		r = pci_disk_numbers(*name, ret_major, ret_minor, err);
 		if (r < 0 && r != -ENOENT)

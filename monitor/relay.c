@@ -212,13 +212,13 @@ static int connect_target(const char *target, uint32_t seconds)
 	return fd;
 }
 
-int relay_main(const char *target_path, const char *text, const char *name)
+int relay_main(const char *target_path, const char *seconds_text, const char *name)
 {
 	_close_ int qemu = -EBADF, target = RELAY_FD_TARGET;
 	struct front front = { .dir = -EBADF, .name = name };
 	struct err err = {};
 	uint32_t seconds;
-	int r = num_u32(text, 0, 3600, &seconds);
+	int r = num_u32(seconds_text, 0, 3600, &seconds);
 
 	if (r >= 0 && !*name)
 		r = qemu = give_socket(&front);

@@ -35,7 +35,7 @@ int relay_take_listener(struct monitor *m, size_t device);
  * name: of QEMU's socket in the directory that it is given; "": it makes one itself. Does not return before QEMU, or the monitor, is gone, or the
  * target if seconds is 0. Returns the exit status.
  */
-int relay_main(const char *target, const char *seconds, const char *name);
+int relay_main(const char *target_path, const char *seconds_text, const char *name);
 
 /* One message of the protocol, with its descriptors, from one socket to the other. 1; 0: `from` has ended; -errno, *bad is the socket that it is about. */
 int relay_message(int from, int to, int *bad);
