@@ -32,41 +32,41 @@ users()
 	mkfs.ext4 -q "$T/disk.img"
 	ok volume add $VOL "$(info directvol "$T/disk.img")"
 	sandbox
-	member_bundle a
+	member_bundle "$CT-a"
 	mounted directvol /data
-	ok run --dry-run --bundle "$B" a
+	ok run --dry-run --bundle "$B" "$CT-a"
 	is "$(jq -c '.volumes | map([.kind, .source, .destination])' "$T/stdout")" "[[\"file\",\"$T/disk.img\",\"/data\"]]"
 	is "$(users)" '[[]]'
-	ok run --detach --bundle "$B" a
-	ok exec a grep /data /proc/mounts
+	ok run --detach --bundle "$B" "$CT-a"
+	ok exec "$CT-a" grep /data /proc/mounts
 	has "$output" " /data ext4 rw"
 	ko 1 exec "$SB" ls /data
-	ok exec a sh -c 'dd if=/dev/zero of=/data/big bs=1M count=400 && sync && echo written >/data/file'
-	is "$(users)" '[["a"]]'
+	ok exec "$CT-a" sh -c 'dd if=/dev/zero of=/data/big bs=1M count=400 && sync && echo written >/data/file'
+	is "$(users)" "[[\"$CT-a\"]]"
 	ok volume stats $VOL
-	is "$(jq '.usage[1].total' "$T/stdout")" "$(cli exec a df -i /data | awk 'NR == 2 { print $2 }')"
+	is "$(jq '.usage[1].total' "$T/stdout")" "$(cli exec "$CT-a" df -i /data | awk 'NR == 2 { print $2 }')"
 	ok volume resize $VOL 700m
 	is "$(stat -c %s "$T/disk.img")" $((700 << 20))
-	ok exec a df -k /data
+	ok exec "$CT-a" df -k /data
 	(($(awk 'NR == 2 { print $2 }' "$T/stdout") > 600000))
 	# nobody else has it, in this machine or in another
-	member_bundle b
+	member_bundle "$CT-b"
 	mounted bind /data rbind
-	ko 1 run --bundle "$B" b
-	has "$stderr" "'/data': volume '$VOL': it is in use by container 'a'"
-	[ ! -e "$ROOT/b" ]
+	ko 1 run --bundle "$B" "$CT-b"
+	has "$stderr" "'/data': volume '$VOL': it is in use by container '$CT-a'"
+	[ ! -e "$ROOT/$CT-b" ]
 	ko 1 volume remove $VOL
-	ok kill a KILL
-	within 20 has_status stopped a
-	ok delete a
+	ok kill "$CT-a" KILL
+	within 20 has_status stopped "$CT-a"
+	ok delete "$CT-a"
 	is "$(plugged "$T/disk.img")" 0
 	is "$(users)" '[[]]'
 	clean
 	is "$(debugfs -R 'cat file' "$T/disk.img" 2>/dev/null)" written
 	# The next one is the same disk for another container.
-	ok run --detach --bundle "$B" b
-	is "$(cli exec b cat /data/file)" written
-	ok delete --force b
+	ok run --detach --bundle "$B" "$CT-b"
+	is "$(cli exec "$CT-b" cat /data/file)" written
+	ok delete --force "$CT-b"
 	is "$(plugged "$T/disk.img")" 0
 	clean
 	ok volume remove $VOL
@@ -84,22 +84,22 @@ users()
 	truncate -s 1M "$T/loop.img"
 	LOOP=$(losetup -f --show "$T/loop.img")
 	sandbox
-	member_bundle a
+	member_bundle "$CT-a"
 	device /dev/xvda b 7 "${LOOP#/dev/loop}"
 	mounted bind /data rbind
 	edit '.mounts += [{type: "directvol", source: "/node", destination: "/dev/xvdb"}]'
-	ok run --detach --bundle "$B" a
-	is "$(cli exec a sh -c 'head -c 4 /dev/xvda; head -c 4 /dev/xvdb; ls /data')" "loopnodelost+found"
-	ok exec a grep /data /proc/mounts
+	ok run --detach --bundle "$B" "$CT-a"
+	is "$(cli exec "$CT-a" sh -c 'head -c 4 /dev/xvda; head -c 4 /dev/xvdb; ls /data')" "loopnodelost+found"
+	ok exec "$CT-a" grep /data /proc/mounts
 	has "$output" " /data ext4 ro"
 	# One that fails takes nothing with it, and leaves nothing.
-	member_bundle b
+	member_bundle "$CT-b"
 	mounted bind /data rbind
 	args /no/such
-	ko 1 run --bundle "$B" b
-	is "$(users)" '[["a"],["a"]]'
+	ko 1 run --bundle "$B" "$CT-b"
+	is "$(users)" "[[\"$CT-a\"],[\"$CT-a\"]]"
 	[ "$(plugged "$T/disk.img")" -gt 0 ]
-	ok delete --force a
+	ok delete --force "$CT-a"
 	is "$(users) $(plugged) $(plugged "$T/disk.img") $(plugged "$T/node.img")" '[[],[]] 0 0 0'
 	free_loops "$T/loop.img"
 }
@@ -109,22 +109,22 @@ users()
 	image
 	ok volume add $VOL "$(info directvol "$T/disk.img")"
 	sandbox
-	member_bundle a
+	member_bundle "$CT-a"
 	mounted directvol /data
 	edit --arg gate "$T/gate" '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "touch \($gate); exec sleep 1000"]}]}'
-	background cli create --bundle "$B" a
+	background cli create --bundle "$B" "$CT-a"
 	within 20 test -e "$T/gate"
 	[ "$(plugged "$T/disk.img")" -gt 0 ]
 	kill -KILL "$PID"
 	reaped "$PID"
-	ok delete --force a
+	ok delete --force "$CT-a"
 	is "$(plugged "$T/disk.img") $(users)" '0 [[]]'
-	member_bundle b
+	member_bundle "$CT-b"
 	mounted directvol /data
-	ok run --detach --bundle "$B" b
+	ok run --detach --bundle "$B" "$CT-b"
 	ok delete --force "$SB"
-	within 20 has_status stopped b
-	ok delete b
+	within 20 has_status stopped "$CT-b"
+	ok delete "$CT-b"
 	is "$(users)" '[[]]'
 }
 
@@ -134,33 +134,33 @@ users()
 	target vhostblk0
 	ok volume add $VOL "$(info spdkvol "spdk://$STORE/block/sockets/vhostblk0")"
 	sandbox
-	member_bundle a
+	member_bundle "$CT-a"
 	device /dev/vda b 241 0 '{fileMode: 420, uid: 0, gid: 0}'
-	ok run --detach --bundle "$B" a
-	is "$(cli exec a sha256sum /dev/vda | cut -d' ' -f1)" "$(sha256sum <"$T/disk.img" | cut -d' ' -f1)"
-	ok delete --force a
+	ok run --detach --bundle "$B" "$CT-a"
+	is "$(cli exec "$CT-a" sha256sum /dev/vda | cut -d' ' -f1)" "$(sha256sum <"$T/disk.img" | cut -d' ' -f1)"
+	ok delete --force "$CT-a"
 	# The target serves one machine at a time: it has been let go of.
-	member_bundle b
+	member_bundle "$CT-b"
 	mounted spdkvol /data
-	ok run --detach --bundle "$B" b
-	ok exec b sh -c 'echo written >/data/file'
-	ok kill b KILL
-	within 20 has_status stopped b
-	ok delete b
+	ok run --detach --bundle "$B" "$CT-b"
+	ok exec "$CT-b" sh -c 'echo written >/data/file'
+	ok kill "$CT-b" KILL
+	within 20 has_status stopped "$CT-b"
+	ok delete "$CT-b"
 	# One that dies costs its container the disk, and the pod nothing.
-	member_bundle d
+	member_bundle "$CT-d"
 	device /dev/vda b 241 0
-	ok run --detach --bundle "$B" d
+	ok run --detach --bundle "$B" "$CT-d"
 	kill -KILL "$TARGET"
 	reaped "$TARGET"
 	within 10 grep -q "vhost-user target '$STORE/block/sockets/vhostblk0' is gone" "$ROOT/$SB/monitor.log"
-	ok delete --force d
+	ok delete --force "$CT-d"
 	clean
 	is "$(debugfs -R 'cat file' "$T/disk.img" 2>/dev/null)" written
-	member_bundle c
+	member_bundle "$CT-c"
 	mounted spdkvol /data
-	ko 1 run --bundle "$B" c
+	ko 1 run --bundle "$B" "$CT-c"
 	has "$stderr" "volume '$VOL': vhost-user target"
-	[ ! -e "$ROOT/c" ]
+	[ ! -e "$ROOT/$CT-c" ]
 	ok exec "$SB" true
 }
