@@ -58,9 +58,10 @@ sums()
 	busy()
 	{
 		ok metrics "$CT"
-		[ "$(value moat_container_cpu_periods_total "$me,container=\"$CT\"")" -gt 5 ]
+		[ "$(value moat_container_cpu_periods_total "$me,container=\"$CT\"")" -gt 5 ] &&
+			[ "$(value moat_disk_read_bytes_total "$me,device=\"vda\"")" -ge 4194304 ]
 	}
-	within 20 busy
+	within 60 busy
 	losetup -d "$DISK"
 	well_formed
 	is "$(value moat_sandbox_up "$me") $(value moat_agent_up "$me") $(value moat_container_up "$me,container=\"$CT\"")" "1 1 1"
@@ -76,7 +77,6 @@ sums()
 	[ "$(sums moat_process_proportional_memory_bytes)" -le "$(sums moat_process_resident_memory_bytes)" ]
 	[ "$(sums moat_process_proportional_memory_bytes)" -gt 50000000 ]
 	[ "$(value moat_agent_resident_memory_bytes "$me")" -gt 100000 ]
-	[ "$(value moat_disk_read_bytes_total "$me,device=\"vda\"")" -ge 4194304 ]
 	has "$output" "moat_container_io_bytes_total{$me,container=\"$CT\",device=" "moat_network_receive_bytes_total{$me,interface=\"lo\"}"
 	# Counters count.
 	local before after
