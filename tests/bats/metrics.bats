@@ -6,6 +6,12 @@
 
 load helpers
 
+teardown()
+{
+	[ -z "${DISK:-}" ] || losetup -d "$DISK" 2>/dev/null || true
+	finish
+}
+
 # well_formed: the last output, line by line: HELP and TYPE once a family, in front of its samples, units and labels as they should be,
 # no sample twice. With promtool its opinion, too.
 well_formed()
@@ -62,7 +68,6 @@ sums()
 			[ "$(value moat_disk_read_bytes_total "$me,device=\"vda\"")" -ge 4194304 ]
 	}
 	within 60 busy
-	losetup -d "$DISK"
 	well_formed
 	is "$(value moat_sandbox_up "$me") $(value moat_agent_up "$me") $(value moat_container_up "$me,container=\"$CT\"")" "1 1 1"
 	is "$(value moat_vm_memory_bytes "$me")" 402653184
