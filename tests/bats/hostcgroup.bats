@@ -226,7 +226,7 @@ joins()
 		\$podman rm --time 0 --force one >/dev/null
 	EOF
 	try unshare --mount --net --pid --mount-proc --fork --kill-child=KILL -- sh "$T/client"
-	find /sys/fs/cgroup -depth -type d \( -path "*/$SUITE-podman*" -o -name libpod_parent \) -exec rmdir {} \; || true
+	find /sys/fs/cgroup -depth -type d \( -path "*/$SUITE-podman*" -o -path "*/libpod_parent*" \) -exec rmdir {} \; || true
 	is "$status" 0
 	[[ $output =~ $number ]]
 	[ "${BASH_REMATCH[1]}" -gt 5 ]
