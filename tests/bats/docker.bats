@@ -146,6 +146,13 @@ fetch()
 	is "$output" 137
 }
 
+# containerd asks the host's cgroup, in which nothing ran out: moat(8) says so.
+@test "docker: a container that runs out of memory" {
+	try docker run --name "$NAME" --memory 32m --memory-swap 32m busybox /bin/dd if=/dev/zero of=/dev/null bs=100M count=1
+	is "$status" 137
+	is "$(inspect '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}')" "exited 137 false"
+}
+
 @test "docker: a terminal" {
 	in_terminal docker run --rm --interactive --tty --name "$NAME" busybox /bin/sh -c 'tty; stty size; read a; echo "got $a"' <<<"a line"
 	has "$output" /dev/pts/0 "got a line"

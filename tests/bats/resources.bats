@@ -18,6 +18,20 @@ shows()
 	script "cd /sys/fs/cgroup && for f in $*; do echo \"\$f \$(cat \$f)\"; done"
 }
 
+@test "resources: a container that runs out of memory ends with 137, and says so" {
+	edit '.linux.resources.memory = {limit: 33554432}'
+	args dd if=/dev/zero of=/dev/null bs=100M count=1
+	ok create --bundle "$B" "$CT"
+	background cli events --interval 1h "$CT" >"$T/events" 2>"$T/err"
+	sleep 0.5
+	ok start "$CT"
+	within 60 has_status stopped
+	within 10 eval '! kill -0 $PID'
+	is "$(cat "$T/events")" "{\"type\":\"oom\",\"id\":\"$CT\"}"
+	ok delete "$CT"
+	ko 137 run --bundle "$B" "$CT"
+}
+
 @test "resources: cpu, memory, pids and block devices are set" {
 	resources '{cpu: {shares: 1024, quota: 50000, period: 200000, burst: 20000, cpus: "0", mems: "0"},
 		memory: {limit: 67108864, reservation: 33554432, swap: 134217728}, pids: {limit: 50}, blockIO: {weight: 500}}'
