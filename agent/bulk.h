@@ -15,7 +15,7 @@
 
 #define BULK_PIPE 0x100000 /* 1 MiB: what a pipe holds that is to be emptied in large steps */
 
-/* All zero: not made yet. It is made when it is first needed. */
+/* All zero: not made. It is made when it is needed, and goes with the last stream. */
 struct bulk {
 	bool made;
 	int in, out; /* the pipe's ends for reading and for writing */

@@ -95,5 +95,4 @@ void mux_reset(struct mux *m)
 		}
 		st = m->streams;
 	}
-	bulk_done(&m->bulk);
 }

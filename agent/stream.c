@@ -60,6 +60,8 @@ struct stream *stream_free(struct stream *st)
 		}
 	}
 	loop_remove(st->src);
+	if (!st->mux->streams)
+		bulk_done(&st->mux->bulk);
 	fd_close(st->fd);
 	buf_done(&st->queue);
 	free(st);

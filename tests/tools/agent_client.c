@@ -185,8 +185,10 @@ static bool is_greeted(struct client *c, void *data)
 
 int client_hello(struct client *c, struct err *err)
 {
-	const char *hello = "{\"min\":1,\"max\":1,\"session\":\"0123456789abcdef0123456789abcdef\"}";
+	char hello[128];
 
+	snprintf(hello, sizeof(hello), "{\"min\":%d,\"max\":%d,\"session\":\"%s\"}", WIRE_VERSION,
+		 WIRE_VERSION, "0123456789abcdef0123456789abcdef");
 	c->greeted = false;
 	wire_send(c->conn, WIRE_HELLO, 0, hello, strlen(hello));
 	if (client_wait(c, is_greeted, NULL, CLIENT_TIMEOUT_MS))

@@ -247,13 +247,13 @@ void check_flow(struct drive *d)
 	       "%d %d", y->code, y->signal);
 	/* What was written is read after the end, as slowly as the reader likes. */
 	d->exec_hold = true;
-	y = exec(d, "flow", "slow", exec_process("head -c 300000 /dev/zero"), &err);
+	y = exec(d, "flow", "slow", exec_process("head -c 1100000 /dev/zero"), &err);
 	d->exec_hold = false;
 	e = exec(d, "flow", "other", exec_process("sleep 1.5"), &err);
 	client_wait_exit(&d->client, e, 20000);
 	EXPECT(d, !y->exited && y->received[0] == WIRE_WINDOW, "%zu", (size_t)y->received[0]);
 	client_credit(&d->client, y, 0, WIRE_WINDOW);
-	EXPECT(d, client_wait_exit(&d->client, y, 5000) && y->received[0] == 300000, "%zu",
+	EXPECT(d, client_wait_exit(&d->client, y, 5000) && y->received[0] == 1100000, "%zu",
 	       (size_t)y->received[0]);
 	EXPECT(d, call_id(d, "container.delete", "flow", &err) == 0, "%s", err.msg);
 	EXPECT(d, p->exited && p->signal == SIGKILL, "%d %d", p->code, p->signal);
