@@ -45,6 +45,8 @@ bool js_is_int(const json_t *v); /* integer or wrapped u64 */
 int js_u64(const json_t *v, uint64_t *ret); /* 0, -EINVAL (no integer), -ERANGE (negative) */
 int js_i64(const json_t *v, int64_t *ret);
 json_t *js_new_u64(uint64_t v);
+json_t *js_new_strv(
+	char *const *v); /* v ends with NULL, or is it: an empty array. NULL: no memory, or one is not UTF-8 */
 
 /* Shorthands on objects: NULL / fallback when the key is absent or of another type. */
 const char *js_get_str(const json_t *obj, const char *key);

@@ -47,6 +47,18 @@ json_t *js_new_u64(uint64_t v)
 	return w;
 }
 
+json_t *js_new_strv(char *const *v)
+{
+	json_t *arr = json_array();
+
+	for (; arr && v && *v; v++)
+		if (json_array_append_new(arr, json_string(*v)) < 0) {
+			json_decref(arr);
+			return NULL;
+		}
+	return arr;
+}
+
 int js_u64(const json_t *v, uint64_t *ret)
 {
 	const char *text = wrapped(v);

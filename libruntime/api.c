@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/paths.h"
 #include "libruntime/api.h"
+#include "libruntime/container.h"
 #include "oci/state.h"
 #include "version.h"
 
@@ -120,6 +121,19 @@ void moat_set_systemd_cgroup(struct moat *m, bool systemd)
 int api_ready(const struct moat *m, struct err *err)
 {
 	return !m || m->failed ? err_errno(err, ENOMEM, "handle") : 0;
+}
+
+int api_open(const struct moat *m, const char *id, struct container *ret, struct err *err)
+{
+	int r = api_ready(m, err);
+
+	if (r >= 0)
+		r = container_open(&m->rt, id, false, ret, err);
+	if (r < 0)
+		return r;
+	return ret->status == STATUS_CREATING ?
+		       err_set(err, EBUSY, "container '%s' is still being created", id) :
+		       0;
 }
 
 /* ---- texts ---- */

@@ -49,6 +49,9 @@ static inline struct err *api_err(struct moat_error *err)
 
 /* What setters have kept back. */
 int api_ready(const struct moat *m, struct err *err);
+/* A container that is no longer being created, not locked; *ret is for container_close(), also after a failure. */
+struct container;
+int api_open(const struct moat *m, const char *id, struct container *ret, struct err *err);
 /* A text for the caller, or what happened instead of it. Takes it. */
 int api_text(char *text, char **ret, const char *what, struct err *err);
 /* The same of JSON, which is taken. indent 0: one line. */

@@ -122,14 +122,10 @@ int moat_container_stop(const struct moat *m, const char *id, int timeout_ms, st
 {
 	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	_close_ int standin = -EBADF;
-	int r = api_ready(m, api_err(err));
+	int r = api_open(m, id, &c, api_err(err));
 
-	if (r >= 0)
-		r = container_open(&m->rt, id, false, &c, api_err(err));
 	if (r < 0)
 		return r;
-	if (c.status == STATUS_CREATING)
-		return err_set(api_err(err), EBUSY, "container '%s' is still being created", id);
 	standin = status_open_process(&c.state, &c.state.standin);
 	if (c.status == STATUS_STOPPED || standin < 0)
 		return 0;

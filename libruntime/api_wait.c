@@ -55,13 +55,9 @@ int moat_container_wait(const struct moat *m, const char *id, int timeout_ms, in
 	_close_ int fd = -EBADF;
 	int r, code = UNKNOWN;
 
-	r = api_ready(m, api_err(err));
-	if (r >= 0)
-		r = container_open(&m->rt, id, false, &c, api_err(err));
+	r = api_open(m, id, &c, api_err(err));
 	if (r < 0)
 		return r;
-	if (c.status == STATUS_CREATING)
-		return err_set(api_err(err), EBUSY, "container '%s' is still being created", id);
 	fd = proc_open_any(c.state.standin.pid, c.state.standin.start);
 	r = fd < 0 ? -ECHILD : wait_for(fd, timeout_ms, &code, api_err(err));
 	if (r < 0 && r != -ECHILD)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "libruntime/creation.h"
@@ -127,21 +128,12 @@ int creation_open_trees(struct creation *c, struct err *err)
 			  err);
 }
 
-static json_t *strings(char *const *v)
-{
-	json_t *arr = json_array();
-
-	for (; arr && v && *v; v++)
-		json_array_append_new(arr, json_string(*v));
-	return arr;
-}
-
 /* Without its place. */
 static json_t *volume_params(const struct volume_item *v)
 {
 	json_t *o = json_pack("{s:I, s:b, s:b, s:s, s:o}", "index", (json_int_t)v->index,
 			      "readonly", (int)v->readonly, "node", (int)v->node, "fstype",
-			      v->info.fstype, "options", strings(v->info.options));
+			      v->info.fstype, "options", js_new_strv(v->info.options));
 
 	if (o && v->info.type == VOLUME_VFIO)
 		json_object_set_new(o, "kind", json_string("pci"));
@@ -173,6 +165,6 @@ json_t *creation_volume_params(const struct creation *c)
 		json_array_append_new(arr, json_pack("{s:i, s:I, s:b, s:s, s:o}", "index", -1,
 						     "device", (json_int_t)device, "readonly",
 						     (int)root->readonly, "fstype", root->fstype,
-						     "options", strings(root->options)));
+						     "options", js_new_strv(root->options)));
 	return arr;
 }

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "libruntime/guest_text.h"
 #include "libruntime/metrics.h"
 #include "libruntime/stats.h"
 
@@ -24,22 +25,9 @@ static uint64_t times(uint64_t a, uint64_t b)
 	return __builtin_mul_overflow(a, b, &v) ? UINT64_MAX : v;
 }
 
-static bool next_line(const char **text, char *buf, size_t size)
-{
-	size_t n = strcspn(*text, "\n");
-
-	if (!**text)
-		return false;
-	snprintf(buf, size, "%.*s", (int)(n < size ? n : size - 1), *text);
-	*text += n + ((*text)[n] == '\n');
-	return true;
-}
-
 static const char *file(const json_t *result, const char *name)
 {
-	const char *s = js_get_str(json_object_get(result, "files"), name);
-
-	return s ? s : "";
+	return guest_text(json_object_get(result, "files"), name);
 }
 
 /* Up to n numbers; how many there are. */
@@ -86,7 +74,7 @@ static void memory(struct metrics *m, const char *sandbox, const char *text)
 	char line[128];
 	uint64_t kib;
 
-	while (next_line(&text, line, sizeof(line))) {
+	while (guest_text_line(&text, line, sizeof(line))) {
 		char *colon = strchr(line, ':');
 
 		if (!colon)
@@ -111,7 +99,7 @@ static void cpu(struct metrics *m, const char *sandbox, const char *text, uint64
 	uint64_t v[ARRAY_SIZE(modes)];
 	char line[256];
 
-	if (!next_line(&text, line, sizeof(line)) || strncmp(line, "cpu ", 4) != 0 ||
+	if (!guest_text_line(&text, line, sizeof(line)) || strncmp(line, "cpu ", 4) != 0 ||
 	    numbers(line + 4, v, ARRAY_SIZE(v)) < ARRAY_SIZE(v))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
@@ -150,7 +138,7 @@ static void network(struct metrics *m, const char *sandbox, const char *text)
 	uint64_t v[12];
 	size_t n = 0;
 
-	while (n < DEVICES_MAX && next_line(&text, line, sizeof(line))) {
+	while (n < DEVICES_MAX && guest_text_line(&text, line, sizeof(line))) {
 		char *colon = strrchr(line, ':'), *start = line + strspn(line, " ");
 		bool again = false;
 
@@ -175,7 +163,7 @@ static void disks(struct metrics *m, const char *sandbox, const char *text)
 	char line[512], name[33], seen[DEVICES_MAX][33];
 	size_t n = 0;
 
-	while (n < DEVICES_MAX && next_line(&text, line, sizeof(line))) {
+	while (n < DEVICES_MAX && guest_text_line(&text, line, sizeof(line))) {
 		char *save = NULL, *word = strtok_r(line, " ", &save);
 		uint64_t v[10];
 		bool again = false;
@@ -316,7 +304,7 @@ static void swap(struct metrics *m, const struct who *w, const char *text)
 	uint64_t v;
 	char line[32];
 
-	if (next_line(&text, line, sizeof(line)) && num_u64(line, 0, UINT64_MAX, &v) == 0)
+	if (guest_text_line(&text, line, sizeof(line)) && num_u64(line, 0, UINT64_MAX, &v) == 0)
 		metrics_add(m, METRIC_CONTAINER_SWAP, v, CONTAINER, w->sandbox, w->container);
 }
 

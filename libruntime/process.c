@@ -4,16 +4,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/num.h"
-
-static json_t *strings(char *const *v)
-{
-	json_t *arr = json_array();
-
-	for (; arr && v && *v; v++)
-		json_array_append_new(arr, json_string(*v));
-	return arr;
-}
 
 /* "uid", "uid:gid": numbers; without a gid the container's group stays, as in runc. */
 static int set_user(json_t *process, const char *user, struct err *err)
@@ -107,7 +99,7 @@ int process_apply(const struct rt_exec *a, json_t *process, struct err *err)
 	int r = add_env(process, a->env, err);
 
 	if (a->args)
-		json_object_set_new(process, "args", strings(a->args));
+		json_object_set_new(process, "args", js_new_strv(a->args));
 	if (a->cwd)
 		json_object_set_new(process, "cwd", json_string(a->cwd));
 	if (r >= 0 && a->user)

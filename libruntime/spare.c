@@ -123,7 +123,7 @@ bool spare_take(const struct vm_config *vm, const char *id, int dir, char *const
 static int open_store(const struct rt *rt, struct err *err)
 {
 	_free_ char *factory = NULL;
-	int r = factory_path(rt, &factory, err);
+	int r = vm_config_factory(rt, &factory, err);
 
 	return r < 0 ? r : spare_store_at(factory, false, err);
 }

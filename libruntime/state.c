@@ -119,15 +119,6 @@ static json_t *process_json(const struct state_process *p)
 	return json_pack("{s:i, s:o}", "pid", p->pid, "start", js_new_u64(p->start));
 }
 
-static json_t *strings_json(char *const *strings)
-{
-	json_t *arr = json_array();
-
-	for (; arr && strings && *strings; strings++)
-		json_array_append_new(arr, json_string(*strings));
-	return arr;
-}
-
 int state_save(int dirfd, const struct state *s, struct err *err)
 {
 	_json_ json_t *tree = NULL;
@@ -138,13 +129,13 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 			 s->boot_id, "bundle", s->bundle, "rootfs", s->rootfs, "created", s->created,
 			 "monitor", process_json(&s->monitor), "standin", process_json(&s->standin),
 			 "terminal", (int)s->terminal, "network", (int)s->network, "netns",
-			 s->netns, "interfaces", strings_json(s->interfaces), "sandbox", s->sandbox);
+			 s->netns, "interfaces", js_new_strv(s->interfaces), "sandbox", s->sandbox);
 	if (tree && s->macvtap)
 		json_object_set_new(tree, "macvtap", json_true());
 	if (tree && s->overhead)
 		json_object_set_new(tree, "overhead", json_integer(s->overhead));
 	if (tree && s->volumes)
-		json_object_set_new(tree, "volumes", strings_json(s->volumes));
+		json_object_set_new(tree, "volumes", js_new_strv(s->volumes));
 	if (tree && s->creator.pid)
 		json_object_set_new(tree, "creator", process_json(&s->creator));
 	if (tree && s->annotations)

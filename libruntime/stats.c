@@ -9,30 +9,12 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "libruntime/guest_text.h"
 
 #define RAW_MAX 256 /* counters of memory.stat */
 #define LIST_MAX 1024 /* CPUs, devices */
 
 /* ---- texts ---- */
-
-static const char *text_of(const json_t *files, const char *name)
-{
-	const char *s = js_get_str(files, name);
-
-	return s ? s : "";
-}
-
-/* The next line of *text into buf, cut to size; false at the end. */
-static bool next_line(const char **text, char *buf, size_t size)
-{
-	size_t n = strcspn(*text, "\n");
-
-	if (!**text)
-		return false;
-	snprintf(buf, size, "%.*s", (int)(n < size ? n : size - 1), *text);
-	*text += n + ((*text)[n] == '\n');
-	return true;
-}
 
 /* "5", or "max", which is as much as there can be. */
 static bool number(const char *s, uint64_t *ret)
@@ -47,11 +29,11 @@ static bool number(const char *s, uint64_t *ret)
 /* The one number of a file; 0 if there is none. */
 static uint64_t value_of(const json_t *files, const char *name)
 {
-	const char *text = text_of(files, name);
+	const char *text = guest_text(files, name);
 	uint64_t v = 0;
 	char line[32];
 
-	if (next_line(&text, line, sizeof(line)))
+	if (guest_text_line(&text, line, sizeof(line)))
 		number(line, &v);
 	return v;
 }
@@ -59,12 +41,12 @@ static uint64_t value_of(const json_t *files, const char *name)
 /* The number behind a word at the beginning of a line; 0 if there is none. */
 static uint64_t counter_of(const json_t *files, const char *name, const char *key)
 {
-	const char *text = text_of(files, name);
+	const char *text = guest_text(files, name);
 	size_t len = strlen(key);
 	uint64_t v = 0;
 	char line[128];
 
-	while (next_line(&text, line, sizeof(line)))
+	while (guest_text_line(&text, line, sizeof(line)))
 		if (strncmp(line, key, len) == 0 && line[len] == ' ' && number(line + len + 1, &v))
 			return v;
 	return 0;
@@ -124,11 +106,11 @@ static json_t *psi_line(char *line)
 
 static void add_psi(json_t *obj, const json_t *files, const char *name)
 {
-	const char *text = text_of(files, name);
+	const char *text = guest_text(files, name);
 	json_t *psi = json_object();
 	char line[128];
 
-	while (next_line(&text, line, sizeof(line)))
+	while (guest_text_line(&text, line, sizeof(line)))
 		if (strncmp(line, "some ", 5) == 0 || strncmp(line, "full ", 5) == 0) {
 			bool some = *line == 's';
 
@@ -164,7 +146,7 @@ static json_t *list(const char *text)
 	char line[4096], *save = NULL, *part, *dash;
 	uint32_t from, to;
 
-	if (!next_line(&text, line, sizeof(line)))
+	if (!guest_text_line(&text, line, sizeof(line)))
 		return l;
 	for (part = strtok_r(line, ",", &save); part; part = strtok_r(NULL, ",", &save)) {
 		dash = strchr(part, '-');
@@ -189,8 +171,8 @@ static json_t *cpuset(const json_t *files)
 	json_t *o = json_object();
 	size_t i;
 
-	json_object_set_new(o, "cpus", list(text_of(files, "cpuset.cpus.effective")));
-	json_object_set_new(o, "mems", list(text_of(files, "cpuset.mems.effective")));
+	json_object_set_new(o, "cpus", list(guest_text(files, "cpuset.cpus.effective")));
+	json_object_set_new(o, "mems", list(guest_text(files, "cpuset.mems.effective")));
 	/* Of version 1; readers expect the members. */
 	for (i = 0; i < ARRAY_SIZE(zeros); i++)
 		set(o, zeros[i], 0);
@@ -211,12 +193,12 @@ static json_t *entry(uint64_t limit, uint64_t usage, uint64_t max)
 /* Counters of memory.stat, whose names are the kernel's. */
 static json_t *raw_memory(const json_t *files)
 {
-	const char *text = text_of(files, "memory.stat");
+	const char *text = guest_text(files, "memory.stat");
 	json_t *o = json_object();
 	char line[128], *space;
 	uint64_t v;
 
-	while (json_object_size(o) < RAW_MAX && next_line(&text, line, sizeof(line))) {
+	while (json_object_size(o) < RAW_MAX && guest_text_line(&text, line, sizeof(line))) {
 		space = strchr(line, ' ');
 		if (!space || space == line)
 			continue;
@@ -302,11 +284,11 @@ static void io_line(char *line, json_t *bytes, json_t *operations)
 
 static json_t *block_io(const json_t *files)
 {
-	const char *text = text_of(files, "io.stat");
+	const char *text = guest_text(files, "io.stat");
 	json_t *o = json_object(), *bytes = json_array(), *operations = json_array();
 	char line[512];
 
-	while (next_line(&text, line, sizeof(line)))
+	while (guest_text_line(&text, line, sizeof(line)))
 		io_line(line, bytes, operations);
 	if (json_array_size(bytes))
 		json_object_set(o, "ioServiceBytesRecursive", bytes);

@@ -175,7 +175,7 @@ void rt_template_list_free(struct rt_template *list, size_t n)
 static int open_store(const struct rt *rt, struct err *err)
 {
 	_free_ char *factory = NULL;
-	int r = factory_path(rt, &factory, err);
+	int r = vm_config_factory(rt, &factory, err);
 
 	return r < 0 ? r : template_store_at(factory, false, err);
 }

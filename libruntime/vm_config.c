@@ -129,7 +129,7 @@ static char *factory_of(const struct rt *rt, const struct moat_config *c)
 		       strdup(rt->root);
 }
 
-int factory_path(const struct rt *rt, char **ret, struct err *err)
+int vm_config_factory(const struct rt *rt, char **ret, struct err *err)
 {
 	_cleanup_(config_done) struct moat_config c = {};
 	int r = config_load(rt->config, &c, err);
@@ -140,7 +140,7 @@ int factory_path(const struct rt *rt, char **ret, struct err *err)
 	return *ret ? 0 : err_errno(err, ENOMEM, "configuration");
 }
 
-int volumes_path(const struct rt *rt, char **ret, struct err *err)
+int vm_config_volumes(const struct rt *rt, char **ret, struct err *err)
 {
 	_cleanup_(config_done) struct moat_config c = {};
 	int r = config_load(rt->config, &c, err);

@@ -45,10 +45,10 @@ int vm_config_load(const struct rt *rt, const char *id, struct vm_config *ret, s
 int vm_config_set_vcpus(struct vm_config *v, uint32_t vcpus, struct err *err);
 
 /* The directory of templates and spares as the configuration has it, owned by the caller. */
-int factory_path(const struct rt *rt, char **ret, struct err *err);
+int vm_config_factory(const struct rt *rt, char **ret, struct err *err);
 
 /* The directory of direct volumes as the configuration has it, owned by the caller. */
-int volumes_path(const struct rt *rt, char **ret, struct err *err);
+int vm_config_volumes(const struct rt *rt, char **ret, struct err *err);
 
 /* ---- its parts, for `moat check` ---- */
 

@@ -23,7 +23,7 @@ static int no_such(const char *path, struct err *err)
 static int open_all(const struct rt *rt, bool create, struct err *err)
 {
 	_free_ char *base = NULL;
-	int r = volumes_path(rt, &base, err);
+	int r = vm_config_volumes(rt, &base, err);
 
 	return r < 0 ? r : volumes_open(base, create, err);
 }

@@ -40,7 +40,7 @@ static void used_done(struct used *u)
 static int find(const struct rt *rt, const char *path, struct used *ret, struct err *err)
 {
 	_free_ char *base = NULL;
-	int r = volumes_path(rt, &base, err);
+	int r = vm_config_volumes(rt, &base, err);
 
 	if (r >= 0)
 		r = volume_load(base, path, &ret->info, &ret->dir, err);

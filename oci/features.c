@@ -15,11 +15,7 @@
 
 static json_t *strings(const char *const *v)
 {
-	json_t *l = json_array();
-
-	for (; *v; v++)
-		json_array_append_new(l, json_string(*v));
-	return l;
+	return js_new_strv((char *const *)v);
 }
 
 static json_t *hooks(void)

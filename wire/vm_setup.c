@@ -93,7 +93,6 @@ static json_t *member_to_json(const struct js_field *f, const void *base)
 {
 	const char *p = (const char *)base + f->offset;
 	json_t *arr;
-	char **v;
 
 	switch (f->type) {
 	case JS_STR:
@@ -103,10 +102,7 @@ static json_t *member_to_json(const struct js_field *f, const void *base)
 	case JS_U32:
 		return json_integer(*(const uint32_t *)p);
 	case JS_STRV:
-		arr = json_array();
-		for (v = *(char **const *)p; arr && v && *v; v++)
-			json_array_append_new(arr, json_string(*v));
-		return arr;
+		return js_new_strv(*(char **const *)p);
 	case JS_ARR:
 		arr = json_array();
 		for (size_t i = 0; arr && i < *(const size_t *)((const char *)base + f->offset2);

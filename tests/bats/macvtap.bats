@@ -5,17 +5,14 @@
 # bats file_tags=moat
 
 load helpers
+load netns
 
 setup()
 {
 	begin
 	make_bundle
-	NS=moat-test-$$-$BATS_TEST_NUMBER
 	HOST=mv$BATS_TEST_NUMBER
-	ip netns add "$NS"
-	ip -n "$NS" link set lo up
-	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0] |
-		.process.capabilities |= map_values(. + ["CAP_NET_RAW", "CAP_NET_ADMIN"])' --args "/run/netns/$NS"
+	make_netns
 	{
 		cat "$CONFIG"
 		printf '[runtime]\ninternetworking_model = "macvtap"\n'
@@ -25,10 +22,7 @@ setup()
 
 teardown()
 {
-	local bad=0
-	finish || bad=1
-	ip netns del "$NS" 2>/dev/null || true
-	return $bad
+	finish_netns
 }
 
 veth()

@@ -104,6 +104,18 @@ elsewhere()
 	[ "$(readlink "/proc/$1/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]
 }
 
+# A run while another mount namespace has the mount as well
+refused_while_mounted_elsewhere()
+{
+	unshare -m sleep 1000 3>&- &
+	local user=$!
+	within 5 elsewhere "$user"
+	ko 1 run --bundle "$B" "$CT"
+	kill "$user"
+	wait "$user" || true
+	has "$stderr" "'$LOOP' is in use on this host"
+}
+
 @test "rootdisk: one that is in use stays where it is" {
 	(cd "$B/rootfs" && exec sleep 1000) 3>&- &
 	local user=$!
@@ -113,26 +125,15 @@ elsewhere()
 	has "$stderr" "root.path '$B/rootfs' is a disk, but cannot be unmounted here (disable_block_device_use = true" "busy"
 	[ -e "$B/rootfs/etc/container" ]
 	# In another mount namespace nobody sees it, but the kernel.
-	unshare -m sleep 1000 3>&- &
-	user=$!
-	within 5 elsewhere "$user"
-	ko 1 run --bundle "$B" "$CT"
-	kill "$user"
-	wait "$user" || true
-	has "$stderr" "root.path '$B/rootfs' is a disk" "'$LOOP' is in use on this host"
+	refused_while_mounted_elsewhere
+	has "$stderr" "root.path '$B/rootfs' is a disk"
 	[ -e "$B/rootfs/etc/container" ]
 	# It is back as it was, and for reading it is not taken from others either.
 	mount -o remount,bind,ro,nosuid,nodev,noatime "$B/rootfs"
 	local before
 	before=$(findmnt -no OPTIONS "$B/rootfs")
 	has "$before" ro nosuid nodev noatime
-	unshare -m sleep 1000 3>&- &
-	user=$!
-	within 5 elsewhere "$user"
-	ko 1 run --bundle "$B" "$CT"
-	kill "$user"
-	wait "$user" || true
-	has "$stderr" "'$LOOP' is in use on this host"
+	refused_while_mounted_elsewhere
 	is "$(findmnt -no OPTIONS "$B/rootfs")" "$before"
 	mount -o remount,rw "$B/rootfs"
 	[ ! -e "$ROOT/$CT" ]
