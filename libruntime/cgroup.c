@@ -231,7 +231,9 @@ static void enable_above(const char *leaf)
 {
 	_free_ char *path = strdup(leaf);
 
-	for (char *p = path; p && (p = strchr(p + 1, '/'));) {
+	if (!path)
+		return;
+	for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
 		*p = '\0';
 		if (is_type(path, CGROUP2_SUPER_MAGIC))
 			enable_controllers(path);

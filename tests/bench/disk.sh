@@ -64,7 +64,7 @@ in_turns()
 # serve_share: virtiofsd for one bare QEMU, with moat's options
 serve_share()
 {
-	local daemon options=(-o "source=$work/share" -o xattr,announce_submounts,sandbox=namespace,cache=auto,log_level=warn)
+	local daemon options=(-o "source=$work/share" -o "xattr,announce_submounts,sandbox=namespace,cache=auto,log_level=warn")
 
 	daemon=$(command -v /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd virtiofsd | head -n 1)
 	! "$daemon" --help 2>&1 | grep -q shared-dir || options=(--shared-dir "$work/share" --xattr --announce-submounts --cache auto --log-level warn)
