@@ -123,14 +123,16 @@ int hotplug_wait_net(const char *port, int *ret_index, struct err *err)
 
 int hotplug_parse_dev(const char *text, int *ret_major, int *ret_minor)
 {
-	int major, minor, end = 0;
+	const char *sep = strchr(text, ':');
+	char major[16];
 
-	if (sscanf(text, "%9d:%9d%n", &major, &minor, &end) != 2 || text[end] != '\0' ||
-	    major < 0 || minor < 0)
+	if (!sep || (size_t)(sep - text) >= sizeof(major))
 		return -EINVAL;
-	*ret_major = major;
-	*ret_minor = minor;
-	return 0;
+	snprintf(major, sizeof(major), "%.*s", (int)(sep - text), text);
+	return num_int(major, 0, INT32_MAX, ret_major) < 0 ||
+			       num_int(sep + 1, 0, INT32_MAX, ret_minor) < 0 ?
+		       -EINVAL :
+		       0;
 }
 
 int hotplug_wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err)

@@ -71,7 +71,7 @@ int mount_attach(int mount, int target);
 /* MOUNT_ATTR_* of a mount; 0 or -errno. */
 int mount_set(int mount, uint64_t set, uint64_t clear, bool recursive);
 /* The options of one mount as attributes, propagation too; without "ro" if that comes late. 0 or -errno. */
-int mount_set_flags(int mount, const struct oci_mount_flags *flags, bool late_readonly);
+int mount_set_flags(int mnt, const struct oci_mount_flags *f, bool late_readonly);
 /* MS_SHARED and its like, with MS_REC. 0 or -errno. */
 int mount_propagation(int mount, unsigned long flags);
 /* A new file system with options as in mount(8), detached; or -errno. data may be NULL. */

@@ -88,7 +88,7 @@ await()
 vhost_user_disk()
 {
 	local socket=$work/store/block/sockets/bench target
-	local device=(-chardev "socket,id=disk,path=$socket" -device vhost-user-blk-pci,chardev=disk)
+	local device=(-chardev "socket,id=disk,path=$socket" -device "vhost-user-blk-pci,chardev=disk")
 
 	truncate -s "$((disk_mb + 8))M" "$work/vhost.img"
 	qemu-storage-daemon --blockdev "driver=file,node-name=disk,filename=$work/vhost.img" \

@@ -96,6 +96,15 @@ START_TEST(ports)
 
 	unit_ok(hotplug_check_port("0000:00:04.0", &err), &err);
 	unit_fails(hotplug_check_port("../../../../x", &err), EINVAL, &err, "is no PCI address");
+	int major = -1, minor = -1;
+	ck_assert_int_eq(hotplug_parse_dev("254:17", &major, &minor), 0);
+	ck_assert(major == 254 && minor == 17);
+	static const char *const wrong[] = {
+		"",     "254",   ":",     "254:",         ":1",
+		"-1:2", "1:2:3", "1:2\n", "4294967296:1", "11111111111111111:1"
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		ck_assert_int_eq(hotplug_parse_dev(wrong[i], &major, &minor), -EINVAL);
 	unit_fails(hotplug_check_port("", &err), EINVAL, &err, "is no PCI address");
 }
 END_TEST
