@@ -118,20 +118,6 @@ static int translate_disk(json_t *config, json_t *device, const char *port, bool
 
 /* ---- entries that are PCI devices ---- */
 
-static bool has_path(const json_t *devices, const char *path)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(devices, i, v) {
-		const char *have = js_get_str(v, "path");
-
-		if (have && strcmp(have, path) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* One with mode and owner of `like`. */
 static int add_node(json_t *config, const char *path, const json_t *like, int major, int minor,
 		    struct err *err)
@@ -163,7 +149,7 @@ static int add_pci_disk(const char *name, const json_t *like, json_t *config, st
 	r = pci_disk_numbers(name, &major, &minor, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	if (!has_path(devices_of(config), path))
+	if (!js_find(devices_of(config), "path", path))
 		r = add_node(config, path, like, major, minor, err);
 	return r < 0 ? r : allow(config, major, minor, "rwm", err);
 }

@@ -48,6 +48,9 @@ json_t *js_new_u64(uint64_t v);
 json_t *js_new_strv(
 	char *const *v); /* v ends with NULL, or is it: an empty array. NULL: no memory, or one is not UTF-8 */
 
+/* The first object of an array whose member `key` is that text, borrowed; NULL: none, or no array. */
+json_t *js_find(const json_t *list, const char *key, const char *text);
+
 /* Shorthands on objects: NULL / fallback when the key is absent or of another type. */
 const char *js_get_str(const json_t *obj, const char *key);
 int64_t js_get_int(const json_t *obj, const char *key, int64_t fallback);

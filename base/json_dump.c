@@ -83,6 +83,20 @@ int js_i64(const json_t *v, int64_t *ret)
 	return 0;
 }
 
+json_t *js_find(const json_t *list, const char *key, const char *text)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, v) {
+		const char *have = js_get_str(v, key);
+
+		if (have && strcmp(have, text) == 0)
+			return v;
+	}
+	return NULL;
+}
+
 const char *js_get_str(const json_t *obj, const char *key)
 {
 	return json_string_value(json_object_get(obj, key));

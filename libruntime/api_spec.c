@@ -253,16 +253,8 @@ void moat_spec_add_device(struct moat_spec *s, const char *source, const char *p
 /* The entry of linux.namespaces with that type; NULL: none. */
 static json_t *find_namespace(const json_t *config, const char *type)
 {
-	json_t *list = json_object_get(json_object_get(config, "linux"), "namespaces"), *ns;
-	size_t i;
-
-	json_array_foreach(list, i, ns) {
-		const char *t = js_get_str(ns, "type");
-
-		if (t && strcmp(t, type) == 0)
-			return ns;
-	}
-	return NULL;
+	return js_find(json_object_get(json_object_get(config, "linux"), "namespaces"), "type",
+		       type);
 }
 
 void moat_spec_set_namespace(struct moat_spec *s, const char *type, const char *path)

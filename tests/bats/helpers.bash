@@ -152,6 +152,18 @@ bind()
 		options: (["bind"] + $ARGS.positional[2:])}]' --args -- "$@"
 }
 
+# limits OBJECT: linux.resources gets the object that jq makes of it
+limits()
+{
+	edit ".linux.resources += $1"
+}
+
+# joins SANDBOX: the container is one of that pod, as CRI-O says it
+joins()
+{
+	edit '.annotations = {"io.kubernetes.cri-o.ContainerType": "container", "io.kubernetes.cri-o.SandboxID": $ARGS.positional[0]}' --args -- "$1"
+}
+
 # settings LINE...: a configuration file with more in [hypervisor.qemu], for this test. Without templates: the
 # suite's is for another VM, and its own would be made in the background when the test is long over.
 settings()

@@ -16,12 +16,6 @@ setup()
 	args sleep 1000
 }
 
-# limits OBJECT: linux.resources gets the object that jq makes of it
-limits()
-{
-	edit ".linux.resources += $1"
-}
-
 # host ID FILE: of the container's cgroup, whichever hierarchy has it; its version 2 name after a slash if it has another
 host()
 {
@@ -147,12 +141,6 @@ quota()
 	ok update --pids-limit 60 "$CT"
 	is "$(host "$CT" pids.max)" max
 	has "$(find /sys/fs/cgroup -path "*/$CT/cgroup.procs" -exec cat {} +)" "$(qemu_of "$CT")"
-}
-
-# joins SANDBOX: as CRI-O says it
-joins()
-{
-	edit '.annotations = {"io.kubernetes.cri-o.ContainerType": "container", "io.kubernetes.cri-o.SandboxID": $ARGS.positional[0]}' --args -- "$1"
 }
 
 @test "host cgroup: a container that joins has its own, and lifts the limits of the VM's" {

@@ -25,49 +25,36 @@ teardown()
 	finish_netns
 }
 
-veth()
+# The one interface of these tests, with an MTU and a route of its own
+interface()
 {
-	ip link add "$HOST-h" type veth peer name eth0 netns "$NS"
-	ip addr add 10.98.1.1/24 dev "$HOST-h"
-	ip -6 addr add fd98:1::1/64 dev "$HOST-h" nodad
-	ip link set "$HOST-h" up
-	ip -n "$NS" addr add 10.98.1.2/24 dev eth0
-	ip -n "$NS" -6 addr add fd98:1::2/64 dev eth0 nodad
-	ip -n "$NS" link set eth0 mtu 1400 up
-	ip -n "$NS" route add default via 10.98.1.1
-}
-
-# network_state: what must be as before
-network_state()
-{
-	ip -n "$NS" -o link | sed 's/ qlen.*//'
-	ip -n "$NS" -o addr | sed 's| tentative||'
-	ip -n "$NS" route
-	ip netns exec "$NS" tc qdisc
+	veth 1
+	ip -n "$NS" link set eth0 mtu 1400
+	ip -n "$NS" route add default via 10.99.1.1
 }
 
 @test "macvtap: MAC, MTU, addresses and routes are the caller's, packets go both ways, nothing is left" {
-	veth
+	interface
 	local before mac
 	before=$(network_state)
 	mac=$(ip -n "$NS" -j link show eth0 | jq -r '.[0].address')
 	script 'cat /sys/class/net/eth0/address /sys/class/net/eth0/mtu; ip route; ip addr show eth0
-		ping -c 2 -W 5 10.98.1.1 >/dev/null && echo v4; ping -c 2 -W 5 fd98:1::1 >/dev/null && echo v6
+		ping -c 2 -W 5 10.99.1.1 >/dev/null && echo v4; ping -c 2 -W 5 fd99:1::1 >/dev/null && echo v6
 		echo hello | nc -l -p 99'
 	background cli run --bundle "$B" "$CT" >"$T/out" 2>"$T/err"
 	within 60 grep -q '^v6' "$T/out"
 	has "$(ip -n "$NS" -d link)" "macvtap mode passthru" "moat-mvt"
 	lacks "$(ip netns exec "$NS" tc qdisc)" ingress
-	within 20 eval 'echo hi | timeout 5 busybox nc 10.98.1.2 99 >"$T/answer" && [ -s "$T/answer" ]'
+	within 20 eval 'echo hi | timeout 5 busybox nc 10.99.1.2 99 >"$T/answer" && [ -s "$T/answer" ]'
 	reaped "$PID"
 	cat "$T/out" "$T/err"
 	is "$status $(cat "$T/answer")" "0 hello"
-	has "$(cat "$T/out")" "$mac" 1400 "default via 10.98.1.1 dev eth0" "inet 10.98.1.2/24" "inet6 fd98:1::2/64" v4
+	has "$(cat "$T/out")" "$mac" 1400 "default via 10.99.1.1 dev eth0" "inet 10.99.1.2/24" "inet6 fd99:1::2/64" v4
 	is "$(network_state)" "$before"
 }
 
 @test "macvtap: nothing is left after kill, delete --force and failures, and the namespace may go first" {
-	veth
+	interface
 	local before
 	before=$(network_state)
 	args sleep 1000
@@ -89,7 +76,7 @@ network_state()
 }
 
 @test "macvtap: an interface that somebody else sits on is an error, and stays as it is" {
-	veth
+	interface
 	ip -n "$NS" link add link eth0 name mine type macvlan mode bridge
 	local before
 	before=$(network_state)

@@ -20,28 +20,6 @@ teardown()
 	finish_netns
 }
 
-# veth N: eth(N-1) in the namespace, 10.99.N.2/24 and fd99:N::2/64, the host's end has .1
-veth()
-{
-	local n=$1
-	ip link add "$HOST-$n" type veth peer name "eth$((n - 1))" netns "$NS"
-	ip addr add "10.99.$n.1/24" dev "$HOST-$n"
-	ip -6 addr add "fd99:$n::1/64" dev "$HOST-$n" nodad
-	ip link set "$HOST-$n" up
-	ip -n "$NS" addr add "10.99.$n.2/24" dev "eth$((n - 1))"
-	ip -n "$NS" -6 addr add "fd99:$n::2/64" dev "eth$((n - 1))" nodad
-	ip -n "$NS" link set "eth$((n - 1))" up
-}
-
-# network_state: what must be as before
-network_state()
-{
-	ip -n "$NS" -o link | sed 's/ qlen.*//'
-	ip -n "$NS" -o addr | sed 's| tentative||'
-	ip -n "$NS" route
-	ip netns exec "$NS" tc qdisc
-}
-
 @test "network: MAC, MTU, addresses and routes are the caller's, and packets go both ways" {
 	veth 1
 	ip -n "$NS" link set eth0 mtu 1400

@@ -13,12 +13,6 @@ setup()
 	make_bundle
 }
 
-# limits OBJECT: linux.resources gets the object that jq makes of it
-limits()
-{
-	edit ".linux.resources += $1"
-}
-
 # sees ID: sets MIB, what the guest's kernel manages, and CPUS
 sees()
 {
@@ -109,12 +103,6 @@ refuses()
 	is "$(jq -r '.vm.argv as $a | [$a[($a | index("-m", "-smp")) + 1]] | map(split(",")[0]) | join(" ")' <<<"$output")" "512M 2"
 	refuses 'annotations["io.kubernetes.cri.sandbox-memory"]: '"'1g' is not a number" \
 		'.annotations = {"io.kubernetes.cri.sandbox-memory": "1g"}'
-}
-
-# joins SANDBOX: the container becomes one of a pod, as CRI-O calls it
-joins()
-{
-	edit '.annotations = {"io.kubernetes.cri-o.ContainerType": "container", "io.kubernetes.cri-o.SandboxID": $ARGS.positional[0]}' --args -- "$1"
 }
 
 @test "sizing: a container that joins a pod brings room with it, and takes it away" {

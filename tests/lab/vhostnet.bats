@@ -5,6 +5,7 @@
 # bats file_tags=moat
 
 load ../bats/helpers
+load ../bats/netns
 
 # In the lab everything is there: a test that would be skipped has failed.
 export MOAT_TEST_STRICT=1
@@ -13,24 +14,15 @@ setup()
 {
 	begin
 	make_bundle
-	NS=moat-lab-$BATS_TEST_NUMBER
-	ip netns add "$NS"
-	ip link add "host$BATS_TEST_NUMBER" type veth peer name eth0 netns "$NS"
-	ip addr add 10.97.1.1/24 dev "host$BATS_TEST_NUMBER"
-	ip link set "host$BATS_TEST_NUMBER" up
-	ip -n "$NS" addr add 10.97.1.2/24 dev eth0
-	ip -n "$NS" link set eth0 up
-	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0] |
-		.process.capabilities |= map_values(. + ["CAP_NET_RAW"])' --args "/run/netns/$NS"
+	HOST=vn$BATS_TEST_NUMBER
+	make_netns
+	veth 1
 	args sleep 1000
 }
 
 teardown()
 {
-	local bad=0
-	finish || bad=1
-	ip netns del "$NS"
-	return $bad
+	finish_netns
 }
 
 # descriptors: what the container's QEMU has open
@@ -49,13 +41,13 @@ descriptors()
 		settings '[runtime]' "internetworking_model = \"$model\""
 		ok run --detach --bundle "$B" "$CT"
 		has "$(descriptors)" /dev/vhost-net
-		ok exec "$CT" ping -c 3 -W 30 10.97.1.1
+		ok exec "$CT" ping -c 3 -W 30 10.99.1.1
 		ok delete --force "$CT"
 	done
 	settings 'disable_vhost_net = true'
 	ok run --detach --bundle "$B" "$CT"
 	lacks "$(descriptors)" /dev/vhost-net
-	ok exec "$CT" ping -c 1 -W 30 10.97.1.1
+	ok exec "$CT" ping -c 1 -W 30 10.99.1.1
 	ok delete --force "$CT"
 }
 
@@ -64,11 +56,11 @@ descriptors()
 	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0]' --args "/run/netns/$NS-late"
 	ok create --bundle "$B" "$CT"
 	ip -n "$NS" link set eth0 netns "$NS-late"
-	ip -n "$NS-late" addr add 10.97.1.2/24 dev eth0
+	ip -n "$NS-late" addr add 10.99.1.2/24 dev eth0
 	ip -n "$NS-late" link set eth0 up
 	ok start "$CT"
 	has "$(descriptors)" /dev/vhost-net
-	ok exec "$CT" ping -c 3 -W 30 10.97.1.1
+	ok exec "$CT" ping -c 3 -W 30 10.99.1.1
 	ok delete --force "$CT"
 	ip netns del "$NS-late"
 }

@@ -292,6 +292,17 @@ START_TEST(getters)
 	ck_assert(!js_get_bool(v, "f", true));
 	ck_assert(js_get_bool(v, "n", true));
 	ck_assert(js_get_bool(NULL, "b", true));
+	_json_ json_t *list = json_pack("[i, {s:s}, {s:i}, {s:s, s:i}]", 1, "x", "b", "x", 2, "x",
+					"a", "n", 3);
+	ck_assert_int_eq(js_get_int(js_find(list, "x", "a"), "n", 0), 3);
+	ck_assert_ptr_null(js_find(list, "x", "c"));
+	ck_assert_ptr_null(js_find(v, "x", "a"));
+	ck_assert_ptr_null(js_find(NULL, "x", "a"));
+	char a[] = "a", bad[] = "\xff", *good[] = { a, a, NULL }, *wrong[] = { a, bad, NULL };
+	_json_ json_t *two = js_new_strv(good), *none = js_new_strv(NULL);
+	ck_assert_uint_eq(json_array_size(two), 2);
+	ck_assert(json_is_array(none) && json_array_size(none) == 0);
+	ck_assert_ptr_null(js_new_strv(wrong));
 }
 END_TEST
 
