@@ -36,4 +36,4 @@ $(B)/libmoat.libs: FORCE
 .PHONY: library
 
 # It runs containers, on the fake hypervisor.
-$(B)/tests/unit/test_moat_api: | $(B)/moat-monitor $(B)/moat-standin
+$(addprefix $(B)/tests/unit/,test_moat_containers test_moat_descriptions test_moat_sandboxes): | $(B)/moat-monitor $(B)/moat-standin

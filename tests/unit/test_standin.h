@@ -333,15 +333,4 @@ static inline void rig_done(struct rig *r)
 	unit_rmdir(r->root);
 }
 
-/* UNIT_MAIN() that needs root. */
-#define RIG_MAIN(name, ...)                                                           \
-	int main(void)                                                                \
-	{                                                                             \
-		const TTest *const tests[] = { __VA_ARGS__ };                         \
-                                                                                      \
-		if (geteuid() != 0)                                                   \
-			printf("%s: not root, nothing is tested\n", name);            \
-		return unit_run(name, tests, geteuid() != 0 ? 0 : ARRAY_SIZE(tests)); \
-	}
-
 #endif

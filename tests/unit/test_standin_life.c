@@ -403,6 +403,6 @@ START_TEST(memory)
 }
 END_TEST
 
-RIG_MAIN("standin_life", exit_codes, signals, early_signals, signal_storm, monitor_dies,
-	 monitor_dies_with_output, command_dies, input_waits_for_go, attach_refused, exit_before_go,
-	 protocol_errors, bad_messages, memory)
+UNIT_MAIN_ROOT("standin_life", exit_codes, signals, early_signals, signal_storm, monitor_dies,
+	       monitor_dies_with_output, command_dies, input_waits_for_go, attach_refused,
+	       exit_before_go, protocol_errors, bad_messages, memory)

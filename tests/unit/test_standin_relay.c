@@ -530,6 +530,6 @@ START_TEST(shared_pipe)
 }
 END_TEST
 
-RIG_MAIN("standin_relay", bulk_pipes, bulk_sockets, bulk_files, stopped_reader, reader_closes, drop,
-	 half_close, process_closes_stdin, credit_of_stdin, odd_inputs, fifo_without_reader,
-	 shared_pipe)
+UNIT_MAIN_ROOT("standin_relay", bulk_pipes, bulk_sockets, bulk_files, stopped_reader, reader_closes,
+	       drop, half_close, process_closes_stdin, credit_of_stdin, odd_inputs,
+	       fifo_without_reader, shared_pipe)

@@ -262,5 +262,5 @@ START_TEST(no_terminal)
 }
 END_TEST
 
-RIG_MAIN("standin_tty", raw_mode, window_size, onlcr, hang_up, last_output, short_output,
-	 no_terminal)
+UNIT_MAIN_ROOT("standin_tty", raw_mode, window_size, onlcr, hang_up, last_output, short_output,
+	       no_terminal)

@@ -560,5 +560,5 @@ START_TEST(in_chroot)
 }
 END_TEST
 
-RIG_MAIN("standin_world", whole_world, rights, hostile_links, failing_binds, warnings, propagation,
-	 joining, in_chroot)
+UNIT_MAIN_ROOT("standin_world", whole_world, rights, hostile_links, failing_binds, warnings,
+	       propagation, joining, in_chroot)

@@ -48,6 +48,17 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t n
 		return unit_run(name, tests, sizeof(tests) / sizeof(tests[0])); \
 	}
 
+/* UNIT_MAIN() of tests that need root. */
+#define UNIT_MAIN_ROOT(name, ...)                                                     \
+	int main(void)                                                                \
+	{                                                                             \
+		const TTest *const tests[] = { __VA_ARGS__ };                         \
+                                                                                      \
+		if (geteuid() != 0)                                                   \
+			printf("%s: not root, nothing is tested\n", name);            \
+		return unit_run(name, tests, geteuid() != 0 ? 0 : ARRAY_SIZE(tests)); \
+	}
+
 /* r is what a function with a struct err gave: fails with its message. */
 #define unit_ok(r, err)                                            \
 	do {                                                       \
