@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/server.h"
+#include "agent/stats.h"
 #include "agent/trim.h"
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -20,20 +21,6 @@ static const struct {
 	{ "meminfo", false }, { "loadavg", true },    { "uptime", true },    { "stat", true },
 	{ "net/dev", false }, { "diskstats", false }, { "self/stat", true },
 };
-
-/* What is cut off is cut at a line. */
-static void read_text(int proc, const char *file, bool line, char *buf)
-{
-	_close_ int fd = openat(proc, file, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, TEXT_MAX - 1);
-
-	if (n == TEXT_MAX - 1 && !line)
-		while (n > 0 && buf[n - 1] != '\n')
-			n--;
-	buf[n > 0 ? n : 0] = '\0';
-	if (line)
-		buf[strcspn(buf, "\n")] = '\0';
-}
 
 static int count_fds(int proc)
 {
@@ -69,7 +56,9 @@ int sandbox_stats(struct agent *a, const struct pending *asked, const json_t *pa
 		return err_errno(err, proc < 0 ? errno : ENOMEM, "stats");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		read_text(proc, files[i].file, files[i].line, buf);
+		stats_read_text(proc, files[i].file, buf, sizeof(buf));
+		if (files[i].line)
+			buf[strcspn(buf, "\n")] = '\0';
 		if (*buf)
 			json_object_set_new(texts, files[i].file, json_string(buf));
 	}

@@ -31,16 +31,18 @@ static const char *const files[] = {
 	"hugetlb.1GB.events",
 };
 
-/* What is cut off at FILE_MAX is cut at a line; empty if it cannot be read. */
-static void read_text(int cgroup, const char *name, char *buf)
+void stats_read_text(int dir, const char *file, char *buf, size_t size)
 {
-	_close_ int fd = openat(cgroup, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, FILE_MAX - 1);
+	_close_ int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	size_t len = 0;
+	ssize_t n;
 
-	if (n == FILE_MAX - 1)
-		while (n > 0 && buf[n - 1] != '\n')
-			n--;
-	buf[n > 0 ? n : 0] = '\0';
+	while (fd >= 0 && len < size - 1 && (n = read(fd, buf + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	if (len == size - 1)
+		while (len > 0 && buf[len - 1] != '\n')
+			len--;
+	buf[len] = '\0';
 }
 
 json_t *stats_read(int cgroup)
@@ -49,7 +51,7 @@ json_t *stats_read(int cgroup)
 	char buf[FILE_MAX];
 
 	for (size_t i = 0; all && i < ARRAY_SIZE(files); i++) {
-		read_text(cgroup, files[i], buf);
+		stats_read_text(cgroup, files[i], buf, sizeof(buf));
 		/* Numbers and ASCII words: json_string() takes all that the kernel writes there. */
 		if (*buf && json_object_set_new(all, files[i], json_string(buf)) < 0) {
 			json_decref(all);

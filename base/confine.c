@@ -28,7 +28,7 @@
 /* ---- capabilities ---- */
 
 /* The kernel's list may be longer than that of our headers: it is walked to its end. */
-int confine_drop_bounding(struct err *err)
+static int drop_bounding(uint64_t keep, struct err *err)
 {
 	for (unsigned long cap = 0;; cap++) {
 		int r = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
@@ -37,10 +37,46 @@ int confine_drop_bounding(struct err *err)
 			return errno == EINVAL && cap > 0 ?
 				       0 :
 				       err_errno(err, errno, "read capability bounding set");
+		if (cap < 64 && keep & UINT64_C(1) << cap)
+			continue;
 		if (r == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			return err_errno(err, errno, "drop capability %lu from the bounding set",
 					 cap);
 	}
+}
+
+int confine_drop_bounding(struct err *err)
+{
+	return drop_bounding(0, err);
+}
+
+/* With the permitted and inheritable sets empty it is empty already; old kernels lack the call. */
+static int clear_ambient(struct err *err)
+{
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
+		return err_errno(err, errno, "clear ambient capabilities");
+	return 0;
+}
+
+int confine_keep_caps(uint64_t keep, struct err *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	int r = drop_bounding(keep, err);
+
+	if (r >= 0)
+		r = clear_ambient(err);
+	if (r < 0)
+		return r;
+	if (syscall(SYS_capget, &header, data) < 0)
+		return err_errno(err, errno, "read capabilities");
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].permitted &= (uint32_t)(keep >> (32 * i));
+		data[i].effective &= data[i].permitted;
+		data[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &header, data) < 0 ? err_errno(err, errno, "limit capabilities") :
+							0;
 }
 
 static int check_caps(struct err *err)
@@ -63,11 +99,10 @@ int confine_drop_caps(struct err *err)
 	int r;
 
 	r = confine_drop_bounding(err);
+	if (r >= 0)
+		r = clear_ambient(err);
 	if (r < 0)
 		return r;
-	/* With the permitted and inheritable sets empty it is empty already; old kernels lack the call. */
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
-		return err_errno(err, errno, "clear ambient capabilities");
 	if (syscall(SYS_capset, &header, none) < 0)
 		return err_errno(err, errno, "drop capabilities");
 	return check_caps(err);

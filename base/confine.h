@@ -20,6 +20,11 @@
 int confine_drop_caps(struct err *err);
 /* The bounding set alone, for who is going to change its uid and would lose CAP_SETPCAP by that. */
 int confine_drop_bounding(struct err *err);
+/*
+ * Leaves nothing in any set but the capabilities whose bits (1 << CAP_...) are in keep, and these in none but the bounding,
+ * permitted and effective ones: a program that root executes then has no more than these (capabilities(7)).
+ */
+int confine_keep_caps(uint64_t keep, struct err *err);
 /* No program started from now on gains anything by set-uid bits or file capabilities. */
 int confine_no_new_privs(struct err *err);
 /* No core dump (also none through a core_pattern with a pipe), no ptrace(2) by others without CAP_SYS_PTRACE. */

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "devices/open.h"
 
@@ -296,26 +297,39 @@ int root_disk_find(int dir, const char *path, const struct dev_options *o, struc
 
 /* ---- taking it ---- */
 
-/* The path by the directory that is held. */
-static void held_path(const struct root_disk *d, char ret[PATH_MAX])
+/* What is there, never what a link leads to. */
+static int open_there(const struct root_disk *d)
 {
-	snprintf(ret, PATH_MAX, "/proc/self/fd/%d/%s", d->parent, last_part(d));
+	return openat(d->parent, last_part(d), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Read-only is said twice: of the file system, which others may have mounted, and of this mount of it. */
+static int mount_again(const struct root_disk *d)
+{
+	_close_ int below = open_there(d), above = -EBADF;
+
+	if (below < 0 || mount(d->node, path_of_fd(below).s, d->fstype,
+			       (d->flags & ~(unsigned long)MS_RDONLY) | d->super_flags, d->data) < 0)
+		return -errno;
+	if (!(d->flags & MS_RDONLY))
+		return 0;
+	above = open_there(d);
+	return above < 0 || mount(NULL, path_of_fd(above).s, NULL, MS_REMOUNT | MS_BIND | d->flags,
+				  NULL) < 0 ?
+		       -errno :
+		       0;
 }
 
 void root_disk_restore(struct root_disk *d)
 {
-	char at[PATH_MAX];
+	int r;
 
 	if (!d->unmounted)
 		return;
 	d->fd = fd_close(d->fd);
-	held_path(d, at);
-	/* Read-only is said twice: of the file system, which others may have mounted, and of this mount of it. */
-	if (mount(d->node, at, d->fstype, (d->flags & ~(unsigned long)MS_RDONLY) | d->super_flags,
-		  d->data) < 0 ||
-	    (d->flags & MS_RDONLY &&
-	     mount(NULL, at, NULL, MS_REMOUNT | MS_BIND | d->flags, NULL) < 0))
-		log_error("mount '%s' again at '%s': %s", d->node, d->path, err_str(errno));
+	r = mount_again(d);
+	if (r < 0)
+		log_error("mount '%s' again at '%s': %s", d->node, d->path, err_str(-r));
 	d->unmounted = false;
 }
 
@@ -326,7 +340,7 @@ static int unmount(const struct root_disk *d, struct err *err)
 
 	if (r < 0)
 		return r;
-	held_path(d, at);
+	snprintf(at, sizeof(at), "%s/%s", path_of_fd(d->parent).s, last_part(d));
 	if (umount2(at, UMOUNT_NOFOLLOW) < 0)
 		return err_errno(
 			err, errno,

@@ -74,6 +74,15 @@ struct device *plugged_device(const struct monitor *m, const char *container, co
 	return NULL;
 }
 
+bool plugged_disks(const struct monitor *m)
+{
+	for (const struct owned *o = m->owned; o; o = o->next)
+		if (o->dev->kind != DEVICE_NET &&
+		    !(o->dev->kind == DEVICE_BLK && o->dev->blk.readonly))
+			return true;
+	return false;
+}
+
 static void remove_device(struct monitor *m, struct device *dev)
 {
 	for (struct owned **op = &m->owned; *op; op = &(*op)->next) {
@@ -184,6 +193,9 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 	r = need_vm(c->m, err);
 	if (r >= 0)
 		r = vm_device_from_json(description, &v, err);
+	/* Its relay is started with the VM. */
+	if (r >= 0 && strcmp(v.kind, VM_DEVICE_VHOST_NET) == 0)
+		r = err_set(err, EPROTO, "plug of a %s", v.kind);
 	if (r >= 0)
 		r = setup_device(&c->m->setup, &v, fd, &dev, err);
 	if (r < 0)

@@ -14,6 +14,8 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *err);
 /* The one of that name if it was plugged in for that container, or NULL. */
 struct device *plugged_device(const struct monitor *m, const char *container, const char *name);
+/* Whether there is one that the guest may still have to write to. */
+bool plugged_disks(const struct monitor *m);
 void plugs_vm_ready(struct monitor *m);
 /* Requests that wait fail with err. */
 void plugs_vm_ended(struct monitor *m, const struct err *err);

@@ -227,6 +227,10 @@ int relay_main(const char *target_path, const char *seconds_text, const char *na
 	if (r >= 0 && *name)
 		r = qemu = find_socket(&front);
 	close(RELAY_FD_MONITOR);
+	if (r < 0) {
+		err_set(&err, -r, "has no connection: %s", err.code ? err.msg : err_str(-r));
+		say(target_path, err.msg);
+	}
 	/* When nobody listens any more QEMU is gone, or has no use for the device. */
 	while (r >= 0) {
 		bool gone = pass_on(qemu, target);

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/confine.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -54,10 +54,7 @@ static void on_output(struct loop_source *src, uint32_t revents, void *data)
 static int prepare(void *data)
 {
 	(void)data;
-	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (cap != CAP_DAC_OVERRIDE && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return -errno;
-	return 0;
+	return confine_keep_caps(UINT64_C(1) << CAP_DAC_OVERRIDE, NULL);
 }
 
 static int run(const struct vm_device *v, int monitor, int output, struct err *err)

@@ -133,16 +133,25 @@ static struct hv_demand wanted(const struct resize *z)
 
 /* ---- the requests ---- */
 
-static void answer(struct monitor *m, struct waiter *w, const struct err *err)
+void resize_size(const struct monitor *m, uint32_t *ret_memory, uint32_t *ret_vcpus)
 {
 	const struct resize *z = m->resize;
+
+	*ret_memory = m->setup.memory + (z ? z->offered : 0);
+	*ret_vcpus = z ? z->vcpus : m->setup.vcpus;
+}
+
+static void answer(struct monitor *m, struct waiter *w, const struct err *err)
+{
+	uint32_t memory, vcpus;
 	_json_ json_t *result = NULL;
 
 	if (w->client && err && err->code) {
 		client_error(w->client, w->id, err);
 	} else if (w->client) {
-		result = json_pack("{s:I, s:I}", "memory", (json_int_t)m->setup.memory + z->offered,
-				   "vcpus", (json_int_t)z->vcpus);
+		resize_size(m, &memory, &vcpus);
+		result = json_pack("{s:I, s:I}", "memory", (json_int_t)memory, "vcpus",
+				   (json_int_t)vcpus);
 		client_result(w->client, w->id, result);
 	}
 	free(w->container);
@@ -335,14 +344,6 @@ int resize_request(struct client *c, uint32_t id, json_t *params, struct err *er
 	*end = w;
 	take_step(c->m);
 	return 0;
-}
-
-void resize_size(const struct monitor *m, uint32_t *ret_memory, uint32_t *ret_vcpus)
-{
-	const struct resize *z = m->resize;
-
-	*ret_memory = m->setup.memory + (z ? z->offered : 0);
-	*ret_vcpus = z ? z->vcpus : m->setup.vcpus;
 }
 
 void resize_forget(struct monitor *m, const char *container)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/confine.h"
 #include "base/fd.h"
 #include "base/proc.h"
 #include "base/sock.h"
@@ -85,36 +86,17 @@ static const int kept_caps[] = {
 	CAP_SETUID, CAP_MKNOD,        CAP_SETFCAP, CAP_SYS_ADMIN, CAP_SETPCAP,
 };
 
-static bool is_kept(int cap)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(kept_caps); i++)
-		if (kept_caps[i] == cap)
-			return true;
-	return false;
-}
-
-/* The bounding set limits what exec gives to root (capabilities(7)). */
-static int limit_caps(void)
-{
-	int cap;
-
-	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (!is_kept(cap) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return -errno;
-	return 0;
-}
-
 static int prepare(void *data)
 {
 	struct rlimit rl;
+	uint64_t keep = 0;
 	int r;
 
-	r = limit_caps();
+	for (size_t i = 0; i < ARRAY_SIZE(kept_caps); i++)
+		keep |= UINT64_C(1) << kept_caps[i];
+	r = confine_keep_caps(keep, NULL);
 	if (r < 0)
 		return r;
-
 	/* It holds a descriptor for every file the guest knows. */
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;

@@ -101,10 +101,11 @@ static bool has_disks(const struct monitor *m)
 	for (size_t i = 0; i < m->setup.n_devices; i++) {
 		const struct vm_device *d = &m->setup.devices[i];
 
-		if (!d->readonly && strcmp(d->kind, VM_DEVICE_NET) != 0)
+		if (!d->readonly && strcmp(d->kind, VM_DEVICE_NET) != 0 &&
+		    strcmp(d->kind, VM_DEVICE_VHOST_NET) != 0)
 			return true;
 	}
-	return m->owned != NULL;
+	return plugged_disks(m);
 }
 
 void vm_end(struct monitor *m)

@@ -21,4 +21,5 @@ teardown()
 	try "$TOOLS/agent_drive" "${BIN%/*}/moat-agent"
 	[ "$status" = 0 ]
 	has "$output" "ok hostile" " checks, 0 failed"
+	lacks "$output" skip
 }

@@ -114,14 +114,16 @@ quota()
 }
 
 @test "host cgroup: every process of the VM is there, the calls that made it are not" {
-	local dir names
+	local dirs dir names
 	ok run --detach --bundle "$B" "$CT"
 	ok exec --detach "$CT" sleep 900
+	dirs=$(find /sys/fs/cgroup -type d -name "$CT")
+	[ -n "$dirs" ]
 	while read -r dir; do
 		names=$(while read -r pid; do readlink "/proc/$pid/exe"; done <"$dir/cgroup.procs" | sed 's:.*/::' | sort | uniq -c | sed 's/^ *//')
 		has "$names" "1 moat-monitor" "2 moat-standin" "1 qemu-system" "virtiofsd"
 		is "$(grep -c . <<<"$names")" 4
-	done < <(find /sys/fs/cgroup -type d -name "$CT")
+	done <<<"$dirs"
 	ok delete --force "$CT"
 	is "$(find /sys/fs/cgroup -name "$CT")" ""
 }

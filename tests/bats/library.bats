@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-bats_require_minimum_version 1.5.0
 # SPDX-License-Identifier: Apache-2.0
-
+#
 # libmoat as a program gets it: installed, found with pkg-config, and used by the examples.
 # bats file_tags=moat
 
 load helpers
+load netns
 
 setup_file()
 {
@@ -31,18 +31,7 @@ setup()
 
 teardown()
 {
-	local bad=0
-	finish || bad=1
-	[ -z "${NS:-}" ] || ip netns del "$NS"
-	return $bad
-}
-
-# veth N: eth(N-1) in the namespace, with an address
-veth()
-{
-	ip link add "$NS-$1" type veth peer name "eth$(($1 - 1))" netns "$NS"
-	ip -n "$NS" addr add "10.98.$1.2/24" dev "eth$(($1 - 1))"
-	ip -n "$NS" link set "eth$(($1 - 1))" up
+	finish_netns
 }
 
 # example ARG...: what was built, on the tests' configuration and state
@@ -157,11 +146,10 @@ declared()
 	EOF
 	# shellcheck disable=SC2046
 	gcc -Wall -Wextra -Werror -o "$EXAMPLE" "$T/rescan.c" $(pkg-config --cflags --libs moat)
-	NS=ml$BATS_SUITE_TEST_NUMBER
-	ip netns add "$NS"
-	veth 1
+	HOST=ml$BATS_TEST_NUMBER
 	cp "$BASE/config.json" "$B/config.json"
-	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0]' --args "/run/netns/$NS"
+	make_netns
+	veth 1
 	script 'sleep 1000'
 	ok run --detach --bundle "$B" "$CT"
 	example "$CT"
@@ -171,7 +159,7 @@ declared()
 	is "$status" 0
 	is "$(tr '\n' ' ' <<<"$output")" "eth0 eth1 "
 	ok exec "$CT" ip -o -4 addr show eth1
-	[[ $output == *"10.98.2.2/24"* ]]
+	[[ $output == *"10.99.2.2/24"* ]]
 	ok kill "$CT" KILL
 	within 20 stopped
 	example "$CT"

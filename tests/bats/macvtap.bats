@@ -95,11 +95,11 @@ interface()
 		ip addr add 10.98.9.1/24 dev $HOST-9 && ip link set $HOST-9 up
 		nsenter -n -t \$pid ip addr add 10.98.9.2/24 dev eth0
 		nsenter -n -t \$pid ip link set eth0 up
-		nsenter -n -t \$pid ip -d link >$T/links
 	EOF
 	chmod 755 "$T/fill"
 	edit '.hooks.prestart = [{path: $ARGS.positional[0], env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]' --args "$T/fill"
-	script 'ping -c 1 -W 5 10.98.9.1 >/dev/null && echo answered'
-	ok run --bundle "$B" "$CT"
-	is "$output" answered
+	args sleep 1000
+	ok run --detach --bundle "$B" "$CT"
+	has "$(nsenter -n -t "$(pid_of)" ip -d link)" "macvtap mode passthru"
+	ok exec "$CT" ping -c 1 -W 5 10.98.9.1
 }

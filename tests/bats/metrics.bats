@@ -100,7 +100,7 @@ sums()
 	ok run --detach --bundle "$B" "$CT"
 	make_bundle "$T/bundle2"
 	args sleep 1000
-	edit '.annotations = {"io.kubernetes.cri-o.ContainerType": "container", "io.kubernetes.cri-o.SandboxID": $ARGS.positional[0]}' --args -- "$CT"
+	joins "$CT"
 	ok run --detach --bundle "$B" "$CT-joined"
 	ok metrics "$CT-joined"
 	well_formed

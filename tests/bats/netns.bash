@@ -19,7 +19,7 @@ finish_netns()
 {
 	local bad=0
 	finish || bad=1
-	ip netns del "$NS" 2>/dev/null || true
+	[ -z "${NS:-}" ] || ip netns del "$NS" 2>/dev/null || true
 	return $bad
 }
 

@@ -5,18 +5,18 @@
 # bats file_tags=moat
 
 load helpers
+load netns
 
 setup()
 {
 	begin
 	make_bundle
-	NS=moat-vnet-$$-$BATS_TEST_NUMBER
 	NETS=$T/nets
 	SOCKET=$NETS/vhostuser_10.96.0.2/vhu.sock
 	chmod 755 "$T"
 	mkdir -m 755 "$NETS" "${SOCKET%/*}"
 	# An interface that leads nowhere: mostly a dummy, for which not every kernel has the driver.
-	ip netns add "$NS"
+	make_netns
 	ip -n "$NS" link add eth0 type veth peer name end
 	ip -n "$NS" link set eth0 address 02:00:00:12:34:56
 	ip -n "$NS" link set eth0 mtu 1400
@@ -24,16 +24,11 @@ setup()
 	ip -n "$NS" link set eth0 up
 	ip -n "$NS" link set end up
 	ip -n "$NS" route add default via 10.96.0.1
-	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0] |
-		.process.capabilities |= map_values(. + ["CAP_NET_RAW"])' --args "/run/netns/$NS"
 }
 
 teardown()
 {
-	local bad=0
-	finish || bad=1
-	ip netns del "$NS" 2>/dev/null || true
-	return $bad
+	finish_netns
 }
 
 # configure [LINE...]: the suite's VM, and more in [hypervisor.qemu]

@@ -68,8 +68,8 @@ goes()
 	done
 	ko 1 exec "$CT" cat /tmp/failed
 	# What was acknowledged is there.
-	cli exec "$CT" sh -c 'kill -STOP 1' || true
 	before=$(at)
+	ok pause "$CT"
 	is "$(dd if="$T/disk.img" bs=512 skip=$((before % 4096)) count=1 2>/dev/null)" "$(printf %0512d "$before")"
 	ok delete --force "$CT"
 }

@@ -27,7 +27,7 @@ guest_pages()
 	# A file may have several descriptors.
 	for fd in "/proc/$1/fd"/*; do
 		[[ ! $(readlink "$fd") =~ ^/memfd:(guest|memory-backend-memfd) ]] || stat -Lc "%i %b" "$fd"
-	done | sort -u | awk '{ sum += $2 / 2 } END { if (!NR) exit 1; print sum }' ||
+	done | awk '{ blocks[$1] = $2 } END { if (!NR) exit 1; for (i in blocks) sum += blocks[i] / 2; print sum }' ||
 		die "QEMU $1 has no file for the guest's memory"
 }
 

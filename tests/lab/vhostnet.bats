@@ -22,6 +22,7 @@ setup()
 
 teardown()
 {
+	ip netns del "$NS-late" 2>/dev/null || true
 	finish_netns
 }
 

@@ -79,9 +79,10 @@ void checks_run(struct drive *d)
 		if (d->only && !strstr(checks[i].name, d->only))
 			continue;
 		d->current = checks[i].name;
+		d->skipped = false;
 		checks[i].fn(d);
 		if (d->failures == before)
-			printf("ok %s\n", d->current);
+			printf("%s %s\n", d->skipped ? "skip" : "ok", d->current);
 		if (d->client.closed) {
 			EXPECT(d, false, "the agent has gone: %s", d->client.closed_msg);
 			return;

@@ -19,8 +19,6 @@
 
 #include "tests/tools/agent_checks.h"
 
-#define CGROUP2 "/sys/fs/cgroup/unified"
-
 static char dir[64], share[80], cgroup[96];
 
 static void die(const char *what)
@@ -112,6 +110,7 @@ static pid_t child_of(pid_t parent)
 
 int main(int argc, char **argv)
 {
+	const char *cgroup2 = NULL;
 	struct drive d = { .share = share };
 	bool verbose = false;
 	struct err err;
@@ -131,8 +130,13 @@ int main(int argc, char **argv)
 	make_share();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		die("socketpair");
-	if (access(CGROUP2 "/cgroup.procs", W_OK) == 0) {
-		snprintf(cgroup, sizeof(cgroup), CGROUP2 "/%s", strrchr(dir, '/') + 1);
+	/* Beside version 1, or alone */
+	if (access("/sys/fs/cgroup/unified/cgroup.procs", W_OK) == 0)
+		cgroup2 = "/sys/fs/cgroup/unified";
+	else if (access("/sys/fs/cgroup/cgroup.controllers", R_OK) == 0)
+		cgroup2 = "/sys/fs/cgroup";
+	if (cgroup2) {
+		snprintf(cgroup, sizeof(cgroup), "%s/%s", cgroup2, strrchr(dir, '/') + 1);
 		d.cgroups = true;
 	}
 	pid = start_process(argv[optind], fds[1]);

@@ -9,6 +9,7 @@ struct drive {
 	struct client client;
 	const char *share; /* as the host sees it */
 	bool cgroups; /* there are some to test with */
+	bool skipped; /* the present check, for want of them */
 	pid_t agent;
 	int checks, failures;
 	const char *only; /* substring of the names to run */

@@ -96,10 +96,29 @@ static void drop_without_setpcap(void)
 	must(strstr(err.msg, "bounding set") != NULL);
 }
 
+/* Also what the caller could have passed on. */
+static void keep_one(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	const uint64_t keep = UINT64_C(1) << CAP_DAC_OVERRIDE;
+
+	must(syscall(SYS_capget, &header, data) == 0);
+	data[0].inheritable = data[0].permitted;
+	must(syscall(SYS_capset, &header, data) == 0);
+	must(confine_keep_caps(keep, &err) == 0);
+	must(syscall(SYS_capget, &header, data) == 0);
+	must(data[0].permitted == keep && data[0].effective == keep && data[0].inheritable == 0);
+	must(data[1].permitted == 0 && data[1].inheritable == 0);
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		must(prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == (cap == CAP_DAC_OVERRIDE));
+}
+
 START_TEST(capabilities)
 {
 	if (geteuid() != 0)
 		return;
+	expect_exit(keep_one, 0);
 	expect_exit(drop_caps, 0);
 	expect_exit(drop_without_setpcap, 0);
 }

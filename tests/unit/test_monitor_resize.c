@@ -288,6 +288,13 @@ START_TEST(failures)
 	saw("memory 256\nsandbox.resize 256 1\nclient 2: resize the virtual machine: agent says no\nmemory 128\n");
 	hv_done(0);
 	saw("");
+	/* One that had some already keeps that. */
+	ask(4, "a", 256, 0);
+	hv_done(0);
+	agent_done(ENOMEM);
+	saw("memory 256\nsandbox.resize 256 1\nclient 4: resize the virtual machine: agent says no\nmemory 128\n");
+	hv_done(0);
+	saw("");
 	/* The same with the hypervisor, which may say so at once. */
 	refuse = ENOMEM;
 	ask(3, "c", 128, 0);
