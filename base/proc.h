@@ -28,6 +28,7 @@ struct spawn {
 	uint64_t clone_flags; /* CLONE_NEW* for clone3(2) */
 	int pdeathsig; /* signal at the death of the parent thread, 0: none */
 	bool new_session; /* setsid(2) */
+	bool orphan; /* the program is a child of one that has ended: nobody waits for it, and its pid is not told */
 	/* Runs in the child after the descriptors are in place, before exec; only async-signal-safe calls. 0 or -errno. */
 	int (*prepare)(void *data);
 	void *data;

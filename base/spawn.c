@@ -232,10 +232,24 @@ static int become(struct child *c, enum step *step)
 	return -errno;
 }
 
+/* Goes on as a child of the one that was asked for, which ends. */
+static int leave_parent(void)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid > 0)
+		_exit(0);
+	return pid < 0 ? -errno : 0;
+}
+
 static void __attribute__((noreturn)) child_main(struct child *c)
 {
 	enum step step = STEP_SETUP;
-	int r = become(c, &step);
+	int r = c->s->orphan ? leave_parent() : 0;
+
+	if (r >= 0)
+		r = become(c, &step);
 	struct failure f = { .step = step, .code = -r };
 
 	/* Smaller than PIPE_BUF: whole or not at all. */
@@ -327,6 +341,10 @@ int spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *err
 	if (read_failure(rd, &f)) {
 		reap(pid);
 		return err_errno(err, f.code, "start '%s': %s", s->path, step_names[f.step]);
+	}
+	if (s->orphan) {
+		reap(pid);
+		return 0;
 	}
 	if (ret_pid)
 		*ret_pid = pid;

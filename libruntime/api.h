@@ -31,7 +31,7 @@ struct moat_spec {
 	char *bundle; /* NULL: none */
 	json_t *config;
 	struct moat_process process;
-	unsigned int chosen; /* namespaces that are not to be shared by default: bits of spec_namespaces */
+	unsigned int chosen; /* namespaces that are not to be shared by default: bits, by the order of api_spec.c's table */
 	bool hostname; /* it was set */
 	bool own_root; /* see rt_create */
 	struct err failure;

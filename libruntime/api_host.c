@@ -18,16 +18,26 @@
 
 /* ---- direct volumes ---- */
 
+/* A volume's functions need one. */
+static int need(const struct moat *m, const char *text, const char *what, struct err *err)
+{
+	int r = api_ready(m, err);
+
+	return r < 0 || text ? r : err_set(err, EINVAL, "volume: %s is required", what);
+}
+
 int moat_volume_add(const struct moat *m, const char *path, const char *info, struct moat_error *err)
 {
-	int r = api_ready(m, api_err(err));
+	int r = need(m, path, "path", api_err(err));
 
+	if (r >= 0)
+		r = need(m, info, "info", api_err(err));
 	return r < 0 ? r : rt_volume_add(&m->rt, path, info, api_err(err));
 }
 
 int moat_volume_remove(const struct moat *m, const char *path, struct moat_error *err)
 {
-	int r = api_ready(m, api_err(err));
+	int r = need(m, path, "path", api_err(err));
 
 	return r < 0 ? r : rt_volume_remove(&m->rt, path, api_err(err));
 }
@@ -45,7 +55,7 @@ int moat_volume_list(const struct moat *m, char **ret, struct moat_error *err)
 int moat_volume_stats(const struct moat *m, const char *path, char **ret, struct moat_error *err)
 {
 	json_t *v = NULL;
-	int r = api_ready(m, api_err(err));
+	int r = need(m, path, "path", api_err(err));
 
 	if (r >= 0)
 		r = rt_volume_stats(&m->rt, path, &v, api_err(err));
@@ -55,7 +65,7 @@ int moat_volume_stats(const struct moat *m, const char *path, char **ret, struct
 int moat_volume_resize(const struct moat *m, const char *path, uint64_t bytes,
 		       struct moat_error *err)
 {
-	int r = api_ready(m, api_err(err));
+	int r = need(m, path, "path", api_err(err));
 
 	return r < 0 ? r : rt_volume_resize(&m->rt, path, bytes, api_err(err));
 }

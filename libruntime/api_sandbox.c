@@ -72,7 +72,6 @@ int moat_sandbox_create(const struct moat *m, const char *id, const char *netns,
 			const struct moat_spec *const *specs, size_t n, struct moat_error *err)
 {
 	struct moat_error failure = {};
-	size_t i;
 	int r;
 
 	r = api_ready(m, api_err(&failure));
@@ -83,14 +82,11 @@ int moat_sandbox_create(const struct moat *m, const char *id, const char *netns,
 			*err = failure;
 		return r;
 	}
-	for (i = 0; r >= 0 && i < n; i++)
+	for (size_t i = 0; r >= 0 && i < n; i++)
 		r = moat_container_create(m, id, specs[i], NULL, &failure);
 	if (r >= 0)
 		return 0;
-	(void)rt_delete(&m->rt, id, true, NULL);
-	/* The last one has not come to be; what else has its id is not ours. */
-	for (i--; i > 0; i--)
-		(void)rt_delete(&m->rt, specs[i - 1]->id, true, NULL);
+	(void)moat_sandbox_delete(m, id, true, NULL);
 	if (err)
 		*err = failure;
 	return r;
@@ -156,39 +152,62 @@ static struct moat_sandbox_status *gather(const char *id, struct moat_status **l
 
 static enum moat_state state_of(const struct moat_sandbox_status *s)
 {
+	enum moat_state own = s->containers[0]->state;
 	bool paused = false;
 
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->containers[i]->state == MOAT_RUNNING)
-			return s->containers[0]->state;
+			return own == MOAT_PAUSED ? MOAT_RUNNING : own;
 		paused = paused || s->containers[i]->state == MOAT_PAUSED;
 	}
-	return paused ? MOAT_PAUSED : s->containers[0]->state;
+	return paused ? MOAT_PAUSED : own;
 }
 
-/* A sandbox that is not there, or that is a container in another one, is no sandbox. */
+/* Is that a sandbox, and not a container in another one? *member (may be NULL): it is that. */
+static int check_own(const struct moat *m, const char *id, bool *member, struct err *err)
+{
+	struct moat_status *own = NULL;
+	int r = moat_container_status(m, id, &own, (struct moat_error *)err);
+	bool in_other = r >= 0 && strcmp(own->sandbox, id) != 0;
+
+	if (member)
+		*member = in_other;
+	if (in_other)
+		r = err_set(err, EINVAL, "'%s' is a container in sandbox '%s'", id, own->sandbox);
+	moat_status_free(own);
+	return r;
+}
+
+/* All in it, also if it is gone and they have outlived it; perhaps nobody. */
+static int members(const struct moat *m, const char *id, struct moat_sandbox_status **ret,
+		   struct err *err)
+{
+	struct moat_status **all = NULL;
+	int r = moat_container_list(m, &all, (struct moat_error *)err);
+
+	if (r < 0)
+		return r;
+	*ret = gather(id, all);
+	moat_status_list_free(all);
+	return *ret ? 0 : err_errno(err, ENOMEM, "sandbox");
+}
+
+static bool has_own(const struct moat_sandbox_status *s, const char *id)
+{
+	return s->n > 0 && strcmp(s->containers[0]->id, id) == 0;
+}
+
 static int look(const struct moat *m, const char *id, struct moat_sandbox_status **ret,
 		struct err *err)
 {
 	struct moat_sandbox_status *s;
-	struct moat_status *own = NULL, **all = NULL;
-	int r;
+	int r = check_own(m, id, NULL, err);
 
-	r = moat_container_status(m, id, &own, (struct moat_error *)err);
-	if (r < 0)
-		return r;
-	if (strcmp(own->sandbox, id) != 0)
-		r = err_set(err, EINVAL, "'%s' is a container in sandbox '%s'", id, own->sandbox);
-	moat_status_free(own);
 	if (r >= 0)
-		r = moat_container_list(m, &all, (struct moat_error *)err);
+		r = members(m, id, &s, err);
 	if (r < 0)
 		return r;
-	s = gather(id, all);
-	moat_status_list_free(all);
-	if (!s)
-		return err_errno(err, ENOMEM, "sandbox");
-	if (s->n == 0 || strcmp(s->containers[0]->id, id) != 0) {
+	if (!has_own(s, id)) {
 		moat_sandbox_status_free(s);
 		return err_set(err, ENOENT, "container does not exist");
 	}
@@ -279,10 +298,11 @@ int moat_sandbox_run(const struct moat *m, const char *id, const char *netns,
  * The stand-in of the sandbox is process 1 of a namespace that others may share, and does not end before somebody has waited for each
  * of them: here it is us whose children they are.
  */
-static void reap(const struct moat *m, const struct moat_sandbox_status *s)
+static void reap(const struct moat *m, const char *id, const struct moat_sandbox_status *s)
 {
-	for (size_t i = 1; i < s->n; i++)
-		(void)moat_container_wait(m, s->containers[i]->id, REAP_MS, NULL, NULL);
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->containers[i]->id, id) != 0)
+			(void)moat_container_wait(m, s->containers[i]->id, REAP_MS, NULL, NULL);
 }
 
 int moat_sandbox_stop(const struct moat *m, const char *id, int timeout_ms, struct moat_error *err)
@@ -296,7 +316,7 @@ int moat_sandbox_stop(const struct moat *m, const char *id, int timeout_ms, stru
 		r = moat_container_stop(m, s->containers[i - 1]->id, timeout_ms, err);
 	/* The machine goes last. */
 	if (r >= 0)
-		reap(m, s);
+		reap(m, id, s);
 	if (r >= 0)
 		r = moat_container_stop(m, id, timeout_ms, err);
 	moat_sandbox_status_free(s);
@@ -342,34 +362,51 @@ int moat_sandbox_resume(const struct moat *m, const char *id, struct moat_error 
 		      "nothing is paused in the sandbox", err);
 }
 
-int moat_sandbox_delete(const struct moat *m, const char *id, bool force, struct moat_error *err)
+static int check_stopped(const char *id, const struct moat_sandbox_status *s, struct err *err)
 {
-	struct moat_sandbox_status *s;
-	int r = look(m, id, &s, api_err(err));
-
-	if (r == -ENOENT && force)
-		return 0;
-	/* Half-made: then there is nothing in it. */
-	if (r < 0)
-		return force ? moat_container_delete(m, id, true, err) : r;
-	for (size_t i = 0; !force && i < s->n; i++) {
+	for (size_t i = 0; i < s->n; i++) {
 		enum moat_state state = s->containers[i]->state;
 
 		if (state == MOAT_RUNNING || state == MOAT_PAUSED || state == MOAT_CREATING)
-			r = err_set(
-				api_err(err), EBUSY,
+			return err_set(
+				err, EBUSY,
 				"cannot delete sandbox %s that is not stopped: container %s is %s",
 				id, s->containers[i]->id, moat_state_name(state));
 	}
-	/* Without the machine the others are stopped, which spares waiting for a guest. */
-	if (r >= 0)
-		(void)moat_container_kill(m, id, SIGKILL, true, NULL);
-	if (r >= 0)
-		reap(m, s);
-	if (r >= 0)
-		r = moat_container_delete(m, id, force, err);
-	for (size_t i = 1; r >= 0 && i < s->n; i++)
+	return 0;
+}
+
+/* Without the machine the others are stopped, which spares waiting for a guest. */
+static int delete_all(const struct moat *m, const char *id, const struct moat_sandbox_status *s,
+		      bool force, struct moat_error *err)
+{
+	int r = 0;
+
+	(void)moat_container_kill(m, id, SIGKILL, true, NULL);
+	reap(m, id, s);
+	for (size_t i = 0; r >= 0 && i < s->n; i++)
 		r = moat_container_delete(m, s->containers[i]->id, force, err);
+	return r;
+}
+
+int moat_sandbox_delete(const struct moat *m, const char *id, bool force, struct moat_error *err)
+{
+	struct moat_sandbox_status *s;
+	bool member;
+	int own = check_own(m, id, &member, api_err(err)), r;
+
+	if (member)
+		return own;
+	r = members(m, id, &s, api_err(err));
+	if (r < 0)
+		return r;
+	if (s->n == 0 && own == -ENOENT)
+		r = force ? 0 : err_set(api_err(err), ENOENT, "container does not exist");
+	else if (s->n == 0)
+		/* Half-made: then there is nothing in it. */
+		r = force ? moat_container_delete(m, id, true, err) : own;
+	else if (force || (r = check_stopped(id, s, api_err(err))) >= 0)
+		r = delete_all(m, id, s, force, err);
 	moat_sandbox_status_free(s);
 	return r;
 }

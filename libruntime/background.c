@@ -2,14 +2,10 @@
 #include "libruntime/background.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "config/paths.h"
@@ -35,30 +31,6 @@ static int option(char ***argv, const char *name, const char *path, struct err *
 	return 0;
 }
 
-/* Nobody of us waits for it: it is a child of one that ends at once, so that whoever reaps our orphans reaps it. */
-static int start_orphan(const struct spawn *s, struct err *err)
-{
-	struct err result = {};
-	int fds[2];
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_errno(err, errno, "pipe");
-	pid = fork();
-	if (pid == 0) {
-		(void)spawn(s, NULL, NULL, &result);
-		(void)io_write_all(fds[1], &result, sizeof(result));
-		_exit(0);
-	}
-	close(fds[1]);
-	if (pid < 0 || io_read_all(fds[0], &result, sizeof(result)) < 0)
-		err_set(&result, EIO, "start '%s' in the background", s->path);
-	close(fds[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	return result.code ? err_set(err, result.code, "%s", result.msg) : 0;
-}
-
 int background_run(const struct rt *rt, const char *const *words, struct err *err)
 {
 	_cleanup_(moat_paths_done) struct moat_paths paths = {};
@@ -82,8 +54,9 @@ int background_run(const struct rt *rt, const char *const *words, struct err *er
 		.exe_fd = -EBADF,
 		.argv = argv,
 		.new_session = true,
+		.orphan = true, /* whoever reaps our orphans reaps it */
 		.prepare = lower_priority,
 	};
 
-	return start_orphan(&s, err);
+	return spawn(&s, NULL, NULL, err);
 }

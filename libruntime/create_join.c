@@ -32,7 +32,7 @@ int creation_plan_joining(struct creation *c, struct err *err)
 {
 	int r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
 	size_t n = dev_plan_hardware(&c->devices) + c->volumes.n;
-	bool large;
+	bool large = false;
 
 	if (r < 0)
 		return r;

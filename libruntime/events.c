@@ -28,14 +28,26 @@ static void watch_done(struct watch *w)
 	container_close(&w->c);
 }
 
-static int report(const struct watch *w, const char *type, json_t *data, struct err *err)
+/* What the caller's function refuses is how it ends. */
+static int report(struct watch *w, const char *type, json_t *data, struct err *err)
 {
 	_json_ json_t *event = json_pack("{s:s, s:s}", "type", type, "id", w->c.state.id);
+	struct err why = {};
+	int r;
 
 	if (data && event)
 		json_object_set_new(event, "data", data);
-	return event ? w->args->on_event(w->args->data, event, err) :
-		       err_errno(err, ENOMEM, "events");
+	r = event ? w->args->on_event(w->args->data, event, &why) :
+		    err_errno(&why, ENOMEM, "events");
+	if (r >= 0)
+		return r;
+	if (!why.code)
+		err_set(&why, -r, "events");
+	if (w->loop) {
+		w->failure = why;
+		loop_quit(w->loop, 0);
+	}
+	return err_set(err, why.code, "%s", why.msg);
 }
 
 static int report_stats(struct watch *w, struct err *err)
@@ -57,7 +69,7 @@ static void on_interval(struct loop_source *src, void *data)
 	struct err err = {};
 
 	/* It may have ended just now: the connection will say so. */
-	if (report_stats(w, &err) < 0)
+	if (report_stats(w, &err) < 0 && !w->failure.code)
 		log_debug("stats: %s", err.msg);
 	loop_set_timer(src, w->args->interval_ms);
 }
@@ -87,7 +99,7 @@ static void on_closed(struct wire_conn *conn, const struct err *err, void *data)
 
 	(void)conn;
 	/* The monitor lets go when the container has ended, and goes itself with the last one. */
-	if (err->code != ENODATA && err->code != ECONNRESET && err->code != EPIPE)
+	if (!w->failure.code && err->code != ENODATA && err->code != ECONNRESET && err->code != EPIPE)
 		w->failure = *err;
 	loop_quit(w->loop, 0);
 }

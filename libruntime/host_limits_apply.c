@@ -68,7 +68,7 @@ static int failed(const struct host_limit *l, const char *path, const char *valu
 	    ((l->flags & HOST_LIMIT_DEVICE) && why->code == ENODEV))
 		return 0;
 	return err_set(err, why->code, "%s: failed to write \"%s\" to %s of the host: %s", l->field,
-		       value, path, strerror(why->code));
+		       value, path, err_str(why->code));
 }
 
 static int write_limit(const struct host_limit *l, const char *dir, bool v2, struct err *err)

@@ -59,14 +59,18 @@ static int ask(const struct container *c, const char *method, json_t **ret)
 }
 
 static void one_container(struct metrics *m, const char *sandbox, const struct container *c,
-			  bool guest)
+			  bool *guest)
 {
 	_json_ json_t *stats = NULL;
 	bool up = c->status == STATUS_RUNNING || c->status == STATUS_PAUSED;
 
 	metrics_add(m, METRIC_CONTAINER_UP, up, "sandbox=\"%s\",container=\"%s\"", sandbox,
 		    c->state.id);
-	if (guest && c->status != STATUS_STOPPED && ask(c, "stats", &stats) >= 0)
+	if (!*guest || c->status == STATUS_STOPPED)
+		return;
+	/* One that has kept us waiting is not asked again, of the others. */
+	*guest = ask(c, "stats", &stats) >= 0;
+	if (*guest)
 		metrics_container(m, sandbox, c->state.id, stats);
 }
 
@@ -122,7 +126,7 @@ static void one_sandbox(const struct rt *rt, struct metrics *m, const struct con
 	ready = ready && guest(m, sandbox, c);
 	metrics_add(m, METRIC_AGENT_UP, ready, "sandbox=\"%s\"", sandbox);
 	take_pids(&c->state, pids);
-	one_container(m, sandbox, c, ready);
+	one_container(m, sandbox, c, &ready);
 	for (; ids && *ids; ids++) {
 		_cleanup_(container_close) struct container other = { .root_fd = -EBADF,
 								      .dir = -EBADF };
@@ -131,7 +135,7 @@ static void one_sandbox(const struct rt *rt, struct metrics *m, const struct con
 		    container_open(rt, *ids, false, &other, NULL) < 0 || !is_member(&other, sandbox))
 			continue;
 		take_pids(&other.state, pids);
-		one_container(m, sandbox, &other, ready);
+		one_container(m, sandbox, &other, &ready);
 	}
 	metrics_host(m, sandbox, pids->v, pids->n);
 }

@@ -42,14 +42,22 @@ static size_t numbers(char *text, uint64_t *ret, size_t n)
 }
 
 /* "12.34" in millionths. */
+/* "12.34" and a blank or the end; not strtod(), which the program's locale changes. */
 static bool decimal(const char *text, uint64_t *ret)
 {
-	char *end;
-	double v = strtod(text, &end);
+	char word[24];
+	uint64_t whole;
+	uint32_t part;
+	char *dot;
 
-	if (end == text || (*end && *end != ' ') || !(v >= 0 && v < 1e12))
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(text, " "), text);
+	dot = strchr(word, '.');
+	if (!dot || strlen(dot) != strlen(".34"))
 		return false;
-	*ret = (uint64_t)(v * MICRO + 0.5);
+	*dot++ = '\0';
+	if (num_u64(word, 0, 1000000000000, &whole) < 0 || num_u32(dot, 0, 99, &part) < 0)
+		return false;
+	*ret = whole * MICRO + part * (MICRO / 100);
 	return true;
 }
 
@@ -263,6 +271,23 @@ static void values(struct metrics *m, const struct who *w, const json_t *stats)
 				    w->sandbox, w->container);
 }
 
+/* A guest may name a device twice, which would spoil all that is told. */
+static bool is_repeated(const json_t *list, size_t index)
+{
+	const json_t *o = json_array_get(list, index), *before;
+	size_t i;
+
+	json_array_foreach(list, i, before) {
+		if (i == index)
+			return false;
+		if (js_get_int(o, "major", 0) == js_get_int(before, "major", 0) &&
+		    js_get_int(o, "minor", 0) == js_get_int(before, "minor", 0) &&
+		    json_equal(json_object_get(o, "op"), json_object_get(before, "op")))
+			return true;
+	}
+	return false;
+}
+
 static void io(struct metrics *m, const struct who *w, const json_t *list, enum metric f)
 {
 	const json_t *o;
@@ -270,16 +295,14 @@ static void io(struct metrics *m, const struct who *w, const json_t *list, enum 
 
 	json_array_foreach(list, i, o) {
 		const char *op = js_get_str(o, "op");
-		char name[33];
 		uint64_t v;
 
-		if (!op || js_u64(json_object_get(o, "value"), &v) < 0)
+		if (!op || js_u64(json_object_get(o, "value"), &v) < 0 || is_repeated(list, i))
 			continue;
-		metrics_clean(name, sizeof(name), op);
 		metrics_add(m, f, v,
 			    CONTAINER ",device=\"%" PRIu32 ":%" PRIu32 "\",operation=\"%s\"",
 			    w->sandbox, w->container, (uint32_t)js_get_int(o, "major", 0),
-			    (uint32_t)js_get_int(o, "minor", 0), name);
+			    (uint32_t)js_get_int(o, "minor", 0), op);
 	}
 }
 

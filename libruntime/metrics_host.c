@@ -59,6 +59,9 @@ static void name_of(pid_t pid, char *ret, size_t size)
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
+	/* It was replaced while it runs. */
+	if (str_has_suffix(path, " (deleted)"))
+		path[strlen(path) - strlen(" (deleted)")] = '\0';
 	metrics_clean(ret, size, strrchr(path, '/') ? strrchr(path, '/') + 1 : "unknown");
 }
 

@@ -86,7 +86,7 @@ static const struct {
 void metrics_add(struct metrics *m, enum metric f, uint64_t value, const char *labels, ...)
 {
 	struct buf *b = &m->family[f];
-	char text[512];
+	char text[1024]; /* two ids, and what else there is to name */
 	va_list ap;
 
 	va_start(ap, labels);
@@ -135,7 +135,7 @@ int metrics_stat(const char *text, struct metrics_stat *ret)
 	for (int n = 3; word && i < ARRAY_SIZE(wanted); n++, word = strtok_r(NULL, " ", &save)) {
 		if (n != wanted[i].field)
 			continue;
-		if (num_u64(word, 0, UINT32_MAX, wanted[i++].value) < 0)
+		if (num_u64(word, 0, UINT64_MAX / 2 / MICRO, wanted[i++].value) < 0)
 			return -EINVAL;
 	}
 	if (i < ARRAY_SIZE(wanted))

@@ -99,7 +99,8 @@ void moat_set_root(struct moat *m, const char *path);
 /*
  * The configuration file, moat-configuration.toml(5). It chooses by name what runs the machine ([runtime] hypervisor:
  * "qemu", or "fake", which runs none and is for tests), the way to the agent ([agent.moat] channel: "virtio-serial",
- * "vsock") and the way to the network ([runtime] internetworking_model: "tcfilter", "none"). NULL:
+ * "vsock") and the way to the network ([runtime] internetworking_model: "tcfilter",
+ * "macvtap", "none"). NULL:
  * /etc/moat/configuration.toml if that exists, else the defaults.
  */
 void moat_set_configuration(struct moat *m, const char *path);
@@ -258,8 +259,8 @@ char *moat_status_json(const struct moat_status *s);
 int moat_container_create(const struct moat *m, const char *sandbox, const struct moat_spec *s,
 			  pid_t *ret_pid, struct moat_error *err);
 /*
- * What that would start, as JSON: id, rootfs, sandbox (if it joins one), template, vm.argv and, for each device,
- * index, path, kind and source. Nothing is opened or made.
+ * What that would start, as JSON: id, rootfs, sandbox (if it joins one), template, hypervisor, vm.argv, and lists of devices,
+ * volumes and network interfaces, which say what each becomes. Nothing is made.
  */
 int moat_container_plan(const struct moat *m, const struct moat_spec *s, char **ret,
 			struct moat_error *err);
@@ -358,7 +359,7 @@ struct moat_processes {
 	uint64_t uptime, ticks; /* the guest's, in ticks; ticks a second */
 };
 void moat_processes_free(struct moat_processes *p);
-/* -ESRCH: it does not run. */
+/* Of one that does not run there are none. */
 int moat_container_processes(const struct moat *m, const char *id, struct moat_processes **ret,
 			     struct moat_error *err);
 

@@ -15,13 +15,13 @@
 
 int netns_enter(const char *path, struct netns *ret, struct err *err)
 {
-	_close_ int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	_close_ int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat a, b;
 	struct statfs fs;
 
 	if (home < 0)
-		return err_errno(err, errno, "/proc/self/ns/net");
+		return err_errno(err, errno, "/proc/thread-self/ns/net");
 	if (fd < 0)
 		return err_errno(err, errno, "network namespace '%s'", path);
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC)

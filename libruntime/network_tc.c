@@ -146,8 +146,6 @@ static int attach_one(struct nl_sock *sk, struct network_interface *i, struct er
 	char name[IFNAMSIZ];
 	int index = 0, r;
 
-	if (i->socket)
-		return network_connect_socket(i, err);
 	r = open_tap(name, err);
 	if (r < 0)
 		return r;
@@ -184,8 +182,9 @@ int network_attach(struct network *n, struct err *err)
 	r = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
 	r = r < 0 ? nl_failed(r, "connect to", "the kernel", err) : 0;
 	for (size_t i = 0; r >= 0 && i < n->n; i++)
-		r = n->macvtap ? network_macvtap_attach(sk, &n->v[i], err) :
-				 attach_one(sk, &n->v[i], err);
+		r = n->v[i].socket ? network_connect_socket(&n->v[i], err) :
+		    n->macvtap     ? network_macvtap_attach(sk, &n->v[i], err) :
+				     attach_one(sk, &n->v[i], err);
 	nl_socket_free(sk);
 	netns_leave(&in);
 	return r < 0 ? err_wrap(err, "network namespace '%s'", n->netns) : 0;

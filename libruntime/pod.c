@@ -68,7 +68,7 @@ static void look_at_paths(struct search *s, const struct oci_config *c)
 		struct stat own;
 		char link[64];
 
-		snprintf(link, sizeof(link), "/proc/self/ns/%s", types[i].link);
+		snprintf(link, sizeof(link), "/proc/thread-self/ns/%s", types[i].link);
 		if (!path || stat(path, &s->wanted[i]) < 0 || stat(link, &own) < 0 ||
 		    same(&s->wanted[i], &own))
 			s->wanted[i].st_ino = 0;

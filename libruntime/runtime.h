@@ -45,7 +45,7 @@ struct rt_create {
 int rt_create(const struct rt *rt, const struct rt_create *args, pid_t *ret_pid, struct err *err);
 /*
  * What rt_create() would start, as a fresh JSON object: id, rootfs, sandbox (only if it joins the VM of one), template (whether
- * the VM may start from one), vm.argv (as for a boot; not if it joins), and for each of linux.devices its index, path, kind and source. Opens and makes nothing.
+ * the VM may start from one), hypervisor, vm.argv (as for a boot; not if it joins), devices, volumes, network, and root_disk if there is one. Makes nothing.
  */
 int rt_dry_run(const struct rt *rt, const struct rt_create *args, json_t **ret, struct err *err);
 int rt_start(const struct rt *rt, const char *id, struct err *err);

@@ -113,7 +113,7 @@ static dev_t file_system_of(const char *path)
 
 	for (char *slash; p && stat(p, &st) < 0; *slash = '\0')
 		if (!(slash = strrchr(p, '/')) || slash == p)
-			return stat("/", &st) < 0 ? 0 : st.st_dev;
+			return stat(*path == '/' ? "/" : ".", &st) < 0 ? 0 : st.st_dev;
 	return p ? st.st_dev : 0;
 }
 

@@ -112,8 +112,9 @@ START_TEST(a_container)
 		"{s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "files", "cpu.stat",
 		"usage_usec 1500000\nuser_usec 1000000\nsystem_usec 500000\nnr_throttled 3\nthrottled_usec 7\n",
 		"memory.current", "4096\n", "memory.max", "max\n", "memory.swap.current", "5\n",
-		"pids.current", "2\n", "pids.max", "9\n", "io.stat", "254:0 rbytes=512 wios=3\n",
-		"memory.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\n");
+		"pids.current", "2\n", "pids.max", "9\n", "io.stat",
+		"254:0 rbytes=512 wios=3\n254:0 rbytes=7\n", "memory.pressure",
+		"some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\n");
 	_free_ char *text = NULL;
 
 	metrics_container(&m, "s", "c", result);
@@ -129,6 +130,8 @@ START_TEST(a_container)
 	};
 	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++)
 		ck_assert_msg(strstr(text, want[i]) != NULL, "%s\nis not in\n%s", want[i], text);
+	/* Twice is once. */
+	ck_assert_ptr_null(strstr(text, "operation=\"Read\"} 7\n"));
 	/* max is no number */
 	ck_assert_ptr_null(strstr(text, "memory_limit"));
 }

@@ -130,6 +130,13 @@ START_TEST(texts)
 	ck_assert_ptr_nonnull(strstr(spec_text, moat_oci_version()));
 	ck_assert_str_eq(moat_state_name(MOAT_PAUSED), "paused");
 	unit_fails(moat_set_program("moat", &err), EINVAL, &err, "not an absolute path");
+	struct moat *h = moat_new();
+	unit_fails(moat_volume_add(h, NULL, "{}", &err), EINVAL, &err, "path is required");
+	unit_fails(moat_volume_add(h, "/v", NULL, &err), EINVAL, &err, "info is required");
+	unit_fails(moat_volume_remove(h, NULL, &err), EINVAL, &err, "path is required");
+	unit_fails(moat_volume_stats(h, NULL, &keys, &err), EINVAL, &err, "path is required");
+	unit_fails(moat_volume_resize(h, NULL, 512, &err), EINVAL, &err, "path is required");
+	moat_free(h);
 	unit_ok(moat_terminal_new(&master, &slave, &err), &err);
 	unit_ok(moat_terminal_resize(master, 24, 80, &err), &err);
 	unit_fails(moat_terminal_resize(master, 70000, 80, &err), EINVAL, &err, "70000 rows");

@@ -78,8 +78,26 @@ START_TEST(sandbox)
 	unit_ok(moat_sandbox_run(m, n("s2"), NULL, (const struct moat_spec *const *)s, 1, &err),
 		&err);
 	moat_spec_free(s[0]);
+	/* A container in it is no sandbox, not even by force. */
+	unit_fails(moat_sandbox_delete(m, n("a"), true, &err), EINVAL, &err, "in sandbox '");
+	/* Its own container is no work: what counts is what runs in it. */
+	unit_ok(moat_container_pause(m, n("s2"), &err), &err);
+	unit_ok(moat_sandbox_status(m, n("s2"), &status, &err), &err);
+	ck_assert_int_eq(status->state, MOAT_RUNNING);
+	moat_sandbox_status_free(status);
+	unit_ok(moat_container_resume(m, n("s2"), &err), &err);
 	unit_ok(moat_sandbox_delete(m, n("s2"), true, &err), &err);
 	gone(n("a"));
+	/* One whose containers have outlived it is deleted with them. */
+	s[0] = spec(n("a"), "sleep", NULL);
+	unit_ok(moat_sandbox_run(m, n("s3"), NULL, (const struct moat_spec *const *)s, 1, &err),
+		&err);
+	moat_spec_free(s[0]);
+	unit_ok(moat_container_delete(m, n("s3"), true, &err), &err);
+	gone(n("s3"));
+	unit_ok(moat_sandbox_delete(m, n("s3"), false, &err), &err);
+	gone(n("a"));
+	unit_fails(moat_sandbox_delete(m, n("s3"), false, &err), ENOENT, &err, "does not exist");
 	end();
 }
 END_TEST

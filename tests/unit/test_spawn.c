@@ -498,7 +498,37 @@ START_TEST(signals_while_spawning)
 }
 END_TEST
 
+/* Nobody has to wait for it; what goes wrong is told all the same. */
+START_TEST(orphan)
+{
+	char script[] = "sleep 0.2; echo $PPID", sh[] = "sh", opt[] = "-c",
+	     *argv[] = { sh, opt, script, NULL };
+	int p[2], parent;
+
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	const struct spawn_fd fds[] = { { p[1], 1 } };
+	struct spawn s = { .path = "/bin/sh",
+			   .exe_fd = -EBADF,
+			   .argv = argv,
+			   .fds = fds,
+			   .n_fds = 1,
+			   .orphan = true };
+	unit_ok(spawn(&s, NULL, NULL, &err), &err);
+	close(p[1]);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_assert_int_eq(errno, ECHILD);
+	ck_assert_int_gt(read(p[0], out, sizeof(out) - 1), 0);
+	ck_assert_int_eq(sscanf(out, "%d", &parent), 1);
+	ck_assert_int_ne(parent, getpid());
+	close(p[0]);
+	s.path = "/nowhere";
+	s.n_fds = 0;
+	unit_fails(spawn(&s, NULL, NULL, &err), ENOENT, &err, "exec");
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+END_TEST
+
 UNIT_MAIN("spawn", basics, empty_environment, nothing_leaks, map_cannot_clobber_itself,
 	  with_closed_stdio, signals_are_reset, failures, out_of_descriptors, program_by_descriptor,
 	  session, namespaces_and_prepare, parent_death, parent_death_before_request,
-	  signals_while_spawning)
+	  signals_while_spawning, orphan)
