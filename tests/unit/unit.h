@@ -49,14 +49,15 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t n
 	}
 
 /* UNIT_MAIN() of tests that need root. */
-#define UNIT_MAIN_ROOT(name, ...)                                                     \
-	int main(void)                                                                \
-	{                                                                             \
-		const TTest *const tests[] = { __VA_ARGS__ };                         \
-                                                                                      \
-		if (geteuid() != 0)                                                   \
-			printf("%s: not root, nothing is tested\n", name);            \
-		return unit_run(name, tests, geteuid() != 0 ? 0 : ARRAY_SIZE(tests)); \
+#define UNIT_MAIN_ROOT(name, ...)                                                       \
+	int main(void)                                                                  \
+	{                                                                               \
+		const TTest *const tests[] = { __VA_ARGS__ };                           \
+                                                                                        \
+		if (geteuid() != 0)                                                     \
+			printf("%s: not root, nothing is tested\n", name);              \
+		return unit_run(name, tests,                                            \
+				geteuid() != 0 ? 0 : sizeof(tests) / sizeof(tests[0])); \
 	}
 
 /* r is what a function with a struct err gave: fails with its message. */
