@@ -273,6 +273,15 @@ int path_mkdirs(const char *path, mode_t mode, struct err *err)
 	}
 }
 
+int path_check_owner(const struct stat *st, bool way, struct err *err)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return err_set(err, EPERM, "belongs to uid %u, not to root", st->st_uid);
+	if ((st->st_mode & 022) && !(way && (st->st_mode & S_ISVTX)))
+		return err_set(err, EPERM, "others can write to it (mode %o)", st->st_mode & 07777);
+	return 0;
+}
+
 struct path_fd path_of_fd(int fd)
 {
 	struct path_fd p;

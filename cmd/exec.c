@@ -66,31 +66,37 @@ static int check(char **args, struct err *err)
 	return inherited_check(err);
 }
 
-static void describe(struct moat_process *p, char **args)
+/* With --process all of that is in the file, as in runc. */
+static void describe_program(struct moat_process *p, char **args)
 {
 	char *const *v;
 
-	if (!opt.process)
-		moat_process_set_args(p, (const char *const *)args);
+	moat_process_set_args(p, (const char *const *)args);
 	for (v = opt.env; v && *v; v++)
 		moat_process_add_env(p, *v);
 	for (v = opt.gids; v && *v; v++)
 		moat_process_add_group(p, *v);
 	for (v = opt.caps; v && *v; v++)
 		moat_process_add_capability(p, *v);
-	for (v = opt.cgroups; v && *v; v++)
-		moat_process_add_cgroup(p, *v);
 	moat_process_set_cwd(p, opt.cwd);
 	moat_process_set_user(p, opt.user);
 	moat_process_set_apparmor(p, opt.apparmor);
 	moat_process_set_selinux(p, opt.label);
+	if (opt.no_new_privs)
+		moat_process_set_no_new_privileges(p);
+}
+
+static void describe(struct moat_process *p, char **args)
+{
+	if (!opt.process)
+		describe_program(p, args);
+	for (char *const *v = opt.cgroups; v && *v; v++)
+		moat_process_add_cgroup(p, *v);
 	moat_process_set_pid_file(p, opt.pid_file);
 	moat_process_set_console_socket(p, opt.console_socket);
 	moat_process_set_preserve_fds(p, opt.preserve_fds);
 	if (opt.tty)
 		moat_process_set_terminal(p, true);
-	if (opt.no_new_privs)
-		moat_process_set_no_new_privileges(p);
 	if (opt.ignore_paused)
 		moat_process_set_ignore_paused(p);
 }

@@ -31,18 +31,11 @@ int volume_name(const char *path, char **ret, struct err *err)
 
 /* ---- whom it belongs to ---- */
 
-/* way: a directory on the way, in which others may make files of their own if they cannot touch ours. */
 static int check_owner(int fd, bool way, struct err *err)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, errno, "owner");
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(err, EPERM, "belongs to uid %u, not to root", st.st_uid);
-	if ((st.st_mode & 022) && !(way && (st.st_mode & S_ISVTX)))
-		return err_set(err, EPERM, "others can write to it (mode %o)", st.st_mode & 07777);
-	return 0;
+	return fstat(fd, &st) < 0 ? err_errno(err, errno, "owner") : path_check_owner(&st, way, err);
 }
 
 /* The next directory on the way, made if it is missing. */

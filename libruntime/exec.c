@@ -76,15 +76,18 @@ static int make_process(const struct rt_exec *a, int dir, json_t **ret, struct e
 	int r;
 
 	if (a->process) {
-		*ret = json_deep_copy(a->process);
-		return *ret ? 0 : err_errno(err, ENOMEM, "process");
+		p = json_deep_copy(a->process);
+		r = p ? 0 : err_errno(err, ENOMEM, "process");
+	} else {
+		r = load_container_process(dir, &p, err);
+		if (r >= 0) {
+			json_object_set_new(p, "args", json_array());
+			json_object_set_new(p, "terminal", json_false());
+		}
 	}
-	r = load_container_process(dir, &p, err);
-	if (r < 0)
-		return r;
-	json_object_set_new(p, "args", json_array());
-	json_object_set_new(p, "terminal", json_false());
-	r = process_apply(a, p, err);
+	/* What is wrong with one that is no object is said later. */
+	if (r >= 0 && json_is_object(p))
+		r = process_apply(a, p, err);
 	if (r >= 0)
 		*ret = take_ptr(p);
 	return r;
@@ -250,8 +253,6 @@ static int rt_exec_(const struct rt *rt, const struct rt_exec *a, pid_t *ret_pid
 		r = check_status(a, &c, err);
 	if (r >= 0)
 		r = make_process(a, c.dir, &tree, err);
-	if (r >= 0 && a->tty >= 0 && a->process && a->tty)
-		json_object_set_new(tree, "terminal", json_true());
 	if (r >= 0)
 		r = oci_process_from_json(tree, warn, NULL, &p, err);
 	if (r >= 0)

@@ -14,7 +14,6 @@
 
 #define MIB ((uint64_t)1 << 20)
 #define MOST ((uint64_t)INT64_MAX / 4096 * 4096) /* of memory: version 1's "unlimited" */
-#define DEFAULT_PERIOD 100000 /* microseconds */
 #define STANDIN_MEMORY 16 /* MiB */
 /* A quarter of a processor for QEMU's and virtiofsd's own work, which is what Kata declares to Kubernetes. */
 #define VM_CPU_DIVISOR 4
@@ -139,15 +138,9 @@ static void plan_memory(struct build *b, const struct oci_memory *m, const struc
 
 /* ---- processors ---- */
 
-static uint64_t weight_of_shares(uint64_t shares)
-{
-	shares = shares < 2 ? 2 : shares > 262144 ? 262144 : shares;
-	return 1 + (shares - 2) * 9999 / 262142;
-}
-
 static void plan_quota(struct build *b, const struct oci_cpu *c, const struct host_room *room)
 {
-	uint64_t period = c->period ? c->period : DEFAULT_PERIOD, quota = (uint64_t)c->quota, more;
+	uint64_t period = c->period ? c->period : OCI_CPU_PERIOD, quota = (uint64_t)c->quota, more;
 	struct host_limit *l;
 
 	/* Neither value may be at odds with the other on the way. */
@@ -190,7 +183,7 @@ static void plan_cpu(struct build *b, const struct oci_cpu *c, const struct host
 	if (c->shares) {
 		l = add(b, 0, "cpu.shares", "cpu", "cpu.shares", "cpu.weight");
 		set(b, &l->v1_value, "%" PRIu64, c->shares);
-		set(b, &l->v2_value, "%" PRIu64, weight_of_shares(c->shares));
+		set(b, &l->v2_value, "%" PRIu64, oci_cpu_weight(c->shares));
 	}
 	if (c->quota || c->period)
 		plan_quota(b, c, room);
@@ -247,7 +240,7 @@ static void plan_io(struct build *b, const struct oci_block_io *io)
 		l = add(b, HOST_LIMIT_OPTIONAL, "blockIO.weight", "blkio", "blkio.weight",
 			"io.weight");
 		set(b, &l->v1_value, "%u", (unsigned int)io->weight);
-		set(b, &l->v2_value, "%u", 1 + (io->weight - 10u) * 9999u / 990u);
+		set(b, &l->v2_value, "%u", oci_io_weight(io->weight));
 	}
 	plan_throttle(b, io->read_bps, io->n_read_bps, "throttleReadBpsDevice",
 		      "blkio.throttle.read_bps_device", "rbps");

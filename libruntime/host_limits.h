@@ -2,7 +2,8 @@
 /*
  * linux.resources for the host's cgroups of a container (libruntime/cgroup.h), version 1 and 2. The guest's cgroup holds the
  * container to its limits; those here bound what the host spends on it, and have room for the machine beside the container: its guest
- * is always out of memory first. What no host cgroup is told: huge pages, RDMA, unified, idle, burst.
+ * is always out of memory first. What no host cgroup is told: weights of single devices, huge pages, RDMA, unified, idle,
+ * burst.
  * Sources: Documentation/admin-guide/cgroup-v1/, cgroup-v2.rst; shares to weight as in oci/resources_v2.c.
  */
 #ifndef MOAT_LIBRUNTIME_HOST_LIMITS_H
@@ -47,8 +48,10 @@ struct host_limits {
 /* path is what messages call the resources, which may be NULL: an empty plan. *ret is the caller's. */
 int host_limits_plan(const struct oci_resources *r, const char *path, const struct host_room *room,
 		     struct host_limits *ret, struct err *err);
-/* Takes away what such a plan may have set, but for weights: the cgroups hold what is others' too. */
+/* Takes away what such a plan may have set, but for weights and throttles: the cgroups hold what is others' too. */
 int host_limits_plan_lift(struct host_limits *ret, struct err *err);
+/* The same for throttled devices, which the cgroups' files name. What fails is logged. */
+void host_limits_lift_throttles(char *const *dirs);
 void host_limits_done(struct host_limits *l);
 
 /*

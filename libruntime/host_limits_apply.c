@@ -17,6 +17,7 @@
 #include "libruntime/host_limits.h"
 
 #define FILE_MAX 4096
+#define THROTTLES_MAX 65536
 #define SLACK ((uint64_t)32 << 20) /* bytes above what is in use */
 
 static bool has_controller(const struct cgroup_hierarchy *h, const char *controller)
@@ -163,4 +164,38 @@ int host_limits_apply(const struct host_limits *l, char *const *dirs, bool late,
 			r = apply_to(l, h, *dirs, !v1_controls, late, err);
 	}
 	return r < 0 ? r : 0;
+}
+
+/* ---- throttles ---- */
+
+static void lift_lines(const char *dir, const char *file, const char *none)
+{
+	_free_ char *path = path_join(dir, file), *text = NULL;
+	char *save = NULL, *line, value[96];
+	struct err err = {};
+
+	if (!path || io_read_file(AT_FDCWD, path, THROTTLES_MAX, &text, NULL, NULL) < 0)
+		return;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		/* A device's numbers come first. */
+		snprintf(value, sizeof(value), "%.*s %s", (int)strcspn(line, " "), line, none);
+		if (io_write_string(AT_FDCWD, path, value, &err) < 0)
+			log_warn("%s: %s", path, err.msg);
+	}
+}
+
+void host_limits_lift_throttles(char *const *dirs)
+{
+	static const char *const v1[] = { "blkio.throttle.read_bps_device",
+					  "blkio.throttle.write_bps_device",
+					  "blkio.throttle.read_iops_device",
+					  "blkio.throttle.write_iops_device" };
+
+	for (; dirs && *dirs; dirs++) {
+		if (!cgroup_is_leaf(dirs))
+			continue;
+		lift_lines(*dirs, "io.max", "rbps=max wbps=max riops=max wiops=max");
+		for (size_t i = 0; i < ARRAY_SIZE(v1); i++)
+			lift_lines(*dirs, v1[i], "0");
+	}
 }

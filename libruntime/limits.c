@@ -35,23 +35,31 @@ static int set(const struct oci_resources *r, const char *path, const struct hos
 	return e;
 }
 
-static int lift(int dir, struct err *err)
+/* What creation_limit() or an update has set; what somebody else put there stays. */
+static int lift(const struct state *s, struct err *err)
 {
 	_cleanup_(host_limits_done) struct host_limits l = {};
-	_strv_ char **cgroups = NULL;
-	int r = state_load_cgroups(dir, &cgroups, err);
+	int r;
 
+	if (!s->overhead || limits_are_pods(s->annotations))
+		return 0;
+	r = host_limits_plan_lift(&l, err);
 	if (r >= 0)
-		r = host_limits_plan_lift(&l, err);
-	return r < 0 ? r : host_limits_apply(&l, cgroups, false, err);
+		r = host_limits_apply(&l, s->cgroups, false, err);
+	if (r >= 0)
+		host_limits_lift_throttles(s->cgroups);
+	return r;
 }
 
 int limits_lift(int dir, struct err *err)
 {
+	_cleanup_(state_done) struct state s = {};
 	/* First: an update that goes on at the same time looks for it last. */
 	_close_ int fd = openat(dir, SHARED_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r = fd < 0 ? err_errno(err, errno, "%s", SHARED_FILE) : lift(dir, err);
+	int r = fd < 0 ? err_errno(err, errno, "%s", SHARED_FILE) : state_load(dir, &s, err);
 
+	if (r >= 0)
+		r = lift(&s, err);
 	return r < 0 ? err_wrap(err, "the sandbox's cgroup") : 0;
 }
 
@@ -69,7 +77,7 @@ int limits_update(struct container *c, const struct oci_resources *now, uint32_t
 		return 0;
 	r = set(now, "resources", &room, c->state.cgroups, true, true, err);
 	if (r >= 0 && room.vm && faccessat(c->dir, SHARED_FILE, F_OK, 0) == 0)
-		r = lift(c->dir, err);
+		r = lift(&c->state, err);
 	return r;
 }
 

@@ -27,6 +27,15 @@ struct pids {
 	size_t n;
 };
 
+/* A number may be a stranger's by now. */
+static void take_live(const struct state *s, const struct state_process *who, struct pids *p)
+{
+	_close_ int fd = status_open_process(s, who);
+
+	if (fd >= 0 && p->n < PIDS_MAX)
+		p->v[p->n++] = who->pid;
+}
+
 /* All who are in a container's cgroup; it is the same in each hierarchy. Without any there are those that are recorded. */
 static void take_pids(const struct state *s, struct pids *p)
 {
@@ -38,11 +47,9 @@ static void take_pids(const struct state *s, struct pids *p)
 	int pid;
 
 	if (!procs || io_read_file(AT_FDCWD, procs, 1 << 20, &text, NULL, NULL) < 0) {
-		if (p->n + 2 > PIDS_MAX)
-			return;
 		if (!s->sandbox)
-			p->v[p->n++] = s->monitor.pid;
-		p->v[p->n++] = s->standin.pid;
+			take_live(s, &s->monitor, p);
+		take_live(s, &s->standin, p);
 		return;
 	}
 	for (line = strtok_r(text, "\n", &save); line && p->n < PIDS_MAX;

@@ -120,7 +120,7 @@ struct moat_process;
 struct moat_process *moat_process_new(void); /* NULL: no memory; the others take that, and say so */
 void moat_process_free(struct moat_process *p); /* only of moat_process_new() */
 
-/* A complete process object as in OCI's config.json, in place of the container's. */
+/* A complete process object as in OCI's config.json, in place of the container's; the other setters change it. */
 void moat_process_set_json(struct moat_process *p, const char *json);
 /*
  * The program, searched for in the PATH of env if without a slash, and its arguments; up to a NULL. Needed, but for a

@@ -8,20 +8,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/sock.h"
 #include "base/str.h"
 
 #define SOCKET_NAME "vhu.sock"
 
-/* way: others may make files of their own in it, if they cannot touch ours. */
 static int check_owner(const struct stat *st, const char *path, bool way, struct err *err)
 {
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return err_set(err, EPERM, "'%s' belongs to uid %u, not to root", path, st->st_uid);
-	if ((st->st_mode & 022) && !(way && (st->st_mode & S_ISVTX)))
-		return err_set(err, EPERM, "others can write to '%s' (mode %o)", path,
-			       st->st_mode & 07777);
-	return 0;
+	return path_check_owner(st, way, err) < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
 /* The socket for one address. 0 with *ret NULL: it has no directory there. */

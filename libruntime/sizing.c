@@ -18,7 +18,6 @@
 #define MIB ((uint64_t)1 << 20)
 #define UNLIMITED \
 	((uint64_t)1 << 62) /* bytes: callers write LLONG_MAX, whole pages of it, or UINT64_MAX */
-#define DEFAULT_PERIOD 100000 /* microseconds */
 #define CPUS_MOST 8192 /* of Linux on x86 */
 #define MILLI_MOST ((uint64_t)CPUS_MOST * 1000)
 #define CRI "io.kubernetes.cri.sandbox-"
@@ -157,7 +156,7 @@ static int add_cpus(const struct oci_cpu *c, const char *path, const struct sizi
 	int r;
 
 	if (c->quota > 0)
-		milli = quota_milli((uint64_t)c->quota, c->period ? c->period : DEFAULT_PERIOD);
+		milli = quota_milli((uint64_t)c->quota, c->period ? c->period : OCI_CPU_PERIOD);
 	if (c->cpus && *c->cpus) {
 		r = count_cpuset(c->cpus, path, host, &n, err);
 		if (r < 0)
@@ -213,7 +212,7 @@ int sizing_pod(const json_t *annotations, const struct sizing_host *host, struct
 	if (r < 0)
 		return r;
 	if (quota)
-		d.cpus = quota_milli(quota, period ? period : DEFAULT_PERIOD);
+		d.cpus = quota_milli(quota, period ? period : OCI_CPU_PERIOD);
 	*ret = d;
 	return 0;
 }

@@ -210,6 +210,9 @@ static void set_back(struct container *c, json_t *stored, struct size *s)
 {
 	struct err err = {};
 
+	/* It may have shrunk for the limits that could not be set. */
+	if (grow(c, s, &err) < 0)
+		log_warn("%s", err.msg);
 	json_object_del(stored, "devices");
 	if (send(c, stored, s->vcpus, &err) < 0 || limit_host(c, stored, s, &err) < 0)
 		log_warn("Setting back cgroup configs failed due to error: %s", err.msg);

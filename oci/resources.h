@@ -98,4 +98,9 @@ int oci_v2_plan(const struct oci_resources *r, const char *path, struct oci_v2_p
 		struct err *err);
 void oci_v2_plan_done(struct oci_v2_plan *p);
 
+/* The weights that runc makes of version 1's: cpu.weight of cpu.shares, io.weight of blockIO.weight (10 to 1000). */
+uint64_t oci_cpu_weight(uint64_t shares);
+unsigned int oci_io_weight(uint16_t weight);
+#define OCI_CPU_PERIOD 100000 /* microseconds, where a quota has none */
+
 #endif

@@ -16,7 +16,6 @@
 #include "base/str.h"
 #include "oci/resources.h"
 
-#define DEFAULT_PERIOD 100000 /* of cpu.max, microseconds */
 #define MIN_SHARES 2
 #define MAX_SHARES 262144
 
@@ -125,7 +124,7 @@ static int plan_memory(struct build *b, const struct oci_memory *m, struct err *
 /* ---- cpu ---- */
 
 /* 2 to 262144 becomes 1 to 10000. */
-static uint64_t weight_of_shares(uint64_t shares)
+uint64_t oci_cpu_weight(uint64_t shares)
 {
 	if (shares < MIN_SHARES)
 		shares = MIN_SHARES;
@@ -142,16 +141,16 @@ static void plan_cpu(struct build *b, const struct oci_cpu *c)
 		add(b, 0, "cpu.idle", "cpu.idle", "%" PRId64, c->idle);
 	/* An idle group has no weight. */
 	if (c->shares && !(c->has_idle && c->idle))
-		add(b, 0, "cpu.shares", "cpu.weight", "%" PRIu64, weight_of_shares(c->shares));
+		add(b, 0, "cpu.shares", "cpu.weight", "%" PRIu64, oci_cpu_weight(c->shares));
 	/* The kernel takes a burst up to the quota: whether the old or the new one allows it is not known here. */
 	if (c->has_burst)
 		add(b, max ? OCI_V2_RETRIED : 0, "cpu.burst", "cpu.max.burst", "%" PRIu64, c->burst);
 	if (max && c->quota > 0)
 		add(b, 0, "cpu.quota", "cpu.max", "%" PRId64 " %" PRIu64, c->quota,
-		    c->period ? c->period : DEFAULT_PERIOD);
+		    c->period ? c->period : OCI_CPU_PERIOD);
 	else if (max)
 		add(b, 0, c->quota ? "cpu.quota" : "cpu.period", "cpu.max", "max %" PRIu64,
-		    c->period ? c->period : DEFAULT_PERIOD);
+		    c->period ? c->period : OCI_CPU_PERIOD);
 	if (c->has_burst && max)
 		add(b, 0, "cpu.burst", "cpu.max.burst", "%" PRIu64, c->burst);
 	if (c->cpus && *c->cpus)
@@ -163,7 +162,7 @@ static void plan_cpu(struct build *b, const struct oci_cpu *c)
 /* ---- block devices ---- */
 
 /* 10 to 1000 becomes 1 to 10000. */
-static unsigned int io_weight(uint16_t weight)
+unsigned int oci_io_weight(uint16_t weight)
 {
 	return 1 + (weight - 10u) * 9999u / 990u;
 }
@@ -187,7 +186,7 @@ static void plan_io(struct build *b, const struct oci_block_io *io)
 	if (io->weight) {
 		add(b, OCI_V2_OR_NEXT, "blockIO.weight", "io.bfq.weight", "%u",
 		    (unsigned int)io->weight);
-		add(b, 0, "blockIO.weight", "io.weight", "%u", io_weight(io->weight));
+		add(b, 0, "blockIO.weight", "io.weight", "%u", oci_io_weight(io->weight));
 	}
 	for (size_t i = 0; i < io->n_weight_device; i++) {
 		const struct oci_io_device *d = &io->weight_device[i];
@@ -199,7 +198,7 @@ static void plan_io(struct build *b, const struct oci_block_io *io)
 		add(b, OCI_V2_OR_NEXT, field, "io.bfq.weight", "%" PRId64 ":%" PRId64 " %u",
 		    d->major, d->minor, (unsigned int)d->weight);
 		add(b, 0, field, "io.weight", "%" PRId64 ":%" PRId64 " %u", d->major, d->minor,
-		    io_weight(d->weight));
+		    oci_io_weight(d->weight));
 	}
 	plan_throttle(b, io->read_bps, io->n_read_bps, "throttleReadBpsDevice", "rbps");
 	plan_throttle(b, io->write_bps, io->n_write_bps, "throttleWriteBpsDevice", "wbps");

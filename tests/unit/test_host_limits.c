@@ -2,8 +2,12 @@
 /* What the host's cgroups are told, with room for the machine. */
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "libruntime/host_limits.h"
 
@@ -113,4 +117,21 @@ START_TEST(directories)
 }
 END_TEST
 
-UNIT_MAIN("host_limits", memory, processors, the_rest, directories)
+/* Of each device that the file names, here a file of ours, which shows the last that was written. */
+START_TEST(throttles)
+{
+	static const char one[] = "254:16 rbps=1048576 wbps=max riops=max wiops=max\n";
+	char *dir = unit_mkdtemp();
+	_free_ char *path = path_join(dir, "io.max"), *text = NULL;
+	char *dirs[] = { dir, NULL };
+	struct err err = {};
+
+	unit_ok(io_write_file(AT_FDCWD, path, one, strlen(one), 0644, false, &err), &err);
+	host_limits_lift_throttles(dirs);
+	unit_ok(io_read_file(AT_FDCWD, path, 4096, &text, NULL, &err), &err);
+	ck_assert_int_eq(strncmp(text, "254:16 rbps=max wbps=max riops=max wiops=max", 44), 0);
+	unit_rmdir(dir);
+}
+END_TEST
+
+UNIT_MAIN("host_limits", memory, processors, the_rest, directories, throttles)
