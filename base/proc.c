@@ -34,29 +34,65 @@ static ssize_t read_proc(const char *path, char *buf, size_t size)
 	return n;
 }
 
+/* One of a line's words; behind it *p is at the next. NULL when there is none. */
+static const char *next_word(const char **p, char *word, size_t size)
+{
+	*p += strspn(*p, " \n");
+	size_t n = strcspn(*p, " \n");
+
+	if (n == 0 || n >= size)
+		return NULL;
+	memcpy(word, *p, n);
+	word[n] = '\0';
+	*p += n;
+	return word;
+}
+
+int proc_stat_parse(const char *text, struct proc_stat *ret)
+{
+	/* The name in field 2 may contain anything, ") Z 1" too, but nothing after it contains ")". */
+	const char *p = strrchr(text, ')');
+	struct proc_stat s = {};
+	const struct {
+		int field;
+		uint64_t *value;
+	} wanted[] = {
+		{ 14, &s.utime },      { 15, &s.stime }, { 20, &s.threads },
+		{ 22, &s.start_time }, { 24, &s.rss },
+	};
+	char word[32];
+	size_t i = 0;
+
+	if (!p++ || !next_word(&p, word, sizeof(word)) || word[1])
+		return -EINVAL;
+	s.state = word[0];
+	for (int field = 4; i < ARRAY_SIZE(wanted); field++) {
+		if (!next_word(&p, word, sizeof(word)))
+			return -EINVAL;
+		if (field == wanted[i].field && num_u64(word, 0, UINT64_MAX, wanted[i++].value) < 0)
+			return -EINVAL;
+	}
+	*ret = s;
+	return 0;
+}
+
 static int start_time_of(pid_t pid, bool zombie, uint64_t *ret)
 {
-	char path[32], stat[1024];
-	char *save = NULL;
+	char path[32], text[1024];
+	struct proc_stat s;
 
 	if (pid <= 0)
 		return -ESRCH;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	ssize_t n = read_proc(path, stat, sizeof(stat));
+	ssize_t n = read_proc(path, text, sizeof(text));
 	if (n < 0)
 		return n == -ENOENT ? -ESRCH : (int)n;
-	/* The name in field 2 may contain anything, ") Z 1" too, but nothing after it contains ")". */
-	char *p = strrchr(stat, ')');
-	if (!p)
+	if (proc_stat_parse(text, &s) < 0)
 		return -EIO;
-	int field = 3;
-	for (p = strtok_r(p + 1, " ", &save); p; p = strtok_r(NULL, " ", &save), field++) {
-		if (field == 3 && ((*p == 'Z' && !zombie) || *p == 'X' || *p == 'x'))
-			return -ESRCH;
-		if (field == 22)
-			return num_u64(p, 0, UINT64_MAX, ret) < 0 ? -EIO : 0;
-	}
-	return -EIO;
+	if ((s.state == 'Z' && !zombie) || s.state == 'X' || s.state == 'x')
+		return -ESRCH;
+	*ret = s.start_time;
+	return 0;
 }
 
 int proc_start_time(pid_t pid, uint64_t *ret)

@@ -41,6 +41,14 @@ struct spawn {
  */
 int spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *err);
 
+/* What is wanted of a /proc/PID/stat (proc(5)): times in clock ticks, start_time since boot, rss in pages. */
+struct proc_stat {
+	char state;
+	uint64_t utime, stime, threads, start_time, rss;
+};
+/* -EINVAL: that is no such text. */
+int proc_stat_parse(const char *text, struct proc_stat *ret);
+
 /* Field 22 of /proc/PID/stat in clock ticks after boot; 0 or -errno (-ESRCH: gone or a zombie). */
 int proc_start_time(pid_t pid, uint64_t *ret);
 /* pidfd of the process with this pid and start time, or -ESRCH if that process is gone (zombie included). */

@@ -27,6 +27,18 @@ struct pids {
 	size_t n;
 };
 
+/* Containers that have joined the VM of another, and whose. */
+struct members {
+	char **ids, **sandboxes;
+	size_t n;
+};
+
+static void members_done(struct members *m)
+{
+	strv_free(m->ids);
+	strv_free(m->sandboxes);
+}
+
 /* A number may be a stranger's by now. */
 static void take_live(const struct state *s, const struct state_process *who, struct pids *p)
 {
@@ -113,13 +125,8 @@ static bool guest(struct metrics *m, const char *sandbox, const struct container
 	return up;
 }
 
-static bool is_member(const struct container *c, const char *sandbox)
-{
-	return c->state.sandbox && strcmp(c->state.sandbox, sandbox) == 0;
-}
-
 static void one_sandbox(const struct rt *rt, struct metrics *m, const struct container *c,
-			char *const *ids)
+			const struct members *members)
 {
 	_free_ struct pids *pids = calloc(1, sizeof(*pids));
 	const char *sandbox = c->state.id;
@@ -134,12 +141,12 @@ static void one_sandbox(const struct rt *rt, struct metrics *m, const struct con
 	metrics_add(m, METRIC_AGENT_UP, ready, "sandbox=\"%s\"", sandbox);
 	take_pids(&c->state, pids);
 	one_container(m, sandbox, c, &ready);
-	for (; ids && *ids; ids++) {
+	for (size_t i = 0; i < members->n; i++) {
 		_cleanup_(container_close) struct container other = { .root_fd = -EBADF,
 								      .dir = -EBADF };
 
-		if (strcmp(*ids, sandbox) == 0 ||
-		    container_open(rt, *ids, false, &other, NULL) < 0 || !is_member(&other, sandbox))
+		if (strcmp(members->sandboxes[i], sandbox) != 0 ||
+		    container_open(rt, members->ids[i], false, &other, NULL) < 0)
 			continue;
 		take_pids(&other.state, pids);
 		one_container(m, sandbox, &other, &ready);
@@ -147,8 +154,8 @@ static void one_sandbox(const struct rt *rt, struct metrics *m, const struct con
 	metrics_host(m, sandbox, pids->v, pids->n);
 }
 
-static int by_id(const struct rt *rt, const char *id, char *const *ids, struct metrics *m,
-		 struct err *err)
+static int by_id(const struct rt *rt, const char *id, const struct members *members,
+		 struct metrics *m, struct err *err)
 {
 	_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	int r = container_open(rt, id, false, &c, err);
@@ -163,14 +170,36 @@ static int by_id(const struct rt *rt, const char *id, char *const *ids, struct m
 			      err_errno(err, ENOMEM, "metrics");
 	}
 	if (r >= 0)
-		one_sandbox(rt, m, &c, ids);
+		one_sandbox(rt, m, &c, members);
 	return r < 0 ? r : 0;
+}
+
+/* Each container is looked at once; one that is gone by then is left out. */
+static int look(const struct rt *rt, char *const *ids, struct members *members, char ***ret_owners)
+{
+	for (; ids && *ids; ids++) {
+		_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
+
+		if (container_open(rt, *ids, false, &c, NULL) < 0)
+			continue;
+		if (!c.state.sandbox) {
+			if (strv_add(ret_owners, *ids) < 0)
+				return -ENOMEM;
+			continue;
+		}
+		if (strv_add(&members->ids, *ids) < 0 ||
+		    strv_add(&members->sandboxes, c.state.sandbox) < 0)
+			return -ENOMEM;
+		members->n++;
+	}
+	return 0;
 }
 
 static int collect(const struct rt *rt, const char *id, struct metrics *m, struct err *err)
 {
+	_cleanup_(members_done) struct members members = {};
 	_close_ int root_fd = store_open(rt->root, false, err);
-	_strv_ char **ids = NULL;
+	_strv_ char **ids = NULL, **owners = NULL;
 	int r = root_fd;
 
 	if (r == -ENOENT)
@@ -179,13 +208,15 @@ static int collect(const struct rt *rt, const char *id, struct metrics *m, struc
 		r = store_list(root_fd, &ids, err);
 	if (r < 0)
 		return r;
+	if (look(rt, ids, &members, &owners) < 0)
+		return err_errno(err, ENOMEM, "metrics");
 	if (id)
-		return by_id(rt, id, ids, m, err);
-	for (char **i = ids; i && *i; i++) {
+		return by_id(rt, id, &members, m, err);
+	for (char **i = owners; i && *i; i++) {
 		_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 
-		if (container_open(rt, *i, false, &c, NULL) >= 0 && !c.state.sandbox)
-			one_sandbox(rt, m, &c, ids);
+		if (container_open(rt, *i, false, &c, NULL) >= 0)
+			one_sandbox(rt, m, &c, &members);
 	}
 	return 0;
 }

@@ -93,12 +93,6 @@ void metrics_done(struct metrics *m);
 /* A name that comes from the guest, fit for a label: what is no letter, digit or one of "._:-" becomes "_". */
 void metrics_clean(char *ret, size_t size, const char *name);
 
-/* What is wanted of a /proc/PID/stat (proc(5)): ticks, and pages of rss. */
-struct metrics_stat {
-	uint64_t utime, stime, threads, rss;
-};
-int metrics_stat(const char *text, struct metrics_stat *ret);
-
 /* Programs of the sandbox on the host: all processes with one name together. */
 void metrics_host(struct metrics *m, const char *sandbox, const pid_t *pids, size_t n);
 /* The agent's answer to sandbox.stats. */

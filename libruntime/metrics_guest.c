@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "base/proc.h"
 #include "libruntime/guest_text.h"
 #include "libruntime/metrics.h"
 #include "libruntime/stats.h"
@@ -41,8 +42,7 @@ static size_t numbers(char *text, uint64_t *ret, size_t n)
 	return i;
 }
 
-/* "12.34" in millionths. */
-/* "12.34" and a blank or the end; not strtod(), which the program's locale changes. */
+/* "12.34" and a blank or the end, in millionths; not strtod(), which the program's locale changes. */
 static bool decimal(const char *text, uint64_t *ret)
 {
 	char word[24];
@@ -119,11 +119,12 @@ static void agent(struct metrics *m, const char *sandbox, const json_t *result, 
 		  uint64_t page)
 {
 	int64_t fds = js_get_int(result, "fds", -1);
-	struct metrics_stat s;
+	struct proc_stat s;
 
-	if (metrics_stat(file(result, "self/stat"), &s) >= 0) {
+	if (proc_stat_parse(file(result, "self/stat"), &s) >= 0) {
 		metrics_add(m, METRIC_AGENT_RSS, times(s.rss, page), "sandbox=\"%s\"", sandbox);
-		metrics_add(m, METRIC_AGENT_CPU, times(s.utime + s.stime, MICRO) / ticks,
+		metrics_add(m, METRIC_AGENT_CPU,
+			    times(s.utime, MICRO) / ticks + times(s.stime, MICRO) / ticks,
 			    "sandbox=\"%s\"", sandbox);
 	}
 	if (fds >= 0)

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/num.h"
+#include "base/proc.h"
 #include "libruntime/metrics.h"
 
 #define PROGRAMS_MAX 8 /* there are four */
@@ -83,12 +84,13 @@ static void add_process(struct program *programs, pid_t pid)
 {
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
 	_free_ char *stat = NULL, *maps = NULL;
-	struct metrics_stat t;
+	struct proc_stat t;
 	struct program *p;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (io_read_file(AT_FDCWD, path, 4096, &stat, NULL, NULL) < 0 || metrics_stat(stat, &t) < 0)
+	if (io_read_file(AT_FDCWD, path, 4096, &stat, NULL, NULL) < 0 ||
+	    proc_stat_parse(stat, &t) < 0)
 		return;
 	p = program_of(programs, pid);
 	if (!p)

@@ -119,31 +119,6 @@ void metrics_done(struct metrics *m)
 		buf_done(&m->family[i]);
 }
 
-int metrics_stat(const char *text, struct metrics_stat *ret)
-{
-	/* Behind the name, which may hold anything, comes field 3. */
-	const char *end = strrchr(text, ')');
-	_free_ char *copy = end ? strdup(end + 1) : NULL;
-	char *save = NULL, *word = copy ? strtok_r(copy, " ", &save) : NULL;
-	struct metrics_stat s = {};
-	const struct {
-		int field;
-		uint64_t *value;
-	} wanted[] = { { 14, &s.utime }, { 15, &s.stime }, { 20, &s.threads }, { 24, &s.rss } };
-	size_t i = 0;
-
-	for (int n = 3; word && i < ARRAY_SIZE(wanted); n++, word = strtok_r(NULL, " ", &save)) {
-		if (n != wanted[i].field)
-			continue;
-		if (num_u64(word, 0, UINT64_MAX / 2 / MICRO, wanted[i++].value) < 0)
-			return -EINVAL;
-	}
-	if (i < ARRAY_SIZE(wanted))
-		return -EINVAL;
-	*ret = s;
-	return 0;
-}
-
 void metrics_clean(char *ret, size_t size, const char *name)
 {
 	size_t i;

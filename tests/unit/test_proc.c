@@ -28,6 +28,36 @@ START_TEST(start_time)
 }
 END_TEST
 
+START_TEST(stat_fields)
+{
+	static const char *const bad[] = {
+		"",
+		"7 (a",
+		"7 (a)",
+		"7 (a) ",
+		"7 (a) SS 1",
+		"7 (a) S 1 2 3 4 5 6 7 8 9 10 x 12 13 14 15 16 17 18 19 20 21",
+		"7 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
+		"7 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 99999999999999999999999",
+	};
+	struct proc_stat s = {};
+
+	ck_assert_int_eq(
+		proc_stat_parse(
+			"7 (a ) Z 1) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21\n", &s),
+		0);
+	ck_assert_int_eq(s.state, 'S');
+	ck_assert_uint_eq(s.utime, 11);
+	ck_assert_uint_eq(s.stime, 12);
+	ck_assert_uint_eq(s.threads, 17);
+	ck_assert_uint_eq(s.start_time, 19);
+	ck_assert_uint_eq(s.rss, 21);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_int_eq(proc_stat_parse(bad[i], &s), -EINVAL);
+	ck_assert_uint_eq(s.rss, 21);
+}
+END_TEST
+
 /* A name made to look like the fields behind it. */
 START_TEST(hostile_name)
 {
@@ -195,5 +225,5 @@ START_TEST(signal_names)
 }
 END_TEST
 
-UNIT_MAIN("proc", start_time, hostile_name, zombies_are_gone, wait_end_despite_signals, boot_id,
-	  signal_names)
+UNIT_MAIN("proc", start_time, stat_fields, hostile_name, zombies_are_gone, wait_end_despite_signals,
+	  boot_id, signal_names)
