@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -174,6 +175,16 @@ int proc_wait_end(int pidfd, int timeout_ms)
 			return -ETIMEDOUT;
 		return p.revents & POLLIN ? 0 : -EBADF;
 	}
+}
+
+int proc_reap(pid_t pid, int *ret_status)
+{
+	pid_t r;
+
+	do {
+		r = waitpid(pid, ret_status, __WALL);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
 }
 
 int proc_boot_id(char ret[37])

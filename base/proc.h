@@ -60,6 +60,11 @@ int proc_open_any(pid_t pid, uint64_t start_time);
 int proc_signal(int pidfd, int sig);
 /* Waits until the process behind the pidfd has ended; 0, -ETIMEDOUT or -errno. timeout_ms < 0: for ever. */
 int proc_wait_end(int pidfd, int timeout_ms);
+/*
+ * Waits for a child, whatever signals come meanwhile. *ret_status (may be NULL) as of waitpid(2). 0, or -ECHILD: none, as
+ * where SIGCHLD is ignored and it has ended; *ret_status is left alone then.
+ */
+int proc_reap(pid_t pid, int *ret_status);
 /* The kernel's boot id as 36 characters and a NUL. 0 or -errno. */
 int proc_boot_id(char ret[37]);
 /* Signal name ("TERM", "SIGTERM", "sigterm") or number to number; -EINVAL if unknown. */

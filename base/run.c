@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,8 +152,9 @@ int run_program(const struct run *r, struct run_result *ret, struct err *err)
 		/* It is not reaped yet: the group's number is still its own. */
 		kill(-pid, SIGKILL);
 	}
-	while (rc >= 0 && waitpid(pid, &result.status, 0) < 0 && errno == EINTR)
-		;
+	/* A program of which nobody can say how it ended has not succeeded. */
+	if (rc >= 0 && proc_reap(pid, &result.status) < 0)
+		rc = err_errno(err, ECHILD, "wait for %s", r->path);
 	/* What it said last; a process that it left behind may hold the other end, and write on and on. */
 	for (int i = 0; rc >= 0 && i < 2; i++)
 		for (int k = 0; k < 16 && out[i].fd >= 0 && take(&out[i]); k++)

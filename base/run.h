@@ -34,7 +34,7 @@ struct run_result {
 	char out[RUN_KEEP + 1], errors[RUN_KEEP + 1];
 };
 
-/* -errno: it could not be started, and *ret is untouched. */
+/* -errno, *ret is untouched: it could not be started; -ECHILD: it ran, and its exit code is lost (proc_reap()). */
 int run_program(const struct run *r, struct run_result *ret, struct err *err);
 
 #endif

@@ -16,7 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -294,12 +293,6 @@ static int read_failure(int fd, struct failure *f)
 	return 1;
 }
 
-static void reap(pid_t pid)
-{
-	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
-}
-
 int spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *err)
 {
 	struct failure f;
@@ -339,11 +332,11 @@ int spawn(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *err
 	wr = fd_close(wr);
 	_close_ int own_pidfd = pidfd;
 	if (read_failure(rd, &f)) {
-		reap(pid);
+		(void)proc_reap(pid, NULL);
 		return err_errno(err, f.code, "start '%s': %s", s->path, step_names[f.step]);
 	}
 	if (s->orphan) {
-		reap(pid);
+		(void)proc_reap(pid, NULL);
 		return 0;
 	}
 	if (ret_pid)

@@ -130,10 +130,10 @@ static int ask_version(const char *program, char *buf, size_t size, struct err *
 	r = read_output(rd, buf, size);
 	if (r < 0 || proc_wait_end(pidfd, VERSION_MS) < 0)
 		(void)proc_signal(pidfd, SIGKILL);
-	waitpid(pid, &status, 0);
+	int reaped = proc_reap(pid, &status);
 	if (r < 0)
 		return err_errno(err, -r, "'%s --version'", program);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ?
+	return reaped >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ?
 		       0 :
 		       err_set(err, EIO, "'%s --version' failed", program);
 }

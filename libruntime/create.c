@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -41,7 +40,7 @@ void creation_stop(struct creation *c)
 	if (c->monitor.pid > 0) {
 		if (c->committed || proc_wait_end(c->monitor.pidfd, 3000) < 0)
 			proc_signal(c->monitor.pidfd, SIGKILL);
-		waitpid(c->monitor.pid, NULL, 0);
+		(void)proc_reap(c->monitor.pid, NULL);
 	}
 	if (c->in_cgroups)
 		cgroup_kill(c->state.cgroups, 2000);

@@ -12,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -121,7 +120,7 @@ static int rehearse(struct making *m, struct err *err)
 		r = err_set(err, ETIMEDOUT, "the rehearsal does not end");
 	if (r < 0)
 		return r;
-	waitpid(m->c.standin.pid, NULL, 0);
+	(void)proc_reap(m->c.standin.pid, NULL);
 	m->c.standin.pid = 0;
 	return request(m, "delete", err);
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -309,7 +308,7 @@ void standin_cancel(struct standin_proc *p)
 	if (p->pid > 0) {
 		if (p->pidfd >= 0)
 			proc_signal(p->pidfd, SIGKILL);
-		waitpid(p->pid, NULL, 0);
+		(void)proc_reap(p->pid, NULL);
 	}
 	p->pidfd = fd_close(p->pidfd);
 	p->pid = 0;

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,7 +44,7 @@ static void making_done(struct making *m)
 		/* It ends its VM when the connection closes. */
 		if (proc_wait_end(m->monitor.pidfd, 3000) < 0)
 			proc_signal(m->monitor.pidfd, SIGKILL);
-		waitpid(m->monitor.pid, NULL, 0);
+		(void)proc_reap(m->monitor.pid, NULL);
 	}
 	fd_close(m->monitor.pidfd);
 	fd_close(m->memory);

@@ -12,7 +12,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,6 +19,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "oci/mount_options.h"
 
@@ -336,7 +336,7 @@ static int in_share(const struct monitor_ref *mon, const char *share, const char
 		    struct err *err)
 {
 	struct err result = {};
-	int pipefd[2], status;
+	int pipefd[2];
 	pid_t pid;
 
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
@@ -355,7 +355,7 @@ static int in_share(const struct monitor_ref *mon, const char *share, const char
 		err_set(&result, EIO, "the share: the helper process died");
 	close(pipefd[0]);
 	if (pid > 0)
-		waitpid(pid, &status, 0);
+		(void)proc_reap(pid, NULL);
 	if (result.code)
 		return err_set(err, result.code, "%s", result.msg);
 	return 0;

@@ -65,7 +65,8 @@ static int run_one(const struct oci_hook_run *r, const struct oci_hook *h, const
 		},
 		&result, NULL);
 	if (rc < 0)
-		return err_errno(err, -rc, "fork/exec %s", h->path);
+		return err_errno(err, -rc, "%s %s", rc == -ECHILD ? "wait for" : "fork/exec",
+				 h->path);
 	if (result.timed_out)
 		return err_set(err, ETIMEDOUT, "hook ran past specified timeout of %d.0s",
 			       h->timeout);

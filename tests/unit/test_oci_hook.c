@@ -280,6 +280,19 @@ START_TEST(a_place_that_cannot_be_entered)
 }
 END_TEST
 
+/* As where a program that uses the library does not want to know of its children. */
+START_TEST(exit_code_that_is_lost)
+{
+	struct oci_hook hooks[] = { PATH("/bin/false") };
+	struct err err = { 0 };
+
+	temp();
+	signal(SIGCHLD, SIG_IGN);
+	unit_fails(run_hooks(hooks, 1, NULL, &err), ECHILD, &err, "wait for /bin/false");
+	signal(SIGCHLD, SIG_DFL);
+}
+END_TEST
+
 START_TEST(timeouts)
 {
 	struct oci_hook hooks[] = { { .timeout = 2, .has_timeout = true },
@@ -296,4 +309,4 @@ END_TEST
 
 UNIT_MAIN("oci_hook", what_it_gets, no_args_and_no_directory, failures_in_the_words_of_runc,
 	  timeout_of_the_whole_group, what_it_leaves_running, much_output_and_unread_input,
-	  a_thousand, all_of_them, a_place_that_cannot_be_entered, timeouts)
+	  a_thousand, all_of_them, a_place_that_cannot_be_entered, exit_code_that_is_lost, timeouts)
