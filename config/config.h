@@ -69,6 +69,7 @@ struct config_runtime {
 	char *internetworking_model; /* "tcfilter", "macvtap", "none" */
 	char *direct_volume_path;
 	char *vfio_mode; /* "guest-kernel" */
+	bool privileged_without_host_devices;
 	bool sandbox_cgroup_only;
 	uint32_t monitor_log_limit; /* KiB */
 	uint32_t console_log_limit; /* KiB */

@@ -157,6 +157,10 @@ const struct config_key config_keys[] = {
 	RUNTIME(sandbox_cgroup_only, BOOL, "true",
 		"Set the limits of linux.resources in the host's cgroup too, with room for the VM, beside those that the guest's cgroup "
 		"applies: see CGROUPS. All host processes are in the container's cgroup either way."),
+	RUNTIME(privileged_without_host_devices, BOOL, "true",
+		"Of a container that may use all devices (docker and podman run --privileged), leave out the entries of linux.devices "
+		"that the host has by the same path: callers list all of the host's. The guest's own, such as /dev/fuse, stay, and so does what "
+		"has another path in the container. With false each becomes hardware of the VM or is refused."),
 	RUNTIME(monitor_log_limit, INT, "256",
 		"The most that is kept of what a VM's monitor, QEMU and virtiofsd say, in KiB.",
 		RANGE(4, 65536)),

@@ -41,7 +41,7 @@ static const struct {
 	{ 10, 236, "mapper/control" },
 };
 
-static bool is_guest_node(const struct oci_device *d)
+bool dev_is_guest_node(const struct oci_device *d)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(guest_nodes); i++)
 		if (guest_nodes[i].major == d->major &&
@@ -136,7 +136,7 @@ static int plan_char(const struct oci_config *c, const struct dev_options *o,
 {
 	_free_ char *node = NULL;
 
-	if (is_guest_node(d)) {
+	if (dev_is_guest_node(d)) {
 		item->outcome = DEV_GUEST;
 		return 0;
 	}

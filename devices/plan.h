@@ -19,6 +19,7 @@
 struct dev_options {
 	bool vhost_user_store; /* enable_vhost_user_store */
 	const char *vhost_user_store_path;
+	bool privileged_without_host_devices; /* see privileged.h */
 	const char *root; /* "" on a host; tests: in front of /dev and /sys */
 };
 
@@ -49,6 +50,8 @@ int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev
 	     struct err *err);
 int dev_plan_open(struct dev_plan *p, const struct oci_config *c, struct err *err);
 void dev_plan_done(struct dev_plan *p);
+/* One that every guest has, or gets when its module is loaded, with the same numbers. */
+bool dev_is_guest_node(const struct oci_device *d);
 /* "guest", "block", "vhost-user-blk", "vhost-user-scsi", "vfio": the kinds of wire/vm_setup.h */
 const char *dev_outcome_kind(enum dev_outcome o);
 /* How many devices of the VM they are; VFIO groups have several. */

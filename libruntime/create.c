@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "devices/privileged.h"
 #include "libruntime/cgroup.h"
 #include "libruntime/cgroup_systemd.h"
 #include "libruntime/console.h"
@@ -129,6 +130,8 @@ int creation_check(struct creation *c, struct err *err)
 		r = pod_find(c->rt, a->id, a->sandbox, c->config, &c->pod, err);
 	if (r >= 0)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
+	if (r >= 0)
+		r = dev_leave_out_hosts(c->config, &c->vm.devices, err);
 	if (r >= 0)
 		r = creation_plan_size(c, err);
 	if (r >= 0)

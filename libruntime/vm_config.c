@@ -262,9 +262,12 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 			 rt->root, ret->factory);
 		ret->spares = 0;
 	}
-	ret->devices = (struct dev_options){ .vhost_user_store = c->qemu.enable_vhost_user_store,
-					     .vhost_user_store_path = ret->store,
-					     .root = "" };
+	ret->devices = (struct dev_options){
+		.vhost_user_store = c->qemu.enable_vhost_user_store,
+		.vhost_user_store_path = ret->store,
+		.privileged_without_host_devices = c->runtime.privileged_without_host_devices,
+		.root = ""
+	};
 	s->id = strdup(id);
 	s->hypervisor = strdup(ops->name);
 	s->path = strdup(c->qemu.path);

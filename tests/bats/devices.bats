@@ -218,6 +218,29 @@ sum()
 	[ ! -e "$ROOT/$CT" ]
 }
 
+# As docker and podman run --privileged: every device is allowed, every node of the host is listed.
+@test "devices: a privileged container does without the host's, but for what it calls by another name" {
+	local nodes
+	disk
+	nodes=$(find /dev -xdev \( -type c -o -type b \) -printf '%p\n' | while read -r path; do
+		read -r major minor < <(stat -c '%Hr %Lr' "$path")
+		[ -b "$path" ] && type=b || type=c
+		jq -n --arg path "$path" --arg type $type --argjson major "$major" --argjson minor "$minor" '{$path, $type, $major, $minor}'
+	done | jq -s .)
+	edit ".linux.devices = $nodes | .linux.resources.devices = [{allow: true, access: \"rwm\"}]"
+	device /dev/data b 7 "$MINOR"
+	script 'ls /dev; sha256sum /dev/data; mknod /tmp/again b $((0x$(stat -c %t /dev/data))) $((0x$(stat -c %T /dev/data))) && sha256sum /tmp/again'
+	edit '.mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]
+		| .process.capabilities = (["CAP_MKNOD"] | {bounding: ., effective: ., permitted: .})'
+	ok run --bundle "$B" "$CT"
+	[[ " ${output//$'\n'/ } " == *" data "*" fuse "*" null "* ]]
+	[[ " ${output//$'\n'/ } " != *" ${LOOP#/dev/} "* && $output != *autofs* ]]
+	is "$(grep -c "^$(sum "$T/disk.img")" <<<"$output")" 2
+	settings '[runtime]' 'privileged_without_host_devices = false'
+	ko 1 run --bundle "$B" "$CT"
+	has "$stderr" "linux.devices[" "a virtual machine cannot have the host's"
+}
+
 @test "devices: --dry-run prints the plan and starts nothing" {
 	target vhostblk0
 	disk
