@@ -64,7 +64,10 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 	char word[32];
 	size_t i = 0;
 
-	if (!p++ || !next_word(&p, word, sizeof(word)) || word[1])
+	if (!p)
+		return -EINVAL;
+	p++;
+	if (!next_word(&p, word, sizeof(word)) || word[1])
 		return -EINVAL;
 	s.state = word[0];
 	for (int field = 4; i < ARRAY_SIZE(wanted); field++) {
