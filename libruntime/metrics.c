@@ -125,6 +125,12 @@ static bool guest(struct metrics *m, const char *sandbox, const struct container
 	return up;
 }
 
+/* Asked again of one that is opened again: it may be another by then. */
+static bool is_member(const struct container *c, const char *sandbox)
+{
+	return c->state.sandbox && strcmp(c->state.sandbox, sandbox) == 0;
+}
+
 static void one_sandbox(const struct rt *rt, struct metrics *m, const struct container *c,
 			const struct members *members)
 {
@@ -146,7 +152,8 @@ static void one_sandbox(const struct rt *rt, struct metrics *m, const struct con
 								      .dir = -EBADF };
 
 		if (strcmp(members->sandboxes[i], sandbox) != 0 ||
-		    container_open(rt, members->ids[i], false, &other, NULL) < 0)
+		    container_open(rt, members->ids[i], false, &other, NULL) < 0 ||
+		    !is_member(&other, sandbox))
 			continue;
 		take_pids(&other.state, pids);
 		one_container(m, sandbox, &other, &ready);
@@ -215,7 +222,7 @@ static int collect(const struct rt *rt, const char *id, struct metrics *m, struc
 	for (char **i = owners; i && *i; i++) {
 		_cleanup_(container_close) struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 
-		if (container_open(rt, *i, false, &c, NULL) >= 0)
+		if (container_open(rt, *i, false, &c, NULL) >= 0 && !c.state.sandbox)
 			one_sandbox(rt, m, &c, &members);
 	}
 	return 0;
