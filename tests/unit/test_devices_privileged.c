@@ -14,15 +14,16 @@
 #define ALL "{\"allow\":true,\"access\":\"rwm\"}"
 #define NONE "{\"allow\":false,\"access\":\"rwm\"}"
 
-/* As callers list them, with two that somebody has asked for: by another path, and a number that the host has not. */
+/* As callers list them, with some that somebody has asked for: by another path, by a link, and a number that the host has not. */
 static const char devices[] = "{\"path\":\"/dev/autofs\",\"type\":\"c\",\"major\":10,\"minor\":235},"
 			      "{\"path\":\"/dev/sda\",\"type\":\"b\",\"major\":8,\"minor\":0},"
 			      "{\"path\":\"/dev/data\",\"type\":\"b\",\"major\":8,\"minor\":0},"
 			      "{\"path\":\"/dev/fuse\",\"type\":\"c\",\"major\":10,\"minor\":229},"
 			      "{\"path\":\"/dev/vda\",\"type\":\"b\",\"major\":241,\"minor\":0},"
-			      "{\"path\":\"/dev/pipe\",\"type\":\"p\",\"major\":0,\"minor\":0}";
-static const char all[] = "/dev/autofs /dev/sda /dev/data /dev/fuse /dev/vda /dev/pipe ";
-static const char asked_for[] = "/dev/data /dev/fuse /dev/vda /dev/pipe ";
+			      "{\"path\":\"/dev/pipe\",\"type\":\"p\",\"major\":0,\"minor\":0},"
+			      "{\"path\":\"/dev/link\",\"type\":\"b\",\"major\":8,\"minor\":0}";
+static const char all[] = "/dev/autofs /dev/sda /dev/data /dev/fuse /dev/vda /dev/pipe /dev/link ";
+static const char asked_for[] = "/dev/data /dev/fuse /dev/vda /dev/pipe /dev/link ";
 
 static char *root;
 
@@ -37,7 +38,7 @@ static void make_host(void)
 		{ "fuse", S_IFCHR, 10, 229 },   { "vda", S_IFBLK, 254, 0 },
 		{ "pipe", S_IFIFO, 0, 0 },
 	};
-	_free_ char *dev = NULL;
+	_free_ char *dev = NULL, *link = NULL;
 
 	root = unit_mkdtemp();
 	dev = str_printf("%s/dev", root);
@@ -49,6 +50,8 @@ static void make_host(void)
 				       makedev(nodes[i].major, nodes[i].minor)),
 				 0);
 	}
+	link = str_printf("%s/link", dev);
+	ck_assert_int_eq(symlink("sda", link), 0);
 }
 
 static const json_t *tree_devices(const struct oci_config *c)
