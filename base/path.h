@@ -30,11 +30,11 @@ int path_mkdirs(const char *path, mode_t mode, struct err *err);
 int path_remove_tree(int dirfd, const char *name, struct err *err);
 /* Sorted names of what is in the directory, but "." and ".."; a string vector owned by the caller. */
 int path_list(int dirfd, char ***ret, struct err *err);
+struct stat;
 /*
  * Whether nobody but root, or the caller, can change what st describes. way: it is a directory on the way to something, in which
  * others may make files of their own if they cannot touch ours. -EPERM without the name, which is the caller's to add.
  */
-struct stat;
 int path_check_owner(const struct stat *st, bool way, struct err *err);
 /* "/proc/self/fd/N" for calls that want a path. */
 struct path_fd {

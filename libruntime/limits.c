@@ -22,6 +22,12 @@ bool limits_are_pods(const json_t *annotations)
 	return oci_pod_read(&c, &pod, NULL) >= 0 && pod.role == OCI_POD_SANDBOX;
 }
 
+/* Whether we set limits in its cgroups at all. */
+static bool has_limits(const struct state *s)
+{
+	return s->overhead && !limits_are_pods(s->annotations);
+}
+
 static int set(const struct oci_resources *r, const char *path, const struct host_room *room,
 	       char *const *cgroups, bool early, bool late, struct err *err)
 {
@@ -41,7 +47,7 @@ static int lift(const struct state *s, struct err *err)
 	_cleanup_(host_limits_done) struct host_limits l = {};
 	int r;
 
-	if (!s->overhead || limits_are_pods(s->annotations))
+	if (!has_limits(s))
 		return 0;
 	r = host_limits_plan_lift(&l, err);
 	if (r >= 0)
@@ -71,7 +77,7 @@ int limits_update(struct container *c, const struct oci_resources *now, uint32_t
 					.overhead = c->state.overhead };
 	int r;
 
-	if (!c->state.overhead || limits_are_pods(c->state.annotations))
+	if (!has_limits(&c->state))
 		return 0;
 	if (room.vm && faccessat(c->dir, SHARED_FILE, F_OK, 0) == 0)
 		return 0;

@@ -117,19 +117,34 @@ START_TEST(directories)
 }
 END_TEST
 
-/* Of each device that the file names, here a file of ours, which shows the last that was written. */
+/* Of each device that a file names, here files of ours, which begin with what was written last. */
 START_TEST(throttles)
 {
-	static const char one[] = "254:16 rbps=1048576 wbps=max riops=max wiops=max\n";
-	char *dir = unit_mkdtemp();
-	_free_ char *path = path_join(dir, "io.max"), *text = NULL;
-	char *dirs[] = { dir, NULL };
+	static const struct {
+		const char *file, *before, *after;
+	} cases[] = {
+		{ "io.max", "254:16 rbps=1048576 wbps=max riops=max wiops=max\n",
+		  "254:16 rbps=max wbps=max riops=max wiops=max" },
+		{ "blkio.throttle.read_bps_device", "8:0 1048576\n", "8:0 0" },
+		{ "blkio.throttle.write_iops_device", "7:1 100\n7:2 100\n", "7:2 0" },
+	};
+	char *dir = unit_mkdtemp(), *dirs[] = { dir, NULL };
 	struct err err = {};
 
-	unit_ok(io_write_file(AT_FDCWD, path, one, strlen(one), 0644, false, &err), &err);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *path = path_join(dir, cases[i].file);
+
+		unit_ok(io_write_file(AT_FDCWD, path, cases[i].before, strlen(cases[i].before),
+				      0644, false, &err),
+			&err);
+	}
 	host_limits_lift_throttles(dirs);
-	unit_ok(io_read_file(AT_FDCWD, path, 4096, &text, NULL, &err), &err);
-	ck_assert_int_eq(strncmp(text, "254:16 rbps=max wbps=max riops=max wiops=max", 44), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *path = path_join(dir, cases[i].file), *text = NULL;
+
+		unit_ok(io_read_file(AT_FDCWD, path, 4096, &text, NULL, &err), &err);
+		ck_assert_int_eq(strncmp(text, cases[i].after, strlen(cases[i].after)), 0);
+	}
 	unit_rmdir(dir);
 }
 END_TEST

@@ -65,7 +65,7 @@ START_TEST(refusals)
 
 	unit_fails(netns_enter("/proc/thread-self/ns/net", &in, &err), ENOTUNIQ, &err,
 		   "of the host, which a VM cannot share");
-	unit_fails(netns_enter("/proc/self/ns/uts", &in, &err), EINVAL, &err, "");
+	unit_fails(netns_enter("/proc/self/ns/uts", &in, &err), EINVAL, &err, "/proc/self/ns/uts");
 	unit_fails(netns_enter("/dev/null", &in, &err), EINVAL, &err, "not a network namespace");
 	unit_fails(netns_enter("/nowhere", &in, &err), ENOENT, &err, "/nowhere");
 	ck_assert_int_eq(in.home, -EBADF);
