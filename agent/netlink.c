@@ -50,6 +50,16 @@ static void begin(struct request *r, uint16_t type, uint16_t flags, const void *
 	memcpy(r->body, body, len);
 }
 
+/* For what is there once: it is made, or changed; while removing: taken away (RTM_DEL* are RTM_NEW* and one). */
+static void begin_entry(const struct netlink *nl, struct request *r, uint16_t type,
+			const void *body, size_t len)
+{
+	if (nl->removing)
+		begin(r, type + 1, 0, body, len);
+	else
+		begin(r, type, NLM_F_CREATE | NLM_F_REPLACE, body, len);
+}
+
 /* Everything that is put fits: a handful of addresses and a name. */
 static void put(struct request *r, uint16_t type, const void *data, size_t len)
 {
@@ -81,6 +91,13 @@ static int talk(struct netlink *nl, struct request *r)
 	    h->nlmsg_seq != r->h.nlmsg_seq)
 		return n < 0 ? -errno : -EPROTO;
 	return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+}
+
+static int talk_entry(struct netlink *nl, struct request *r)
+{
+	int rc = talk(nl, r);
+
+	return nl->removing && (rc == -EADDRNOTAVAIL || rc == -ENOENT || rc == -ESRCH) ? 0 : rc;
 }
 
 static int parse_prefix(const char *text, struct prefix *ret)
@@ -179,7 +196,7 @@ int netlink_add_address(struct netlink *nl, int index, const char *address, stru
 			       .ifa_flags = p.family == AF_INET6 ? IFA_F_NODAD : 0,
 			       .ifa_index = (uint32_t)index };
 
-	begin(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &a, sizeof(a));
+	begin_entry(nl, &r, RTM_NEWADDR, &a, sizeof(a));
 	put(&r, IFA_LOCAL, p.bytes, p.len);
 	put(&r, IFA_ADDRESS, p.bytes, p.len);
 	if (p.family == AF_INET && p.bits < 31) {
@@ -189,7 +206,7 @@ int netlink_add_address(struct netlink *nl, int index, const char *address, stru
 		broadcast |= htonl(0xffffffffu >> p.bits);
 		put(&r, IFA_BROADCAST, &broadcast, 4);
 	}
-	rc = talk(nl, &r);
+	rc = talk_entry(nl, &r);
 	return rc < 0 ? err_errno(err, -rc, "address %s", address) : 0;
 }
 
@@ -209,11 +226,42 @@ int netlink_add_neighbour(struct netlink *nl, int index, const char *to, const c
 			   .ndm_ifindex = index,
 			   .ndm_state = NUD_PERMANENT };
 
-	begin(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &n, sizeof(n));
+	begin_entry(nl, &r, RTM_NEWNEIGH, &n, sizeof(n));
 	put(&r, NDA_DST, p.bytes, p.len);
 	put(&r, NDA_LLADDR, m, sizeof(m));
-	rc = talk(nl, &r);
+	rc = talk_entry(nl, &r);
 	return rc < 0 ? err_errno(err, -rc, "neighbour %s", to) : 0;
+}
+
+int netlink_remove_address(struct netlink *nl, int index, const char *address, struct err *err)
+{
+	int r;
+
+	nl->removing = true;
+	r = netlink_add_address(nl, index, address, err);
+	nl->removing = false;
+	return r;
+}
+
+int netlink_remove_neighbour(struct netlink *nl, int index, const char *to, const char *mac,
+			     struct err *err)
+{
+	int r;
+
+	nl->removing = true;
+	r = netlink_add_neighbour(nl, index, to, mac, err);
+	nl->removing = false;
+	return r;
+}
+
+int netlink_remove_route(struct netlink *nl, const struct netlink_route *route, struct err *err)
+{
+	int r;
+
+	nl->removing = true;
+	r = netlink_add_route(nl, route, err);
+	nl->removing = false;
+	return r;
 }
 
 int netlink_add_route(struct netlink *nl, const struct netlink_route *route, struct err *err)
@@ -237,7 +285,12 @@ int netlink_add_route(struct netlink *nl, const struct netlink_route *route, str
 			   .rtm_type = RTN_UNICAST,
 			   .rtm_flags = route->onlink ? RTNH_F_ONLINK : 0 };
 
-	begin(&r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &m, sizeof(m));
+	if (nl->removing) {
+		/* Whatever they are. */
+		m.rtm_protocol = RTPROT_UNSPEC;
+		m.rtm_scope = RT_SCOPE_NOWHERE;
+	}
+	begin_entry(nl, &r, RTM_NEWROUTE, &m, sizeof(m));
 	if (to.bits)
 		put(&r, RTA_DST, to.bytes, to.len);
 	if (route->via)
@@ -247,6 +300,6 @@ int netlink_add_route(struct netlink *nl, const struct netlink_route *route, str
 	if (route->metric)
 		put(&r, RTA_PRIORITY, &route->metric, sizeof(route->metric));
 	put(&r, RTA_OIF, &route->index, sizeof(route->index));
-	rc = talk(nl, &r);
+	rc = talk_entry(nl, &r);
 	return rc < 0 ? err_errno(err, -rc, "route to %s", route->to) : 0;
 }

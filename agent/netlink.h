@@ -6,6 +6,7 @@
 #ifndef MOAT_AGENT_NETLINK_H
 #define MOAT_AGENT_NETLINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 struct netlink {
 	int fd;
 	uint32_t seq;
+	bool removing;
 };
 
 int netlink_open(struct netlink *nl, struct err *err);
@@ -38,5 +40,11 @@ struct netlink_route {
 	int onlink;
 };
 int netlink_add_route(struct netlink *nl, const struct netlink_route *route, struct err *err);
+
+/* One that is not there any more is fine. */
+int netlink_remove_address(struct netlink *nl, int index, const char *address, struct err *err);
+int netlink_remove_neighbour(struct netlink *nl, int index, const char *to, const char *mac,
+			     struct err *err);
+int netlink_remove_route(struct netlink *nl, const struct netlink_route *route, struct err *err);
 
 #endif

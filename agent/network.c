@@ -19,13 +19,19 @@
 
 #define INTERFACES_MAX 32
 
-static int addresses(struct netlink *nl, int index, const json_t *list, struct err *err)
+typedef int (*address_fn)(struct netlink *nl, int index, const char *address, struct err *err);
+typedef int (*neighbour_fn)(struct netlink *nl, int index, const char *to, const char *mac,
+			    struct err *err);
+typedef int (*route_fn)(struct netlink *nl, const struct netlink_route *route, struct err *err);
+
+static int addresses(struct netlink *nl, int index, const json_t *list, address_fn change,
+		     struct err *err)
 {
 	const json_t *v;
 	size_t i;
 
 	json_array_foreach(list, i, v) {
-		int r = netlink_add_address(nl, index, json_string_value(v), err);
+		int r = change(nl, index, json_string_value(v), err);
 
 		if (r < 0)
 			return r;
@@ -33,19 +39,36 @@ static int addresses(struct netlink *nl, int index, const json_t *list, struct e
 	return 0;
 }
 
-static int neighbours(struct netlink *nl, int index, const json_t *list, struct err *err)
+static int neighbours(struct netlink *nl, int index, const json_t *list, neighbour_fn change,
+		      struct err *err)
 {
 	const json_t *v;
 	size_t i;
 
 	json_array_foreach(list, i, v) {
-		int r = netlink_add_neighbour(nl, index, js_get_str(v, "to"), js_get_str(v, "mac"),
-					      err);
+		int r = change(nl, index, js_get_str(v, "to"), js_get_str(v, "mac"), err);
 
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* What an interface has, and before that what it has no longer. */
+static int contents(struct netlink *nl, int index, const json_t *o, struct err *err)
+{
+	const json_t *gone = json_object_get(o, "removed");
+	int r = addresses(nl, index, json_object_get(gone, "addresses"), netlink_remove_address,
+			  err);
+
+	if (r >= 0)
+		r = neighbours(nl, index, json_object_get(gone, "neighbours"),
+			       netlink_remove_neighbour, err);
+	if (r >= 0)
+		r = addresses(nl, index, json_object_get(o, "addresses"), netlink_add_address, err);
+	return r < 0 ? r :
+		       neighbours(nl, index, json_object_get(o, "neighbours"),
+				  netlink_add_neighbour, err);
 }
 
 /* An interface on its way to its name. */
@@ -60,8 +83,13 @@ static int find(struct netlink *nl, const json_t *o, int netns, struct found *re
 	const char *port = js_get_str(o, "port"), *name = js_get_str(o, "name");
 	int r;
 
-	if (!port || !name)
-		return err_set(err, EINVAL, "network: an interface has a port and a name");
+	if (!name || !*name || strlen(name) >= sizeof(ret->name))
+		return err_set(err, EINVAL, "network: an interface has a name");
+	/* It is where it belongs already. */
+	if (!port) {
+		memcpy(ret->name, name, strlen(name) + 1);
+		return 0;
+	}
 	r = hotplug_wait_net(port, &ret->index, err);
 	/* Its number can be read a moment before the kernel knows its name; a new name waits for that. */
 	if (r >= 0 && !if_indextoname((unsigned int)ret->index, ret->name))
@@ -89,20 +117,21 @@ static int configure(struct netlink *nl, const json_t *o, const struct found *f,
 	/* In another namespace it may have another number. */
 	int index = (int)if_nametoindex(f->name), r;
 
+	if (!index)
+		return err_set(err, ENODEV, "network: there is no interface %s", f->name);
 	r = make_way(nl, name, index, err);
 	if (r < 0)
 		return r;
 	r = netlink_set_link(nl, index, strcmp(f->name, name) != 0 ? name : NULL,
 			     (uint32_t)js_get_int(o, "mtu", 0), err);
-	if (r >= 0)
+	/* Later it is up to the container. */
+	if (r >= 0 && json_object_get(o, "port"))
 		r = netlink_set_up(nl, index, err);
-	if (r >= 0)
-		r = addresses(nl, index, json_object_get(o, "addresses"), err);
-	return r < 0 ? r : neighbours(nl, index, json_object_get(o, "neighbours"), err);
+	return r < 0 ? r : contents(nl, index, o, err);
 }
 
-/* Those that lead to a gateway need the others first. */
-static int routes(struct netlink *nl, const json_t *list, bool gateways, struct err *err)
+static int routes(struct netlink *nl, const json_t *list, bool gateways, route_fn change,
+		  struct err *err)
 {
 	const json_t *v;
 	size_t i;
@@ -120,16 +149,28 @@ static int routes(struct netlink *nl, const json_t *list, bool gateways, struct 
 		};
 		int r;
 
+		/* Those of an interface have gone with it. */
+		if (change == netlink_remove_route && !route.index)
+			continue;
 		if (!route.to || !route.index)
 			return err_set(err, EINVAL,
 				       "network: a route has a destination and an interface");
 		if (!!route.via != gateways)
 			continue;
-		r = netlink_add_route(nl, &route, err);
+		r = change(nl, &route, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* Those that lead to a gateway need the others first, and go first. */
+static int all_routes(struct netlink *nl, const json_t *list, route_fn change, struct err *err)
+{
+	bool remove = change == netlink_remove_route;
+	int r = routes(nl, list, remove, change, err);
+
+	return r < 0 ? r : routes(nl, list, !remove, change, err);
 }
 
 int network_loopback(struct err *err)
@@ -169,12 +210,11 @@ static int configure_all(const json_t *network, const struct found *found, struc
 
 	if (r < 0)
 		return r;
+	r = all_routes(&nl, json_object_get(network, "removed"), netlink_remove_route, err);
 	for (size_t i = 0; r >= 0 && i < json_array_size(list); i++)
 		r = configure(&nl, json_array_get(list, i), &found[i], err);
 	if (r >= 0)
-		r = routes(&nl, json_object_get(network, "routes"), false, err);
-	if (r >= 0)
-		r = routes(&nl, json_object_get(network, "routes"), true, err);
+		r = all_routes(&nl, json_object_get(network, "routes"), netlink_add_route, err);
 	netlink_close(&nl);
 	return r;
 }
@@ -186,7 +226,8 @@ int network_configure(const struct agent *a, const json_t *network, int netns, s
 	struct found found[INTERFACES_MAX] = { 0 };
 	int r;
 
-	if (json_array_size(list) == 0)
+	if (json_array_size(list) == 0 && json_array_size(json_object_get(network, "routes")) == 0 &&
+	    json_array_size(json_object_get(network, "removed")) == 0)
 		return 0;
 	if (json_array_size(list) > INTERFACES_MAX)
 		return err_set(err, E2BIG, "network: more than %d interfaces", INTERFACES_MAX);

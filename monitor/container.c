@@ -253,7 +253,8 @@ static void name_devices(const struct monitor *m, json_t *list)
 	json_array_foreach(list, i, d) {
 		int64_t n = js_get_int(d, "device", -1);
 
-		if (n >= 0 && (uint64_t)n < m->setup.n_devices && m->setup_devices)
+		if (n >= 0 && (uint64_t)n < m->setup.n_devices && m->setup_devices &&
+		    m->setup_devices[n])
 			json_object_set_new(d, "port",
 					    json_string(m->setup_devices[n]->port_address));
 	}

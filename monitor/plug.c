@@ -83,8 +83,21 @@ bool plugged_disks(const struct monitor *m)
 	return false;
 }
 
+/* An interface that the VM was started with, by its number in the setup. Other devices are its own as long as it runs. */
+static struct device *find_interface(const struct monitor *m, int64_t number)
+{
+	struct device *dev = NULL;
+
+	if (number >= 0 && (uint64_t)number < m->setup.n_devices && m->setup_devices)
+		dev = m->setup_devices[number];
+	return dev && dev->kind == DEVICE_NET ? dev : NULL;
+}
+
 static void remove_device(struct monitor *m, struct device *dev)
 {
+	for (size_t i = 0; m->setup_devices && i < m->setup.n_devices; i++)
+		if (m->setup_devices[i] == dev)
+			m->setup_devices[i] = NULL;
 	for (struct owned **op = &m->owned; *op; op = &(*op)->next) {
 		struct owned *o = *op;
 
@@ -223,9 +236,10 @@ int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *er
 
 	if (r < 0)
 		return r;
-	/* Only what was plugged in: the others are the VM's as long as it runs. */
 	if (name && (o = find_record(c->m, name)))
 		dev = o->dev;
+	else if (json_is_integer(json_object_get(params, "device")))
+		dev = find_interface(c->m, js_get_int(params, "device", -1));
 	else if (!name && owner)
 		dev = find_owned(c->m, owner);
 	if (!dev)
