@@ -72,7 +72,7 @@ void help_command(const struct command *c);
 
 extern const struct command cmd_check, cmd_checkpoint, cmd_completion, cmd_create, cmd_delete,
 	cmd_direct_volume, cmd_doc, cmd_events, cmd_exec, cmd_features, cmd_help, cmd_kill,
-	cmd_list, cmd_metrics, cmd_pause, cmd_ps, cmd_restore, cmd_resume, cmd_run, cmd_spec,
-	cmd_start, cmd_state, cmd_template, cmd_update, cmd_volume;
+	cmd_list, cmd_metrics, cmd_network, cmd_pause, cmd_ps, cmd_restore, cmd_resume, cmd_run,
+	cmd_spec, cmd_start, cmd_state, cmd_template, cmd_update, cmd_volume;
 
 #endif

@@ -9,7 +9,7 @@ const struct command *const commands[] = {
 	&cmd_run,     &cmd_spec,     &cmd_start,      &cmd_state,   &cmd_update,
 	&cmd_check,   &cmd_template, &cmd_volume,     &cmd_metrics, &cmd_checkpoint,
 	&cmd_restore, &cmd_help,     &cmd_completion, &cmd_doc,     &cmd_direct_volume,
-	NULL,
+	&cmd_network, NULL,
 };
 
 const struct command *command_find(const char *name)

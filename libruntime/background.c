@@ -31,14 +31,14 @@ static int option(char ***argv, const char *name, const char *path, struct err *
 	return 0;
 }
 
-int background_run(const struct rt *rt, const char *const *words, struct err *err)
+int background_argv(const struct rt *rt, const char *const *words, char ***ret, struct err *err)
 {
 	_cleanup_(moat_paths_done) struct moat_paths paths = {};
 	_strv_ char **argv = NULL;
 	int r;
 
 	r = moat_paths(&paths, err);
-	if (r >= 0 && strv_add(&argv, "moat") < 0)
+	if (r >= 0 && strv_add(&argv, paths.program) < 0)
 		r = err_errno(err, ENOMEM, "%s", *words);
 	if (r >= 0)
 		r = option(&argv, "--root", rt->root, err);
@@ -47,10 +47,20 @@ int background_run(const struct rt *rt, const char *const *words, struct err *er
 	for (const char *const *w = words; r >= 0 && *w; w++)
 		if (strv_add(&argv, *w) < 0)
 			r = err_errno(err, ENOMEM, "%s", *w);
+	if (r >= 0)
+		*ret = take_ptr(argv);
+	return r;
+}
+
+int background_run(const struct rt *rt, const char *const *words, struct err *err)
+{
+	_strv_ char **argv = NULL;
+	int r = background_argv(rt, words, &argv, err);
+
 	if (r < 0)
 		return r;
 	const struct spawn s = {
-		.path = paths.program,
+		.path = argv[0],
 		.exe_fd = -EBADF,
 		.argv = argv,
 		.new_session = true,

@@ -11,4 +11,7 @@
  */
 int background_run(const struct rt *rt, const char *const *words, struct err *err);
 
+/* Such a command as a vector, owned by the caller, which begins with the path of the program. */
+int background_argv(const struct rt *rt, const char *const *words, char ***ret, struct err *err);
+
 #endif

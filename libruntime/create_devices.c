@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "libruntime/creation.h"
+#include "libruntime/network_given.h"
 #include "libruntime/network_late.h"
 #include "libruntime/network_vhost.h"
 
@@ -215,7 +216,9 @@ int creation_note_network(struct creation *c, struct err *err)
 	for (size_t i = 0; c->state.netns && i < c->network.n; i++)
 		if (strv_add(&c->state.interfaces, c->network.v[i].name) < 0)
 			return err_errno(err, ENOMEM, "state");
-	return c->state.netns ? 0 : err_errno(err, ENOMEM, "state");
+	if (!c->state.netns)
+		return err_errno(err, ENOMEM, "state");
+	return network_given_add(&c->state.given, &c->network, dev_plan_hardware(&c->devices), err);
 }
 
 int creation_late_network(struct creation *c, struct err *err)
@@ -237,4 +240,6 @@ void creation_forget_late_network(struct creation *c)
 	network_done(&c->network);
 	strv_free(c->state.interfaces);
 	c->state.interfaces = NULL;
+	json_decref(c->state.given);
+	c->state.given = NULL;
 }

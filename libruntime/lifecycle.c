@@ -9,7 +9,8 @@
 #include "libruntime/container.h"
 #include "libruntime/hooks.h"
 #include "libruntime/monitor_client.h"
-#include "libruntime/network_late.h"
+#include "libruntime/network_follow.h"
+#include "libruntime/network_watch.h"
 #include "oci/hook.h"
 
 #define KILLED_MS 1000
@@ -33,7 +34,7 @@ static bool has_ended(const struct container *c)
 }
 
 static int start(const struct rt *rt, const char *id, struct container *c,
-		 struct oci_config **ret_hooks, struct err *err)
+		 struct oci_config **ret_hooks, int *ret_watch, struct err *err)
 {
 	_json_ json_t *params = NULL;
 	const struct oci_hooks *h;
@@ -56,6 +57,7 @@ static int start(const struct rt *rt, const char *id, struct container *c,
 	}
 	if (c->state.terminal)
 		look_at_terminal(&c->state);
+	*ret_watch = network_watch_open(c);
 	r = network_catch_up(c, err);
 	if (r < 0)
 		return r;
@@ -74,10 +76,13 @@ int rt_start(const struct rt *rt, const char *id, struct err *err)
 {
 	struct container c = { .root_fd = -EBADF, .dir = -EBADF };
 	_cleanup_(oci_config_freep) struct oci_config *hooks = NULL;
+	_close_ int watch = -EBADF;
 	bool failed;
 	int r;
 
-	r = start(rt, id, &c, &hooks, err);
+	r = start(rt, id, &c, &hooks, &watch, err);
+	if (r >= 0)
+		network_watch_start(rt, &c, watch);
 	/* Only a startContainer hook ends a container on its way to the program. */
 	failed = r < 0 && hooks && hooks->hooks->n_start_container && has_ended(&c);
 	/* Hooks may use any command on this container. */

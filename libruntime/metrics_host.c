@@ -13,8 +13,9 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "libruntime/metrics.h"
+#include "wire/watch.h"
 
-#define PROGRAMS_MAX 8 /* there are four */
+#define PROGRAMS_MAX 8 /* there are five */
 #define MICRO 1000000u
 
 struct program {
@@ -51,12 +52,27 @@ static uint64_t count_fds(const char *path)
 	return n;
 }
 
+/* A watcher is the stand-in's program, under a name of its own. */
+static bool is_watcher(pid_t pid)
+{
+	_free_ char *comm = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	return io_read_file(AT_FDCWD, path, 64, &comm, NULL, NULL) >= 0 &&
+	       strcmp(comm, WATCH_NAME "\n") == 0;
+}
+
 /* The name is the kernel's: that of the program, which stand-ins change for the container's, so theirs is taken from exe. */
 static void name_of(pid_t pid, char *ret, size_t size)
 {
 	char link[64], path[4096];
 	ssize_t n;
 
+	if (is_watcher(pid)) {
+		snprintf(ret, size, "%s", WATCH_NAME);
+		return;
+	}
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';

@@ -312,9 +312,11 @@ int moat_container_wait(const struct moat *m, const char *id, int timeout_ms, in
 int moat_wait(pid_t pid, int timeout_ms, int *ret_code, struct moat_error *err);
 
 /*
- * Plugs interfaces into the virtual machine that have come into the container's network namespace, with an address,
- * since create, start or the last call; its processes see them with their addresses and routes. -ESRCH: it does not
- * run. -ENOSPC: the machine has no port left for one.
+ * Gives the virtual machine what has changed in the container's network namespace since it was last looked at: interfaces that
+ * have come, with an address, are plugged in, those that are gone are unplugged, addresses, routes, static neighbours and MTU of the others
+ * follow. After start a process of moat's does so by itself, a moment after each change: this waits until it is done. What
+ * fails does not keep the rest from it, the first failure is returned. -ESRCH: it does not run. -ENOSPC: the machine has no port left
+ * for one.
  */
 int moat_container_rescan_network(const struct moat *m, const char *id, struct moat_error *err);
 

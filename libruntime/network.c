@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "libruntime/netns.h"
+#include "wire/watch.h"
 
 #define RECORDS_MAX 4096 /* addresses, routes or neighbours: more are refused rather than cut */
 
@@ -72,7 +73,7 @@ static int add_link(struct network *n, struct nl_object *o, struct err *err)
 	struct network_interface *i;
 
 	if ((rtnl_link_get_flags(l) & IFF_LOOPBACK) || rtnl_link_get_arptype(l) != ARPHRD_ETHER ||
-	    !mac || nl_addr_get_len(mac) != 6)
+	    !mac || nl_addr_get_len(mac) != 6 || watch_is_own(rtnl_link_get_name(l)))
 		return 0;
 	if (n->n == NETWORK_MAX)
 		return err_set(err, E2BIG, "more than %d network interfaces", NETWORK_MAX);
@@ -210,7 +211,6 @@ static void keep(struct network *n,
 	n->n = kept;
 }
 
-/* One that nobody gave an address takes no part in the network. */
 static bool has_address(const struct network_interface *i, char *const *names)
 {
 	(void)names;
@@ -223,6 +223,11 @@ static bool is_new(const struct network_interface *i, char *const *names)
 		if (strcmp(*names, i->name) == 0)
 			return false;
 	return true;
+}
+
+void network_leave_out_idle(struct network *n)
+{
+	keep(n, has_address, NULL);
 }
 
 static bool has_interface(const struct network *n, const char *name)
@@ -241,7 +246,7 @@ void network_leave_out(struct network *n, char *const *names)
 			json_array_remove(n->routes, i);
 }
 
-int network_scan(const char *netns, struct network *ret, struct err *err)
+int network_scan_all(const char *netns, struct network *ret, struct err *err)
 {
 	struct netns in = { .home = -EBADF };
 	struct network n = { 0 };
@@ -265,9 +270,17 @@ int network_scan(const char *netns, struct network *ret, struct err *err)
 		network_done(&n);
 		return err_wrap(err, "network namespace '%s'", netns);
 	}
-	keep(&n, has_address, NULL);
 	*ret = n;
 	return 0;
+}
+
+int network_scan(const char *netns, struct network *ret, struct err *err)
+{
+	int r = network_scan_all(netns, ret, err);
+
+	if (r >= 0)
+		network_leave_out_idle(ret);
+	return r;
 }
 
 json_t *network_describe(const struct network *n, size_t first)

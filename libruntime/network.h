@@ -46,6 +46,10 @@ struct network {
  * refused.
  */
 int network_scan(const char *netns, struct network *ret, struct err *err);
+/* The same, and interfaces without an address, too. */
+int network_scan_all(const char *netns, struct network *ret, struct err *err);
+/* Leaves out those that nobody gave an address: they take no part in the network. */
+void network_leave_out_idle(struct network *n);
 /* Leaves out the interfaces of these names, with their routes. */
 void network_leave_out(struct network *n, char *const *names);
 /* Makes the taps and lets the packets through them. */

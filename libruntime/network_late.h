@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interfaces that come into a container's network namespace when its VM is there already: docker's in a prestart hook (until
- * 25 and in some later versions) or between create and start (26.0, 28), podman's of a user namespace likewise.
+ * 25 and in some later versions) or between create and start (26.0, 28), podman's of a user namespace likewise; those that come while
+ * it runs: network_follow.h.
  */
 #ifndef MOAT_LIBRUNTIME_NETWORK_LATE_H
 #define MOAT_LIBRUNTIME_NETWORK_LATE_H
 
-#include "libruntime/container.h"
 #include "libruntime/network.h"
 #include "libruntime/state.h"
 
@@ -16,7 +16,9 @@
  * is new. On failure the record is as before.
  */
 int network_plug_new(int dir, struct state *s, int timeout_ms, struct network *ret, struct err *err);
-/* The same for a container that waits to be started, or runs; the agent is told. */
-int network_catch_up(struct container *c, struct err *err);
+/* The same for a namespace that was looked at: *n becomes those that are new, perhaps none. */
+int network_plug(int dir, struct state *s, int timeout_ms, struct network *n, struct err *err);
+/* Undoes that, also in the record. */
+void network_unplug(int dir, struct state *s, struct network *n);
 
 #endif

@@ -27,8 +27,9 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/num.h"
+#include "wire/watch.h"
 
-#define NAME "moat-mvt%d"
+#define NAME WATCH_MACVTAP "%d"
 
 static void name_of(int lower, char ret[IFNAMSIZ])
 {

@@ -24,8 +24,9 @@
 #include "libruntime/network_vhost.h"
 #include "libruntime/network.h"
 #include "libruntime/network_macvtap.h"
+#include "wire/watch.h"
 
-#define TAP_NAME "moat-tap%d"
+#define TAP_NAME WATCH_TAP "%d"
 
 static int nl_failed(int code, const char *what, const char *name, struct err *err)
 {

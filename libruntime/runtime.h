@@ -54,7 +54,7 @@ int rt_kill(const struct rt *rt, const char *id, int sig, bool all, struct err *
 int rt_delete(const struct rt *rt, const char *id, bool force, struct err *err);
 int rt_pause(const struct rt *rt, const char *id, struct err *err);
 int rt_resume(const struct rt *rt, const char *id, struct err *err);
-/* Plugs in what has come into its network namespace since the VM was last told. */
+/* Gives the VM what has changed in its network namespace since it was last told. */
 int rt_network(const struct rt *rt, const char *id, struct err *err);
 /* resources: an OCI linux.resources object of which what is set is applied, and merged with what was set before. */
 int rt_update(const struct rt *rt, const char *id, const json_t *resources, struct err *err);

@@ -69,6 +69,7 @@ static const struct js_field fields[] = {
 	{ .key = "sandbox", .type = JS_STR, .offset = offsetof(struct state, sandbox) },
 	{ .key = "netns", .type = JS_STR, .offset = offsetof(struct state, netns) },
 	{ .key = "interfaces", .type = JS_STRV, .offset = offsetof(struct state, interfaces) },
+	{ .key = "given", .type = JS_ANY, .offset = offsetof(struct state, given) },
 	{ .key = "volumes", .type = JS_STRV, .offset = offsetof(struct state, volumes) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
 	{ .key = "annotations",
@@ -134,6 +135,8 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 		json_object_set_new(tree, "macvtap", json_true());
 	if (tree && s->overhead)
 		json_object_set_new(tree, "overhead", json_integer(s->overhead));
+	if (tree && s->given)
+		json_object_set(tree, "given", s->given);
 	if (tree && s->volumes)
 		json_object_set_new(tree, "volumes", js_new_strv(s->volumes));
 	if (tree && s->creator.pid)

@@ -41,6 +41,7 @@ struct state {
 	bool macvtap; /* by which model */
 	char *netns; /* that namespace, if it is the caller's; NULL: it is the container's own */
 	char **interfaces; /* names of those that the VM has been given */
+	json_t *given; /* what they were then, libruntime/network_given.h; NULL: none was given, or by a version that did not note it */
 	char **volumes; /* directories of the direct volumes that it uses */
 	char **cgroups; /* absolute directories in the order of their making */
 	json_t *annotations; /* object of strings or NULL */

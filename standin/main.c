@@ -14,8 +14,10 @@
 #include "standin/setup.h"
 #include "standin/signals.h"
 #include "standin/terminal.h"
+#include "standin/watch.h"
 #include "standin/world.h"
 #include "wire/setup_msg.h"
+#include "wire/watch.h"
 
 #define SETUP_SOCK 3
 #define MONITOR_SOCK 4
@@ -50,6 +52,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], SETUP_PAUSE) == 0 && fcntl(SETUP_SOCK, F_GETFD) < 0)
 		return pause_run();
+	if (argc > 1 && strcmp(argv[0], WATCH_NAME) == 0 && fcntl(SETUP_SOCK, F_GETFD) < 0)
+		return watch_run(argv + 1);
 	signals_block();
 	if (fd_fill_stdio() < 0)
 		return code;

@@ -184,3 +184,31 @@ Seccomp:	0"
 	docker network rm "$NAME" >/dev/null 3>&-
 	has "$output" eth0 eth1
 }
+
+@test "docker: networks that are connected and disconnected while it runs" {
+	links()
+	{
+		is "$(docker exec "$NAME" /bin/ls /sys/class/net 3>&- | tr '\n' ' ')" "$1"
+	}
+	local address
+	docker network create --subnet 10.96.0.0/24 "$NAME" >/dev/null 3>&-
+	docker_ok run --detach --name "$NAME" busybox /bin/sh -c 'mkdir /www; echo page >/www/index.html; exec httpd -f -p 80 -h /www'
+	docker_ok network connect "$NAME" "$NAME"
+	address=$(inspect "{{(index .NetworkSettings.Networks \"$NAME\").IPAddress}}")
+	[[ $address == 10.96.0.* ]]
+	within 40 links "eth0 eth1 lo "
+	within 20 eval 'fetch "$address" 80 | grep page'
+	docker_ok exec "$NAME" ping -c 1 -W 5 10.96.0.1
+	# The one that it was started with goes, and with it the default route, which is the other's then.
+	docker_ok network disconnect bridge "$NAME"
+	within 40 links "eth1 lo "
+	within 20 eval 'has "$(docker exec "$NAME" /bin/ip route 3>&-)" "default via 10.96.0.1 dev eth1"'
+	within 20 eval 'fetch "$address" 80 | grep page'
+	docker_ok network connect bridge "$NAME"
+	within 40 links "eth1 eth2 lo "
+	docker_ok network disconnect "$NAME" "$NAME"
+	within 40 links "eth2 lo "
+	within 20 eval "fetch \$(inspect '{{.NetworkSettings.Networks.bridge.IPAddress}}') 80 | grep page"
+	docker rm --force "$NAME" >/dev/null 2>&1 3>&-
+	docker network rm "$NAME" >/dev/null 3>&-
+}

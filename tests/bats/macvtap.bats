@@ -103,3 +103,23 @@ interface()
 	has "$(nsenter -n -t "$(pid_of)" ip -d link)" "macvtap mode passthru"
 	ok exec "$CT" ping -c 1 -W 5 10.98.9.1
 }
+
+@test "macvtap: interfaces that come and go while the container runs" {
+	interface
+	args sleep 1000
+	ok run --detach --bundle "$B" "$CT"
+	veth 2
+	within 30 eval 'has "$(guest ip addr)" 10.99.2.2/24'
+	ok exec "$CT" ping -c 1 -W 5 10.99.2.1
+	ip link del "$HOST-1"
+	within 30 eval 'is "$(guest ls /sys/class/net | tr "\n" " ")" "eth1 lo "'
+	is "$(ip -n "$NS" link | grep -c moat-mvt)" 1
+	# One that stays under another name is another one to the guest, and keeps no macvtap.
+	ip -n "$NS" link set eth1 down
+	ip -n "$NS" link set eth1 name net1
+	ip -n "$NS" link set net1 up
+	within 30 eval 'is "$(guest ls /sys/class/net | tr "\n" " ")" "lo net1 "'
+	ok exec "$CT" ping -c 1 -W 5 10.99.2.1
+	ok delete --force "$CT"
+	lacks "$(network_state)" moat-mvt
+}

@@ -75,6 +75,7 @@ sums()
 	is "$(value moat_container_tasks_limit "$me,container=\"$CT\"")" 40
 	[ "$(value moat_container_tasks "$me,container=\"$CT\"")" -ge 1 ]
 	is "$(value moat_processes "$me,program=\"moat-standin\"")" 1
+	is "$(value moat_processes "$me,program=\"moat-watch\"")" 1
 	is "$(value moat_processes "$me,program=\"moat-monitor\"")" 1
 	# What cannot be is not said: the parts are less than the whole.
 	[ "$(value moat_guest_memory_total_bytes "$me")" -lt 402653184 ]

@@ -44,3 +44,15 @@ network_state()
 	ip -n "$NS" route
 	ip netns exec "$NS" tc qdisc
 }
+
+# watchers: pids of the processes that watch the network namespace of $CT
+watchers()
+{
+	pgrep -f "^moat-watch .* network $CT\$" || true
+}
+
+# guest COMMAND...: what that says in the container
+guest()
+{
+	cli exec "$CT" "$@" 3>&- </dev/null
+}
