@@ -48,6 +48,7 @@ void container_free(struct container *c)
 	fd_close(c->cgroup);
 	fd_close(c->netns);
 	volumes_free(c->volumes);
+	container_forget_devices(c);
 	free(c->cgroup_name);
 	free(c->uid_map);
 	free(c->error);
@@ -64,6 +65,7 @@ struct container *container_new(struct agent *a, const char *id)
 	*c = (struct container){ .agent = a,
 				 .cgroup = -EBADF,
 				 .netns = -EBADF,
+				 .device_filter = -EBADF,
 				 .events = -EBADF,
 				 .memory_events = -EBADF };
 	c->next = a->containers;

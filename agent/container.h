@@ -34,6 +34,9 @@ struct container {
 		*processes; /* init is in the list too; NULL once its end was reported */
 	char **memory; /* memory.h: names of those it uses */
 	struct volume *volumes;
+	json_t *resources; /* linux.resources, with the devices that came while it runs */
+	struct added_device *added; /* those: container_device.c */
+	int device_filter; /* program on its cgroup; -EBADF: none */
 	char *cgroup_name;
 	int cgroup; /* directory; -EBADF: none */
 	int events, memory_events; /* cgroup.events, memory.events */
@@ -78,6 +81,11 @@ void container_kill_processes(struct container *c);
 bool container_is_empty(const struct container *c);
 void container_on_cgroup_event(struct container *c); /* container.c: something changed */
 
+/* container_device.c */
+/* Which devices it may use, by c->resources. */
+int container_limit_devices(struct container *c, struct err *err);
+void container_forget_devices(struct container *c);
+
 /* Requests; see server.h. */
 #define CONTAINER_REQUEST(name)                                                      \
 	int name(struct agent *a, const struct pending *asked, const json_t *params, \
@@ -93,6 +101,9 @@ CONTAINER_REQUEST(container_stats);
 CONTAINER_REQUEST(container_exec);
 CONTAINER_REQUEST(container_kill);
 CONTAINER_REQUEST(container_resize);
+CONTAINER_REQUEST(container_add_device);
+CONTAINER_REQUEST(container_remove_device);
+CONTAINER_REQUEST(container_network);
 CONTAINER_REQUEST(volume_stats);
 CONTAINER_REQUEST(volume_resize);
 

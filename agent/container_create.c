@@ -10,7 +10,6 @@
 #include "agent/child.h"
 #include "agent/device_config.h"
 #include "agent/container.h"
-#include "agent/device_filter.h"
 #include "agent/join.h"
 #include "agent/memory.h"
 #include "agent/mount.h"
@@ -173,10 +172,12 @@ static int spawn_init(struct container *c, struct creation *cr, struct err *err)
 			     cr->own & ~LATE_NAMESPACES, c->cgroup, &c->init, err);
 }
 
-static int limit_devices(const struct container *c, const struct oci_config *config, struct err *err)
+static int limit_devices(struct container *c, const struct oci_config *config, struct err *err)
 {
-	int r = c->cgroup >= 0 ? device_filter_attach(c->cgroup, config->linux_->resources, err) : 0;
+	int r;
 
+	c->resources = json_incref(config->linux_->resources);
+	r = container_limit_devices(c, err);
 	if (r != -ENOTSUP)
 		return r;
 	/* The VM is the boundary; this is one of the walls inside it. */

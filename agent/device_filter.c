@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/json.h"
 
 #define RULES_MAX 4096
@@ -210,7 +211,7 @@ static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 	return r < 0 ? -errno : (int)r;
 }
 
-int device_filter_attach(int cgroup, const json_t *resources, struct err *err)
+int device_filter_attach(int cgroup, const json_t *resources, int *program, struct err *err)
 {
 	_free_ struct bpf_insn *insns = NULL;
 	size_t n;
@@ -233,8 +234,13 @@ int device_filter_attach(int cgroup, const json_t *resources, struct err *err)
 		.target_fd = (uint32_t)cgroup,
 		.attach_bpf_fd = (uint32_t)prog,
 		.attach_type = BPF_CGROUP_DEVICE,
-		.attach_flags = BPF_F_ALLOW_MULTI,
+		.attach_flags = BPF_F_ALLOW_MULTI | (*program >= 0 ? BPF_F_REPLACE : 0),
+		.replace_bpf_fd = *program >= 0 ? (uint32_t)*program : 0,
 	};
 	r = bpf(BPF_PROG_ATTACH, &attach);
-	return r < 0 ? err_errno(err, -r, "attach device rules") : 0;
+	if (r < 0)
+		return err_errno(err, -r, "attach device rules");
+	fd_close(*program);
+	*program = take_fd(prog);
+	return 0;
 }

@@ -17,7 +17,10 @@
 /* The program for linux.resources (may be NULL), owned by the caller; *ret_n instructions. */
 int device_filter_build(const json_t *resources, struct bpf_insn **ret, size_t *ret_n,
 			struct err *err);
-/* Builds and attaches it. -ENOTSUP if the kernel cannot. */
-int device_filter_attach(int cgroup, const json_t *resources, struct err *err);
+/*
+ * Builds it and attaches it, in the place of *program (-EBADF: none), which then is the new one, the caller's. -ENOTSUP if
+ * the kernel cannot.
+ */
+int device_filter_attach(int cgroup, const json_t *resources, int *program, struct err *err);
 
 #endif

@@ -76,7 +76,7 @@ static int link_ptmx(int dev, struct err *err)
 }
 
 /* One of linux.devices: its numbers are the guest's by now. */
-static int make_node(int root, const struct oci_device *d, struct err *err)
+static int make_node(int root, const struct oci_device *d, bool exists_ok, struct err *err)
 {
 	const char *slash = strrchr(d->path, '/'), *name = slash + 1;
 	_free_ char *parent = strndup(d->path, (size_t)(name - d->path));
@@ -91,7 +91,9 @@ static int make_node(int root, const struct oci_device *d, struct err *err)
 		return err_wrap(err, "make device %s", d->path);
 	mode |= d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
 	if (mknodat(dir, name, mode, number) < 0)
-		return errno == EEXIST ? 0 : err_errno(err, errno, "make device %s", d->path);
+		return errno == EEXIST && exists_ok ?
+			       0 :
+			       err_errno(err, errno, "make device %s", d->path);
 	if (fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(err, errno, "make device %s", d->path);
 	return 0;
@@ -107,7 +109,7 @@ int devices_make(int root, const struct oci_config *config, struct err *err)
 		return dev;
 	mask = umask(0);
 	for (size_t i = 0; i < config->linux_->n_devices && r >= 0; i++)
-		r = make_node(root, &config->linux_->devices[i], err);
+		r = make_node(root, &config->linux_->devices[i], true, err);
 	if (r < 0) {
 		umask(mask);
 		return r;
@@ -128,6 +130,34 @@ int devices_make(int root, const struct oci_config *config, struct err *err)
 	    errno != EEXIST)
 		return err_errno(err, errno, "symlink /proc/kcore /dev/core");
 	return link_ptmx(dev, err);
+}
+
+int devices_add_node(int root, const struct oci_device *d, struct err *err)
+{
+	mode_t mask = umask(0);
+	int r = make_node(root, d, false, err);
+
+	umask(mask);
+	return r;
+}
+
+int devices_remove_node(int root, const char *path, dev_t number, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	_free_ char *parent = slash ? strndup(path, (size_t)(slash + 1 - path)) : NULL;
+	_close_ int dir = -EBADF;
+	struct stat st;
+
+	if (!parent)
+		return err_set(err, slash ? ENOMEM : EINVAL, "remove device %s", path);
+	dir = path_open_in(root, parent, O_PATH | O_DIRECTORY, 0);
+	/* What the container has removed or replaced is its own affair. */
+	if (dir < 0 || fstatat(dir, slash + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISBLK(st.st_mode) || st.st_rdev != number)
+		return 0;
+	return unlinkat(dir, slash + 1, 0) < 0 && errno != ENOENT ?
+		       err_errno(err, errno, "remove device %s", path) :
+		       0;
 }
 
 int devices_open_null(struct err *err)

@@ -17,6 +17,8 @@
 #include "base/fd.h"
 #include "base/num.h"
 
+#define DUMP_BYTES 32768 /* what the kernel puts into one datagram at most (Documentation/userspace-api/netlink/intro.rst) */
+
 /* One request: header, the structure of its kind, attributes. */
 struct request {
 	struct nlmsghdr h;
@@ -302,4 +304,52 @@ int netlink_add_route(struct netlink *nl, const struct netlink_route *route, str
 	put(&r, RTA_OIF, &route->index, sizeof(route->index));
 	rc = talk_entry(nl, &r);
 	return rc < 0 ? err_errno(err, -rc, "route to %s", route->to) : 0;
+}
+
+/* One datagram of an answer: 1 at its end, 0 for more to come. */
+static int take_dump(const struct netlink *nl, const char *buf, ssize_t n,
+		     int (*fn)(void *data, const struct nlmsghdr *h), void *data)
+{
+	int r;
+
+	for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf; NLMSG_OK(h, n);
+	     h = NLMSG_NEXT(h, n)) {
+		if (h->nlmsg_seq != nl->seq)
+			continue;
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (h->nlmsg_type == NLMSG_ERROR)
+			return h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)) ?
+				       -EPROTO :
+				       ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+		r = fn(data, h);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int netlink_dump(struct netlink *nl, uint16_t type, int family,
+		 int (*fn)(void *data, const struct nlmsghdr *h), void *data, struct err *err)
+{
+	const struct rtgenmsg body = { .rtgen_family = (unsigned char)family };
+	_free_ char *buf = malloc(DUMP_BYTES);
+	struct request r;
+	ssize_t n;
+	int rc = 0;
+
+	if (!buf)
+		return err_errno(err, ENOMEM, "netlink");
+	begin(&r, type, NLM_F_DUMP, &body, sizeof(body));
+	r.h.nlmsg_seq = ++nl->seq;
+	if (send(nl->fd, &r, r.h.nlmsg_len, 0) < 0)
+		return err_errno(err, errno, "netlink");
+	while (rc == 0) {
+		n = recv(nl->fd, buf, DUMP_BYTES, 0);
+		if (n < 0 && errno != EINTR)
+			rc = -errno;
+		else if (n >= 0)
+			rc = take_dump(nl, buf, n, fn, data);
+	}
+	return rc < 0 ? err_errno(err, -rc, "netlink") : 0;
 }

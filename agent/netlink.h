@@ -47,4 +47,12 @@ int netlink_remove_neighbour(struct netlink *nl, int index, const char *to, cons
 			     struct err *err);
 int netlink_remove_route(struct netlink *nl, const struct netlink_route *route, struct err *err);
 
+/*
+ * A dump: RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, of one family (AF_UNSPEC: all). Calls fn with each message of the answer, which is as long as it says;
+ * a negative return ends it, and is returned.
+ */
+struct nlmsghdr;
+int netlink_dump(struct netlink *nl, uint16_t type, int family,
+		 int (*fn)(void *data, const struct nlmsghdr *h), void *data, struct err *err);
+
 #endif

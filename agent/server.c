@@ -30,7 +30,8 @@ static const struct {
 	{ "container.update", container_update }, { "container.stats", container_stats },
 	{ "process.exec", container_exec },       { "process.kill", container_kill },
 	{ "volume.stats", volume_stats },         { "volume.resize", volume_resize },
-	{ "process.resize", container_resize },
+	{ "device.add", container_add_device },   { "device.remove", container_remove_device },
+	{ "process.resize", container_resize },   { "container.network", container_network },
 };
 
 /* ---- replies and events ---- */

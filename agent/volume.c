@@ -24,8 +24,7 @@
 #include "base/str.h"
 #include "oci/mount_options.h"
 
-/* The kernel's name for a disk. */
-static int name_disk(int major, int minor, char ret[32], struct err *err)
+int volume_disk_name(int major, int minor, char ret[32], struct err *err)
 {
 	char path[64], target[512];
 	const char *name;
@@ -164,7 +163,7 @@ static int attach_one(struct volume *v, const json_t *entry, json_t *config, jso
 	r = kind && !strcmp(kind, "pci") ? pci_wait_disk(port, &major, &minor, err) :
 					   hotplug_wait_disk(port, &major, &minor, err);
 	if (r >= 0)
-		r = name_disk(major, minor, v->disk, err);
+		r = volume_disk_name(major, minor, v->disk, err);
 	if (r >= 0)
 		r = v->node ? add_node(v, (uint32_t)group, config, major, minor, err) :
 			      mount_volume(v, entry, (uint32_t)group, err);

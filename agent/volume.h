@@ -39,6 +39,8 @@ void volumes_free(struct volume *v);
 /* For an end of the VM while somebody has: everything is written, though an xfs still wants to replay its log. */
 void volumes_freeze(const struct volume *v);
 
+/* The kernel's name for a disk, that of its node in the guest's /dev. */
+int volume_disk_name(int major, int minor, char ret[32], struct err *err);
 /* Hands a tree over to a group, as Kubernetes does for fsGroup: volume_owner.c. */
 int volume_set_group(int root, uint32_t group, bool on_mismatch, struct err *err);
 

@@ -86,22 +86,24 @@ static int connect_socket(struct dev_item *item, struct err *err)
 	return 0;
 }
 
+int dev_open_one(struct dev_item *item, const struct oci_config *c, struct err *err)
+{
+	if (item->outcome == DEV_BLOCK)
+		return open_block(item, &c->linux_->devices[item->index], err);
+	if (item->outcome == DEV_VFIO)
+		return vfio_check_free(&item->vfio, err);
+	return item->outcome == DEV_GUEST ? 0 : connect_socket(item, err);
+}
+
 int dev_plan_open(struct dev_plan *p, const struct oci_config *c, struct err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < p->n && r >= 0; i++) {
-		struct dev_item *item = &p->v[i];
-		const struct oci_device *d = &c->linux_->devices[item->index];
-
-		if (item->outcome == DEV_BLOCK)
-			r = open_block(item, d, err);
-		else if (item->outcome == DEV_VFIO)
-			r = vfio_check_free(&item->vfio, err);
-		else if (item->outcome != DEV_GUEST)
-			r = connect_socket(item, err);
+		r = dev_open_one(&p->v[i], c, err);
 		if (r < 0)
-			err_wrap(err, "linux.devices[%zu] '%s'", item->index, d->path);
+			err_wrap(err, "linux.devices[%zu] '%s'", p->v[i].index,
+				 c->linux_->devices[p->v[i].index].path);
 	}
 	return r;
 }

@@ -179,8 +179,8 @@ static const struct {
 	{ 'p', ANY, plan_fifo },
 };
 
-static int plan_one(const struct oci_config *c, const struct dev_options *o, size_t index,
-		    struct dev_item *item, struct err *err)
+int dev_plan_one(const struct oci_config *c, const struct dev_options *o, size_t index,
+		 struct dev_item *item, struct err *err)
 {
 	const struct oci_device *d = &c->linux_->devices[index];
 
@@ -225,7 +225,7 @@ int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev
 		return err_errno(err, ENOMEM, "linux.devices");
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		p.n = i + 1;
-		r = plan_one(c, o, i, &p.v[i], err);
+		r = dev_plan_one(c, o, i, &p.v[i], err);
 		if (r >= 0)
 			r = check_twice(c, i, err);
 		if (r >= 0)
@@ -241,13 +241,17 @@ int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev
 	return 0;
 }
 
+void dev_item_done(struct dev_item *item)
+{
+	free(item->source);
+	vfio_group_done(&item->vfio);
+	fd_close(item->fd);
+}
+
 void dev_plan_done(struct dev_plan *p)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		free(p->v[i].source);
-		vfio_group_done(&p->v[i].vfio);
-		fd_close(p->v[i].fd);
-	}
+	for (size_t i = 0; i < p->n; i++)
+		dev_item_done(&p->v[i]);
 	free(p->v);
 	*p = (struct dev_plan){ 0 };
 }

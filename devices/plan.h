@@ -50,6 +50,11 @@ int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev
 	     struct err *err);
 int dev_plan_open(struct dev_plan *p, const struct oci_config *c, struct err *err);
 void dev_plan_done(struct dev_plan *p);
+/* The same for linux.devices[index] alone; errors name only what is wrong. */
+int dev_plan_one(const struct oci_config *c, const struct dev_options *o, size_t index,
+		 struct dev_item *item, struct err *err);
+int dev_open_one(struct dev_item *item, const struct oci_config *c, struct err *err);
+void dev_item_done(struct dev_item *item);
 /* One that every guest has, or gets when its module is loaded, with the same numbers. */
 bool dev_is_guest_node(const struct oci_device *d);
 /* "guest", "block", "vhost-user-blk", "vhost-user-scsi", "vfio": the kinds of wire/vm_setup.h */

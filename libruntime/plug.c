@@ -26,8 +26,8 @@ static int take_text(const json_t *o, const char *key, char *ret, size_t size)
 	return 0;
 }
 
-int plug(int dir, const char *id, const struct vm_device *v, int fd, int timeout_ms,
-	 struct plugged *ret, struct err *err)
+int plug_tagged(int dir, const char *id, const char *tag, const struct vm_device *v, int fd,
+		int timeout_ms, struct plugged *ret, struct err *err)
 {
 	_close_ int sock = sock_connect_at(dir, MONITOR_SOCKET, err);
 	_json_ json_t *params = vm_device_to_json(v), *result = NULL;
@@ -36,7 +36,8 @@ int plug(int dir, const char *id, const struct vm_device *v, int fd, int timeout
 
 	if (sock < 0)
 		return sock;
-	if (!params || json_object_set_new(params, "id", json_string(id)) < 0)
+	if (!params || json_object_set_new(params, "id", json_string(id)) < 0 ||
+	    (tag && json_object_set_new(params, "tag", json_string(tag)) < 0))
 		return err_errno(err, ENOMEM, "plug");
 	r = wire_call_fd(sock, "plug", params, fd, timeout_ms, &result, err);
 	if (r < 0)
@@ -46,6 +47,30 @@ int plug(int dir, const char *id, const struct vm_device *v, int fd, int timeout
 		return err_set(err, EPROTO, "plug: no port");
 	*ret = p;
 	return 0;
+}
+
+int plug(int dir, const char *id, const struct vm_device *v, int fd, int timeout_ms,
+	 struct plugged *ret, struct err *err)
+{
+	return plug_tagged(dir, id, NULL, v, fd, timeout_ms, ret, err);
+}
+
+int plug_out_tagged(int dir, const char *id, const char *tag, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	struct err why = {};
+	int r = -EBUSY;
+
+	for (int tries = 0; r == -EBUSY && tries < RETRIES; tries++) {
+		_json_ json_t *params = json_pack("{s:s, s:s}", "id", id, "tag", tag);
+
+		if (tries > 0)
+			nanosleep(&pause, NULL);
+		r = monitor_request(dir, "unplug", params, UNPLUG_MS, NULL, &why);
+	}
+	if (r >= 0 || r == -ENOENT || r == -ESRCH)
+		return 0;
+	return err_set(err, -r, "%s", why.msg);
 }
 
 void plug_out(int dir, const char *device)

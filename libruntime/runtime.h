@@ -59,6 +59,22 @@ int rt_network(const struct rt *rt, const char *id, struct err *err);
 /* resources: an OCI linux.resources object of which what is set is applied, and merged with what was set before. */
 int rt_update(const struct rt *rt, const char *id, const json_t *resources, struct err *err);
 
+/* A block device of the host for a container that runs. */
+struct rt_device {
+	const char *source; /* its node, or one of the vhost-user store */
+	const char *path; /* in the container; NULL: the same */
+	const char *access; /* of "r", "w", "m"; NULL: all. Without "w" it is read-only */
+	const json_t *node; /* fileMode, uid, gid as in linux.devices; what is missing is the source's. NULL: all of it */
+};
+int rt_device_add(const struct rt *rt, const char *id, const struct rt_device *d, struct err *err);
+/* -EBUSY: the guest uses it, unless force is set. */
+int rt_device_remove(const struct rt *rt, const char *id, const char *path, bool force,
+		     struct err *err);
+/* A fresh array; see moat_container_list_devices(). */
+int rt_device_list(const struct rt *rt, const char *id, json_t **ret, struct err *err);
+/* What the guest says, cleaned: see moat_container_network(). */
+int rt_guest_network(const struct rt *rt, const char *id, json_t **ret, struct err *err);
+
 struct rt_exec {
 	const char *id;
 	json_t *process; /* OCI process object, complete; NULL: made from the container's with what follows */

@@ -25,6 +25,27 @@ static const struct js_field process_fields[] = {
 	{},
 };
 
+static const struct js_field device_fields[] = {
+	{ .key = "path",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state_device, path),
+	  .flags = JS_REQUIRED },
+	{ .key = "source",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state_device, source),
+	  .flags = JS_REQUIRED },
+	{ .key = "kind",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state_device, kind),
+	  .flags = JS_REQUIRED },
+	{ .key = "readonly", .type = JS_BOOL, .offset = offsetof(struct state_device, readonly) },
+	{ .key = "fileMode", .type = JS_U32, .offset = offsetof(struct state_device, mode) },
+	{ .key = "uid", .type = JS_U32, .offset = offsetof(struct state_device, uid) },
+	{ .key = "gid", .type = JS_U32, .offset = offsetof(struct state_device, gid) },
+	{ .key = "ready", .type = JS_BOOL, .offset = offsetof(struct state_device, ready) },
+	{},
+};
+
 static const struct js_field fields[] = {
 	{ .key = "version",
 	  .type = JS_U32,
@@ -70,6 +91,12 @@ static const struct js_field fields[] = {
 	{ .key = "netns", .type = JS_STR, .offset = offsetof(struct state, netns) },
 	{ .key = "interfaces", .type = JS_STRV, .offset = offsetof(struct state, interfaces) },
 	{ .key = "given", .type = JS_ANY, .offset = offsetof(struct state, given) },
+	{ .key = "devices",
+	  .type = JS_ARR,
+	  .offset = offsetof(struct state, devices),
+	  .offset2 = offsetof(struct state, n_devices),
+	  .sub = device_fields,
+	  .size = sizeof(struct state_device) },
 	{ .key = "volumes", .type = JS_STRV, .offset = offsetof(struct state, volumes) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
 	{ .key = "annotations",
@@ -84,6 +111,11 @@ void state_done(struct state *s)
 	js_free_fields(fields, s);
 	strv_free(s->cgroups);
 	s->cgroups = NULL;
+}
+
+void state_device_done(struct state_device *d)
+{
+	js_free_fields(device_fields, d);
 }
 
 int state_save_cgroups(int dirfd, char *const *cgroups, struct err *err)
@@ -120,6 +152,24 @@ static json_t *process_json(const struct state_process *p)
 	return json_pack("{s:i, s:o}", "pid", p->pid, "start", js_new_u64(p->start));
 }
 
+static json_t *devices_json(const struct state *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < s->n_devices; i++) {
+		const struct state_device *d = &s->devices[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:b}", "path", d->path,
+				  "source", d->source, "kind", d->kind, "readonly",
+				  (int)d->readonly, "fileMode", (json_int_t)d->mode, "uid",
+				  (json_int_t)d->uid, "gid", (json_int_t)d->gid, "ready",
+				  (int)d->ready));
+	}
+	return list;
+}
+
 int state_save(int dirfd, const struct state *s, struct err *err)
 {
 	_json_ json_t *tree = NULL;
@@ -137,6 +187,8 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 		json_object_set_new(tree, "overhead", json_integer(s->overhead));
 	if (tree && s->given)
 		json_object_set(tree, "given", s->given);
+	if (tree && s->n_devices)
+		json_object_set_new(tree, "devices", devices_json(s));
 	if (tree && s->volumes)
 		json_object_set_new(tree, "volumes", js_new_strv(s->volumes));
 	if (tree && s->creator.pid)

@@ -25,6 +25,16 @@ struct state_process {
 	uint64_t start; /* /proc/PID/stat field 22 */
 };
 
+/* A device that was plugged in while the container ran. */
+struct state_device {
+	char *path; /* its node in the container */
+	char *source; /* on the host: a device node, or a socket */
+	char *kind; /* VM_DEVICE_... of wire/vm_setup.h */
+	bool readonly;
+	uint32_t mode, uid, gid; /* of the node */
+	bool ready; /* false: on its way in or out, or left there by a command that was killed */
+};
+
 struct state {
 	uint32_t version;
 	char *id;
@@ -42,12 +52,15 @@ struct state {
 	char *netns; /* that namespace, if it is the caller's; NULL: it is the container's own */
 	char **interfaces; /* names of those that the VM has been given */
 	json_t *given; /* what they were then, libruntime/network_given.h; NULL: none was given, or by a version that did not note it */
+	struct state_device *devices;
+	size_t n_devices;
 	char **volumes; /* directories of the direct volumes that it uses */
 	char **cgroups; /* absolute directories in the order of their making */
 	json_t *annotations; /* object of strings or NULL */
 };
 
 void state_done(struct state *s);
+void state_device_done(struct state_device *d);
 int state_save(int dirfd, const struct state *s, struct err *err);
 /* -ENOENT if there is no file yet, -EINVAL for damage or another version (message names the file). */
 int state_load(int dirfd, struct state *ret, struct err *err);

@@ -151,6 +151,30 @@ int vm_config_volumes(const struct rt *rt, char **ret, struct err *err)
 	return 0;
 }
 
+/* store is borrowed. */
+static struct dev_options device_options(const struct moat_config *c, const char *store)
+{
+	return (struct dev_options){
+		.vhost_user_store = c->qemu.enable_vhost_user_store,
+		.vhost_user_store_path = store,
+		.privileged_without_host_devices = c->runtime.privileged_without_host_devices,
+		.root = ""
+	};
+}
+
+int vm_config_devices(const struct rt *rt, struct vm_config *ret, struct err *err)
+{
+	_cleanup_(config_done) struct moat_config c = {};
+	int r = config_load(rt->config, &c, err);
+
+	if (r < 0)
+		return r;
+	ret->store = take_ptr(c.qemu.vhost_user_store_path);
+	ret->setup.hypervisor = take_ptr(c.runtime.hypervisor);
+	ret->devices = device_options(&c, ret->store);
+	return 0;
+}
+
 static char *nonempty(const char *s)
 {
 	return s && *s ? strdup(s) : NULL;
@@ -262,12 +286,7 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 			 rt->root, ret->factory);
 		ret->spares = 0;
 	}
-	ret->devices = (struct dev_options){
-		.vhost_user_store = c->qemu.enable_vhost_user_store,
-		.vhost_user_store_path = ret->store,
-		.privileged_without_host_devices = c->runtime.privileged_without_host_devices,
-		.root = ""
-	};
+	ret->devices = device_options(c, ret->store);
 	s->id = strdup(id);
 	s->hypervisor = strdup(ops->name);
 	s->path = strdup(c->qemu.path);

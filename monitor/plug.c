@@ -29,17 +29,30 @@ struct owned {
 	struct owned *next;
 	struct device *dev;
 	char *container;
+	char *tag; /* the command's own name for it; NULL: none */
 	bool kept; /* the guest did not let go of it */
 };
 
-static int own(struct monitor *m, struct device *dev, const char *container, struct err *err)
+static void owned_free(struct owned *o)
+{
+	if (o) {
+		free(o->container);
+		free(o->tag);
+	}
+	free(o);
+}
+
+static int own(struct monitor *m, struct device *dev, const char *container, const char *tag,
+	       struct err *err)
 {
 	struct owned *o = calloc(1, sizeof(*o));
 
-	if (o)
+	if (o) {
 		o->container = strdup(container);
-	if (!o || !o->container) {
-		free(o);
+		o->tag = tag ? strdup(tag) : NULL;
+	}
+	if (!o || !o->container || (tag && !o->tag)) {
+		owned_free(o);
 		return err_errno(err, ENOMEM, "plug");
 	}
 	o->dev = dev;
@@ -55,6 +68,15 @@ static struct device *find_owned(const struct monitor *m, const char *container)
 	for (o = m->owned; o && (o->kept || strcmp(o->container, container) != 0); o = o->next)
 		;
 	return o ? o->dev : NULL;
+}
+
+/* Also one that the guest has kept: perhaps it does let go now. */
+static struct device *find_tagged(const struct monitor *m, const char *container, const char *tag)
+{
+	for (const struct owned *o = m->owned; o; o = o->next)
+		if (o->tag && strcmp(o->container, container) == 0 && strcmp(o->tag, tag) == 0)
+			return o->dev;
+	return NULL;
 }
 
 static struct owned *find_record(const struct monitor *m, const char *name)
@@ -104,8 +126,7 @@ static void remove_device(struct monitor *m, struct device *dev)
 		if (o->dev != dev)
 			continue;
 		*op = o->next;
-		free(o->container);
-		free(o);
+		owned_free(o);
 		break;
 	}
 	backend_forget(m, dev);
@@ -192,7 +213,7 @@ static int need_vm(const struct monitor *m, struct err *err)
 int plug_request(struct client *c, uint32_t request, const json_t *params, int fd, struct err *err)
 {
 	_cleanup_(vm_device_done) struct vm_device v = {};
-	const char *id = js_get_str(params, "id");
+	const char *id = js_get_str(params, "id"), *tag = js_get_str(params, "tag");
 	_json_ json_t *description = json_copy((json_t *)params);
 	_close_ int owned = fd;
 	struct device dev, *known;
@@ -202,7 +223,10 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 		return err_set(err, EPROTO, "plug without a descriptor");
 	if (!id || strlen(id) > ID_MAX)
 		return err_set(err, EPROTO, "plug without id");
+	if (tag && find_tagged(c->m, id, tag))
+		return err_set(err, EEXIST, "plug: there is a device %s already", tag);
 	json_object_del(description, "id");
+	json_object_del(description, "tag");
 	r = need_vm(c->m, err);
 	if (r >= 0)
 		r = vm_device_from_json(description, &v, err);
@@ -217,7 +241,7 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 	r = devices_add(c->m->devices, &dev, &known, err);
 	if (r < 0)
 		return r;
-	r = own(c->m, known, id, err);
+	r = own(c->m, known, id, tag, err);
 	if (r >= 0)
 		r = backend_watch(c->m, known, v.socket, err);
 	if (r >= 0)
@@ -230,6 +254,7 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	const char *name = js_get_str(params, "device"), *owner = js_get_str(params, "id");
+	const char *tag = js_get_str(params, "tag");
 	const struct owned *o;
 	struct device *dev = NULL;
 	int r = need_vm(c->m, err);
@@ -241,7 +266,7 @@ int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *er
 	else if (json_is_integer(json_object_get(params, "device")))
 		dev = find_interface(c->m, js_get_int(params, "device", -1));
 	else if (!name && owner)
-		dev = find_owned(c->m, owner);
+		dev = tag ? find_tagged(c->m, owner, tag) : find_owned(c->m, owner);
 	if (!dev)
 		return err_set(err, ENOENT, "unplug: there is no such device");
 	for (const struct plug *p = c->m->plugs; p; p = p->next)

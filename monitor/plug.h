@@ -8,9 +8,9 @@
 
 #include "monitor/client.h"
 
-/* Takes fd. The device is noted as that of the container "id". Answers later, with {"device", "port"}: a name for unplug, the address of the device's root port in the guest. */
+/* Takes fd. The device is noted as that of the container "id", with the command's "tag" if there is one. Answers later, with {"device", "port"}: a name for unplug, the address of the device's root port in the guest. */
 int plug_request(struct client *c, uint32_t request, const json_t *params, int fd, struct err *err);
-/* Of one "device", or of any of those of the container "id": -ENOENT without one. Answers when the guest has let go of it. */
+/* Of one "device", or of the container "id": the one with that "tag", or any. -ENOENT without one. Answers when the guest has let go of it. */
 int unplug_request(struct client *c, uint32_t id, json_t *params, struct err *err);
 /* The one of that name if it was plugged in for that container, or NULL. */
 struct device *plugged_device(const struct monitor *m, const char *container, const char *name);

@@ -24,6 +24,7 @@
 
 #define GUEST_STATS_MS 2000
 #define NETWORK_TIMEOUT_MS 20000 /* the guest waits for its interfaces */
+#define DEVICE_TIMEOUT_MS 25000 /* it gives up on a disk after 20 s */
 
 void verbs_client_gone(struct monitor *m, struct client *c)
 {
@@ -380,6 +381,34 @@ static int do_network(struct client *c, uint32_t id, json_t *params, struct err 
 		       err);
 }
 
+/* The guest waits for the disk. */
+static int do_device_add(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	if (!k)
+		return -ENOENT;
+	return forward(c, id, "device.add", k, json_incref(params), DEVICE_TIMEOUT_MS, NULL, err);
+}
+
+static int do_device_remove(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	if (!k)
+		return -ENOENT;
+	return ask(c, id, "device.remove", k, params, err);
+}
+
+static int do_guest_network(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	if (!k)
+		return -ENOENT;
+	return ask(c, id, "container.network", k, params, err);
+}
+
 static const struct {
 	const char *method;
 	int (*fn)(struct client *c, uint32_t id, json_t *params, struct err *err);
@@ -405,6 +434,9 @@ static const struct {
 	{ "plug", do_plug },
 	{ "unplug", unplug_request },
 	{ "network", do_network },
+	{ "guest.network", do_guest_network },
+	{ "device.add", do_device_add },
+	{ "device.remove", do_device_remove },
 	{ "volume.stats", volume_stats_request },
 	{ "volume.resize", volume_resize_request },
 	{ "resize", resize_request },
