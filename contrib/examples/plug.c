@@ -41,6 +41,7 @@ static void print(int (*ask)(const struct moat *m, const char *id, char **ret, s
 		return;
 	}
 	puts(text);
+	fflush(stdout); /* before what the program says */
 	free(text);
 }
 

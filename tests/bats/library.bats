@@ -6,6 +6,7 @@
 
 load helpers
 load netns
+load disks
 
 setup_file()
 {
@@ -165,6 +166,212 @@ declared()
 	example "$CT"
 	is "$status" 1
 	[[ $stderr == *"is not running"* ]]
+}
+
+# driver: builds a program that calls one function: VERB ID ARGUMENT...; what goes wrong is said with its number
+driver()
+{
+	cat >"$T/driver.c" <<-'EOF'
+		#include <moat.h>
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <string.h>
+
+		int main(int argc, char **argv)
+		{
+			struct moat_error err = { 0 };
+			struct moat *m = moat_new();
+			const char *verb = argv[5], *id = argv[6];
+			char *text = NULL;
+			int r;
+
+			moat_set_configuration(m, argv[2]);
+			moat_set_root(m, argv[4]);
+			if (strcmp(verb, "add") == 0)
+				r = moat_container_add_device(m, id, argv[7], argv[8], argc > 9 ? argv[9] : NULL, argc > 10 ? argv[10] : NULL, &err);
+			else if (strcmp(verb, "remove") == 0)
+				r = moat_container_remove_device(m, id, argv[7], argc > 8, &err);
+			else if (strcmp(verb, "list") == 0)
+				r = moat_container_list_devices(m, id, &text, &err);
+			else
+				r = moat_container_network(m, id, &text, &err);
+			if (r < 0)
+				fprintf(stderr, "%s: %s\n", strerror(-r), err.msg);
+			else if (text)
+				puts(text);
+			free(text);
+			moat_free(m);
+			return r < 0;
+		}
+	EOF
+	# shellcheck disable=SC2046
+	gcc -Wall -Wextra -Werror -o "$EXAMPLE" "$T/driver.c" $(pkg-config --cflags --libs moat)
+}
+
+# does VERB ID ARGUMENT...
+does()
+{
+	example "$@"
+	is "$status $stderr" "0 "
+}
+
+# fails PART VERB ID ARGUMENT...
+fails()
+{
+	example "${@:2}"
+	is "$status" 1
+	has "$stderr" "$1"
+}
+
+# inside SCRIPT: in the container
+inside()
+{
+	ok exec "$CT" sh -c "$1"
+}
+
+# killed_add N: the device is being added when it comes to its Nth system call
+killed_add()
+{
+	LD_LIBRARY_PATH=$LIB "$TOOLS/killat" "$1" "$EXAMPLE" -c "$T/configuration.toml" -r "$ROOT" add "$CT" "$LOOP" /dev/disk 2>&1 3>&- || true
+}
+
+# a disk of 4 MiB on the host; sets LOOP
+loop()
+{
+	truncate -s 4M "$T/disk.img"
+	LOOP=$(losetup -f --show "$T/disk.img")
+}
+
+# privileged: the container may mount
+privileged()
+{
+	edit '.root.readonly = false | .process.capabilities |= map_values(. + ["CAP_SYS_ADMIN", "CAP_MKNOD"])'
+}
+
+@test "library: a program of less than 100 lines lends a disk to a container that runs" {
+	[ "$(wc -l <"$TOP/contrib/examples/plug.c")" -lt 100 ]
+	# shellcheck disable=SC2046
+	cc_example plug $(pkg-config --libs moat)
+	HOST=ml$BATS_TEST_NUMBER
+	cp "$BASE/config.json" "$B/config.json"
+	make_netns
+	veth 1
+	ip -n "$NS" route add default via 10.99.1.1
+	script 'sleep 1000'
+	privileged
+	loop
+	mkfs.ext4 -q "$T/disk.img"
+	ok run --detach --bundle "$B" "$CT"
+	example -n '{"fileMode": 384, "gid": 5}' "$CT" "$LOOP" /dev/new/disk sh -c \
+		'stat -c "%n %F %a %u:%g" /dev/new/disk; mount -t ext4 /dev/new/disk /mnt && echo inside >/mnt/file && umount /mnt; exit 9'
+	is "$status $stderr" "9 "
+	is "$(jq -c --arg loop "$LOOP" 'select(type == "array") | map(select(.source == $loop) | {path, kind, readonly, fileMode, uid, gid, plugged})' <<<"$(head -2 <<<"$output")")" \
+		'[{"path":"/dev/new/disk","kind":"block","readonly":false,"fileMode":384,"uid":0,"gid":5,"plugged":true}]'
+	is "$(tail -1 <<<"$output")" "/dev/new/disk block special file 600 0:5"
+	# The guest's network is the namespace's.
+	is "$(sed -n 2p <<<"$output" | jq -c '.interfaces[] | select(.name == "eth0") | [.mac, .mtu, .up, .addresses[0]]')" \
+		"[\"$(ip -n "$NS" -j link show eth0 | jq -r '.[0].address')\",1500,true,\"10.99.1.2/24\"]"
+	is "$(sed -n 2p <<<"$output" | jq -c '.routes[] | select(.to == "default" and .family == 4) | [.via, .dev]')" '["10.99.1.1","eth0"]'
+	# The host has its disk back, with the file.
+	is "$(debugfs -R 'cat file' "$T/disk.img" 2>/dev/null)" inside
+	e2fsck -fn "$T/disk.img"
+	is "$(jq -c .devices "$ROOT/$CT/state.json")" null
+	free_loops "$T/disk.img"
+}
+
+@test "library: disks come and go while a container runs" {
+	driver
+	STORE=$T/vhost-user
+	settings 'enable_vhost_user_store = true' "vhost_user_store_path = \"$STORE\""
+	cp "$BASE/config.json" "$B/config.json"
+	script 'sleep 1000'
+	privileged
+	edit '.linux.devices += [{path: "/dev/kmsg", type: "c", major: 1, minor: 11}]'
+	loop
+	ok run --detach --bundle "$B" "$CT"
+
+	# What is wrong is found out before anything is made.
+	fails "Invalid argument: 'disk' is no absolute path" add "$CT" "$LOOP" disk
+	fails "Invalid argument: '/dev/../disk'" add "$CT" "$LOOP" /dev/../disk
+	fails 'Invalid argument: access "x"' add "$CT" "$LOOP" /dev/disk x
+	fails "Invalid argument: node: 'mode'" add "$CT" "$LOOP" /dev/disk r '{"mode": 1}'
+	fails "Invalid argument: uid" add "$CT" "$LOOP" /dev/disk r '{"uid": -1}'
+	fails "No such device: '/etc/passwd' is no device" add "$CT" /etc/passwd /dev/disk
+	fails "not supported: '/dev/null'" add "$CT" /dev/null /dev/disk
+	fails "File exists" add "$CT" "$LOOP" /dev/kmsg
+	fails "No such file or directory: the container has no device" remove "$CT" /dev/disk
+	fails "not supported: device /dev/kmsg was given to the container at its creation" remove "$CT" /dev/kmsg
+	# Something is there in the guest only: then all is undone.
+	fails "File exists: make device /dev/full" add "$CT" "$LOOP" /dev/full
+	is "$(losetup -nO RO "$LOOP") $(jq -c .devices "$ROOT/$CT/state.json")" " 0 null"
+
+	# It may be used as long as it is there.
+	does add "$CT" "$LOOP" /dev/disk
+	fails "Device or resource busy: '$LOOP' is in use on this host" add "$CT" "$LOOP" /dev/another
+	fails "File exists" add "$CT" "$LOOP" /dev/disk
+	inside 'echo written | dd of=/dev/disk conv=notrunc 2>/dev/null; cp -a /dev/disk /dev/copy'
+	does remove "$CT" /dev/disk
+	is "$(head -c 7 "$T/disk.img")" written
+	does add "$CT" "$LOOP" /dev/disk r
+	ko 1 exec "$CT" sh -c 'echo x >/dev/disk'
+	inside 'head -c 7 /dev/disk; head -c 7 /dev/copy'
+	is "$output" writtenwritten
+	does remove "$CT" /dev/disk
+	ko 1 exec "$CT" head -c 1 /dev/copy
+	has "$stderr" "not permitted"
+	inside '! ls /dev/disk'
+
+	# One that is mounted is busy, and stays; unless it is pulled.
+	mkfs.ext4 -q "$T/disk.img"
+	does add "$CT" "$LOOP" /dev/disk
+	inside 'mount -t ext4 /dev/disk /mnt'
+	fails "busy: device /dev/disk is in use in the container" remove "$CT" /dev/disk
+	inside 'echo more >/mnt/file; sync'
+	does list "$CT"
+	is "$(jq -c 'map([.path, .plugged])' <<<"$output")" '[["/dev/kmsg",false],["/dev/disk",true]]'
+	does remove "$CT" /dev/disk force
+	inside 'umount /mnt; ! ls /dev/disk'
+
+	# A caller that is killed leaves nothing in the way of the next, wherever that happened.
+	local calls n
+	calls=$(killed_add 0 | sed -n 's/^ended after //p')
+	does remove "$CT" /dev/disk
+	for n in 31 27 23 19 15 11; do
+		killed_add $((calls - n)) | grep -q "killed at"
+		example add "$CT" "$LOOP" /dev/disk
+		does remove "$CT" /dev/disk
+	done
+
+	# A disk that another process serves.
+	rm "$T/disk.img"
+	target disk0
+	does add "$CT" "$STORE/block/devices/disk0" /dev/served
+	inside 'head -c 4096 /dev/served'
+	cmp "$T/stdout" <(head -c 4096 "$T/disk.img")
+	does list "$CT"
+	is "$(jq -c '.[] | select(.plugged) | [.kind, .source]' <<<"$output")" "[\"vhost-user-blk\",\"$STORE/block/sockets/disk0\"]"
+	does remove "$CT" /dev/served
+
+	# That of one which has joined the machine goes with it.
+	make_bundle "$T/bundle-joined"
+	script 'sleep 1000'
+	joins "$CT"
+	ok run --detach --bundle "$B" "$CT-joined"
+	does add "$CT-joined" "$LOOP" /dev/disk
+	fails "in use on this host" add "$CT" "$LOOP" /dev/disk
+	ok delete --force "$CT-joined"
+	does add "$CT" "$LOOP" /dev/disk
+	ok kill "$CT" KILL
+	within 20 stopped
+	fails "No such process: container with id $CT is not running" remove "$CT" /dev/disk
+	fails "No such process" network "$CT"
+	losetup -d "$LOOP"
+	within 10 unused "$LOOP"
+}
+
+unused()
+{
+	[ -z "$(losetup -nO BACK-FILE "$1" 2>/dev/null)" ]
 }
 
 stopped()

@@ -168,4 +168,44 @@ START_TEST(more_processes)
 }
 END_TEST
 
-UNIT_MAIN_ROOT("moat_containers", life, exit_codes, stop, more_processes)
+static int add_device(const char *source, const char *path, const char *access, const char *node,
+		      struct moat_error *err)
+{
+	return moat_container_add_device(m, n("c1"), source, path, access, node, err);
+}
+
+START_TEST(devices)
+{
+	struct moat_error err = {};
+	char *list = NULL;
+
+	begin();
+	unit_fails(add_device("/dev/null", NULL, NULL, NULL, &err), ENOENT, &err, "does not exist");
+	create(n("c1"), "sleep", NULL);
+	unit_ok(moat_container_start(m, n("c1"), &err), &err);
+	unit_fails(add_device(NULL, "/dev/x", NULL, NULL, &err), EINVAL, &err, "no source");
+	unit_fails(add_device("dev", NULL, NULL, NULL, &err), EINVAL, &err, "no absolute path");
+	unit_fails(add_device("/nowhere", NULL, NULL, NULL, &err), ENOENT, &err, "/nowhere");
+	unit_fails(add_device("/dev/null", "/dev/x/", NULL, NULL, &err), EINVAL, &err, "/dev/x/");
+	unit_fails(add_device("/dev/null", NULL, "", NULL, &err), EINVAL, &err, "access");
+	unit_fails(add_device("/dev/null", NULL, "r", "{ half", &err), EINVAL, &err, "");
+	unit_fails(add_device("/dev/null", NULL, "r", "[]", &err), EINVAL, &err, "an object");
+	unit_fails(add_device("/dev/null", NULL, "r", "{\"fileMode\":4096}", &err), EINVAL, &err,
+		   "fileMode: a number from 0 to 4095");
+	unit_fails(add_device("/dev/null", NULL, "r", NULL, &err), ENOTSUP, &err, "fake");
+	unit_fails(moat_container_remove_device(m, n("c1"), "/dev/null", true, &err), ENOENT, &err,
+		   "no device /dev/null");
+	unit_fails(moat_container_remove_device(m, n("c1"), NULL, true, &err), EINVAL, &err,
+		   "no path");
+	unit_ok(moat_container_list_devices(m, n("c1"), &list, &err), &err);
+	ck_assert_str_eq(list, "[]");
+	free(list);
+	unit_ok(moat_container_stop(m, n("c1"), 0, &err), &err);
+	unit_fails(add_device("/dev/null", NULL, "r", NULL, &err), ESRCH, &err, "not running");
+	unit_fails(moat_container_network(m, n("c1"), &list, &err), ESRCH, &err, "not running");
+	unit_ok(moat_container_delete(m, n("c1"), true, &err), &err);
+	end();
+}
+END_TEST
+
+UNIT_MAIN_ROOT("moat_containers", life, exit_codes, stop, more_processes, devices)

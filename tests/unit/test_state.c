@@ -43,6 +43,14 @@ static struct state make(void)
 	strv_add(&s.volumes, "/run/volumes/a");
 	strv_add(&s.volumes, "/run/volumes/b");
 	s.annotations = json_pack("{s:s}", "k", "v");
+	s.devices = calloc(1, sizeof(*s.devices));
+	s.n_devices = 1;
+	s.devices[0] = (struct state_device){ .path = strdup("/dev/a"),
+					      .source = strdup("/dev/loop0"),
+					      .kind = strdup("block"),
+					      .mode = 0640,
+					      .gid = UINT32_MAX - 1,
+					      .ready = true };
 	return s;
 }
 
@@ -61,6 +69,13 @@ START_TEST(round_trip)
 	ck_assert_str_eq(t.cgroups[0], "/sys/fs/cgroup/x");
 	ck_assert_str_eq(t.volumes[1], "/run/volumes/b");
 	ck_assert_ptr_null(t.volumes[2]);
+	ck_assert_uint_eq(t.n_devices, 1);
+	ck_assert_str_eq(t.devices[0].path, "/dev/a");
+	ck_assert_str_eq(t.devices[0].source, "/dev/loop0");
+	ck_assert_str_eq(t.devices[0].kind, "block");
+	ck_assert_uint_eq(t.devices[0].mode, 0640);
+	ck_assert_uint_eq(t.devices[0].gid, UINT32_MAX - 1);
+	ck_assert(t.devices[0].ready && !t.devices[0].readonly);
 	ck_assert_str_eq(js_get_str(t.annotations, "k"), "v");
 	state_done(&t);
 	state_done(&s);
