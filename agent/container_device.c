@@ -171,9 +171,8 @@ static int check_can_add(const struct container *c, const char *path, struct err
 		return err_set(err, ESRCH, "container not running");
 	/* Its own mounts have no devices: those of others' namespaces are the kernel's to refuse (SB_I_NODEV). */
 	if (c->namespaces & CLONE_NEWUSER)
-		return err_set(
-			err, ENOTSUP,
-			"a container with a user namespace gets no devices while it runs");
+		return err_set(err, ENOTSUP,
+			       "a container with a user namespace gets no devices while it runs");
 	if (find(c, path))
 		return err_set(err, EEXIST, "device %s is there already", path);
 	return 0;

@@ -20,10 +20,11 @@
 #include "base/json.h"
 #include "base/num.h"
 
-#define LIST_MAX 1024 /* of each: what is more is left out */
+#define LIST_MAX 1024 /* of each, so that the answer fits into a frame: what is more is left out */
 
 struct listing {
 	json_t *interfaces, *routes; /* interfaces: with "index", until the end */
+	size_t n_addresses;
 };
 
 /* Attributes by number; those above max are of no interest. */
@@ -122,7 +123,7 @@ static int on_address(void *data, const struct nlmsghdr *h)
 	/* Of a tunnel IFA_ADDRESS is the other end. */
 	o = address(a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS], info->ifa_family,
 		    info->ifa_prefixlen);
-	if (list && o && json_array_size(list) < LIST_MAX)
+	if (list && o && l->n_addresses++ < LIST_MAX)
 		return json_array_append_new(list, o) < 0 ? -ENOMEM : 0;
 	json_decref(o);
 	return 0;
@@ -185,7 +186,7 @@ CONTAINER_REQUEST(container_network)
 {
 	struct container *c = container_param(a, params, err);
 	_json_ json_t *interfaces = json_array(), *routes = json_array();
-	struct listing l = { interfaces, routes };
+	struct listing l = { interfaces, routes, 0 };
 	struct netlink nl;
 	json_t *v;
 	size_t i;

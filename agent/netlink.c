@@ -17,7 +17,8 @@
 #include "base/fd.h"
 #include "base/num.h"
 
-#define DUMP_BYTES 32768 /* what the kernel puts into one datagram at most (Documentation/userspace-api/netlink/intro.rst) */
+#define DUMP_BYTES \
+	32768 /* what the kernel puts into one datagram at most (Documentation/userspace-api/netlink/intro.rst) */
 
 /* One request: header, the structure of its kind, attributes. */
 struct request {

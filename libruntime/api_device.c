@@ -19,9 +19,10 @@ int moat_container_add_device(const struct moat *m, const char *id, const char *
 	if (r < 0)
 		return r;
 
-	const struct rt_device d = {
-		.source = source, .path = path, .access = access, .node = parsed
-	};
+	const struct rt_device d = { .source = source,
+				     .path = path,
+				     .access = access,
+				     .node = parsed };
 
 	return rt_device_add(&m->rt, id, &d, api_err(err));
 }

@@ -266,8 +266,7 @@ static int open_source(const struct rt *rt, const struct rt_device *d, struct ad
 }
 
 /* The hardware, then the node. */
-static int bring_in(struct container *c, const struct addition *a, const char *path,
-		    struct err *err)
+static int bring_in(struct container *c, const struct addition *a, const char *path, struct err *err)
 {
 	const struct state_device *d = find(&c->state, path);
 	const struct vm_device v = { .kind = d->kind,
@@ -346,7 +345,8 @@ static int unknown(const struct container *c, const char *path, struct err *err)
 	if (r < 0)
 		return r;
 	if (js_find(given, "path", path))
-		return err_set(err, ENOTSUP, "device %s was given to the container at its creation and stays",
+		return err_set(err, ENOTSUP,
+			       "device %s was given to the container at its creation and stays",
 			       path);
 	return err_set(err, ENOENT, "the container has no device %s", path);
 }

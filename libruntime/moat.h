@@ -325,8 +325,7 @@ int moat_container_rescan_network(const struct moat *m, const char *id, struct m
  * "addresses": ["10.0.0.2/24"]}], "routes": [{"family": 4 or 6, "to": "10.0.0.0/24" or "default", "via", "dev", "source",
  * "metric"}]}, of routes those of the main table. The guest may say what it likes. -ESRCH: it does not run.
  */
-int moat_container_network(const struct moat *m, const char *id, char **ret,
-			   struct moat_error *err);
+int moat_container_network(const struct moat *m, const char *id, char **ret, struct moat_error *err);
 
 /*
  * Plugs a device of the host into the virtual machine of a container that runs, and makes a node for it there. source: a block

@@ -159,13 +159,12 @@ static json_t *devices_json(const struct state *s)
 	for (size_t i = 0; i < s->n_devices; i++) {
 		const struct state_device *d = &s->devices[i];
 
-		json_array_append_new(
-			list,
-			json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:b}", "path", d->path,
-				  "source", d->source, "kind", d->kind, "readonly",
-				  (int)d->readonly, "fileMode", (json_int_t)d->mode, "uid",
-				  (json_int_t)d->uid, "gid", (json_int_t)d->gid, "ready",
-				  (int)d->ready));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:b}", "path",
+						d->path, "source", d->source, "kind", d->kind,
+						"readonly", (int)d->readonly, "fileMode",
+						(json_int_t)d->mode, "uid", (json_int_t)d->uid,
+						"gid", (json_int_t)d->gid, "ready", (int)d->ready));
 	}
 	return list;
 }

@@ -31,7 +31,8 @@ static int enter(const struct moat *m, const char *id, const char *const *args)
 	return r < 0 ? 1 : code;
 }
 
-static void print(int (*ask)(const struct moat *m, const char *id, char **ret, struct moat_error *err),
+static void print(int (*ask)(const struct moat *m, const char *id, char **ret,
+			     struct moat_error *err),
 		  const struct moat *m, const char *id)
 {
 	char *text;
