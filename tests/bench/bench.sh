@@ -12,6 +12,7 @@
 #	network   throughput and latency of TCP with the guest, against a bare QEMU on the same tap
 #	pod       start and memory of the first, 4th, 16th container in one VM; create in a sandbox against exec in it
 #	disk      reading and writing a vhost-user disk, a direct volume and the shared root, against bare QEMU; what a disk adds to a start
+#	hotplug   from the plugging of a disk to its node in the guest, against device_add of bare QEMU
 #	podman    `podman run` of /bin/true with moat and with crun, from the caller's side; when podman calls the runtime for what
 #	memory    memory of the host's processes and in the guest, from a template and cold
 #	marginal  what one more idle sandbox from a template costs beside others
@@ -40,7 +41,7 @@ stock_image=$build/bench/stock
 tuned_image=$build/bench/tuned
 [ -e "$build/guest-kernel/vmlinux" ] && [ -e "$tuned_image/manifest" ] || tuned_image=
 runs=${BENCH_RUNS:-10}
-ALL="run delete state exec stdio network pod disk podman memory marginal smallest parallel scale"
+ALL="run delete state exec stdio network pod disk hotplug podman memory marginal smallest parallel scale"
 
 die()
 {
@@ -60,7 +61,7 @@ for section; do
 done
 [ "$(id -u)" = 0 ] || die "root is needed"
 [[ $runs =~ ^[1-9][0-9]*$ ]] || die "BENCH_RUNS=$runs is not a number"
-needed=("$build/release/moat" "$tools"/{guest,measure,netbench,stream,timeline})
+needed=("$build/release/moat" "$tools"/{guest,hotplug,measure,netbench,stream,timeline})
 # The one section without a VM
 [ "$*" = state ] || needed+=("$stock_image"/{vmlinux,initramfs.cpio})
 for program in "${needed[@]}"; do

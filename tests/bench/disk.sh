@@ -173,3 +173,33 @@ section_disk()
 	shared_root
 	added_time
 }
+
+# From the call until the guest has opened the node; of QEMU from device_add, when it has opened the image already
+section_hotplug()
+{
+	local what="hot-plug to usable node" image loops=() qemu failed=0
+
+	have losetup || return 0
+	disk_config
+	for image in plug-bare plug-moat; do
+		truncate -s 4M "$work/$image.img"
+		loops+=("$(losetup -f --show "$work/$image.img")")
+	done
+	bare_disk node /dev/vda
+	"${bare[@]}" "${devices[@]}" -chardev "socket,id=bench,path=$work/port.sock,server=on,wait=off" \
+		-device virtserialport,bus=serial0.0,nr=1,chardev=bench -chardev "socket,id=qmp,path=$work/qmp.sock,server=on,wait=off" \
+		-mon chardev=qmp,mode=control </dev/null >"$work/out.bare" 2>&1 &
+	qemu=$!
+	await "$work/port.sock"
+	await "$work/qmp.sock"
+	start disk plug
+	"$tools/hotplug" "$runs" "$work/qmp.sock" "$work/port.sock" "${loops[0]}" "${disk[0]}" "$work/disk.toml" "$state/disk" plug "${loops[1]}" \
+		>"$work/plugged" || failed=1
+	kill "$qemu"
+	wait "$qemu" || :
+	stop disk plug
+	[ "$failed" = 0 ] || die "no hot-plug: $(tail -n 3 "$work/out.bare")"
+	sample "$what" ms <"$work/plugged"
+	row hotplug "$what" moat "bare QEMU" -
+	free_loops
+}

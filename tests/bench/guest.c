@@ -7,9 +7,12 @@
  *	guest in BYTES		write one byte, read BYTES from standard input, write one byte
  *	guest disk PATH MIB	read and write a disk, or a file that is made, past all caches; prints "NAME MB/s" for each way
  *	guest wait N		only as PID 1: wait until N disks are there, then reboot
+ *	guest node PATH		for each byte read, "+" or "-", write it when PATH can, or cannot any more, be opened
  *
  * As PID 1 `disk` has for PATH: "blk" (/dev/vda), "ext4" (a file in the file system on that) or "virtiofs" (in the share "bench"), and prints
  * to the serial console.
+ *
+ * As PID 1 `node` loads the modules for disks first.
  *
  * PID 1 takes the virtio-serial port for standard input and output; its arguments follow "--" on the
  * kernel's command line.
@@ -186,6 +189,32 @@ static int own_disk(const char *kind, long long bytes)
 	return umount("/mnt") < 0;
 }
 
+/* ---- a device that comes and goes ---- */
+
+static int watch_node(const char *path)
+{
+	char want;
+	ssize_t n;
+
+	/* A port that nobody has connected to yet is at its end. */
+	while ((n = read(STDIN_FILENO, &want, 1)) == 1 || (n == 0 && getpid() == 1)) {
+		if (n == 0)
+			usleep(10000);
+		while (n == 1) {
+			int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+			if (fd >= 0)
+				close(fd);
+			if ((fd >= 0) == (want == '+'))
+				break;
+			usleep(1000);
+		}
+		if (n == 1 && write(STDOUT_FILENO, &want, 1) != 1)
+			return 1;
+	}
+	return 0;
+}
+
 static int run(int argc, char **argv)
 {
 	if (argc > 2 && strcmp(argv[1], "out") == 0)
@@ -198,6 +227,8 @@ static int run(int argc, char **argv)
 			       measure_disk(argv[2], atoll(argv[3]) * MIB);
 	if (argc > 2 && strcmp(argv[1], "wait") == 0)
 		return wait_disks(atoi(argv[2]));
+	if (argc > 2 && strcmp(argv[1], "node") == 0)
+		return watch_node(argv[2]);
 	return argc > 1 && strcmp(argv[1], "off") == 0 ? 0 : 2;
 }
 
@@ -220,7 +251,10 @@ int main(int argc, char **argv)
 	if (getpid() != 1 || strcmp(argv[0], "/init") != 0)
 		return run(argc, argv);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-	if (argc > 1 && (strcmp(argv[1], "out") == 0 || strcmp(argv[1], "in") == 0))
+	if (argc > 1 && strcmp(argv[1], "node") == 0)
+		wait_disks(0);
+	if (argc > 1 && (strcmp(argv[1], "out") == 0 || strcmp(argv[1], "in") == 0 ||
+			 strcmp(argv[1], "node") == 0))
 		open_port();
 	run(argc, argv);
 	sync();

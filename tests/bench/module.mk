@@ -2,21 +2,26 @@
 #
 # Benchmarks: ratios to bare QEMU, runc and crun. bench.sh says what is measured and how.
 #
-#	make bench BENCH="run exec"   some sections: run delete state exec stdio network pod disk podman memory marginal smallest parallel scale
+#	make bench BENCH="run exec"   some sections: run delete state exec stdio network pod disk hotplug podman memory marginal smallest parallel scale
 #	make bench RUNS=20            more runs of each (default 10)
 #	BENCH_STRICT=1                a missed goal fails
 
 BENCH ?=
 BENCH_RUNS ?= $(or $(RUNS),10)
 export BENCH_RUNS
-BENCH_TOOLS := guest measure netbench stream timeline
+BENCH_TOOLS := guest hotplug measure netbench stream timeline
 BENCH_GUEST := guest netbench
 
 $(BENCH_GUEST:%=$(B)/tests/bench/%): $(B)/tests/bench/%: tests/bench/%.c $(B)/compile.flags
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Os -fno-pie -no-pie -static -s -o $@ $<
 
-$(patsubst %,$(B)/tests/bench/%,$(filter-out $(BENCH_GUEST),$(BENCH_TOOLS))): $(B)/tests/bench/%: tests/bench/%.c $(call lib,base) $(B)/compile.flags
+# A program of the library's, as any other
+$(B)/tests/bench/hotplug: tests/bench/hotplug.c $(B)/libmoat.so $(B)/compile.flags
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $< -L$(B) -lmoat -Wl,-rpath,'$$ORIGIN/../..'
+
+$(patsubst %,$(B)/tests/bench/%,$(filter-out $(BENCH_GUEST) hotplug,$(BENCH_TOOLS))): $(B)/tests/bench/%: tests/bench/%.c $(call lib,base) $(B)/compile.flags
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $< $(call lib,base) -ljansson -lyajl
 
