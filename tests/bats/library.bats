@@ -360,6 +360,17 @@ privileged()
 	does add "$CT-joined" "$LOOP" /dev/disk
 	fails "in use on this host" add "$CT" "$LOOP" /dev/disk
 	ok delete --force "$CT-joined"
+	# One with a user namespace gets none, as at its creation.
+	make_bundle "$T/bundle-mapped"
+	rm -r "$B/rootfs"
+	cp -a "$BASE/rootfs" "$B/rootfs"
+	chown -hR 100000:100000 "$B/rootfs"
+	chmod 755 "$T" "$B"
+	script 'sleep 1000'
+	joins "$CT"
+	edit '.linux.namespaces += [{type: "user"}] | (.linux.uidMappings, .linux.gidMappings) = [{containerID: 0, hostID: 100000, size: 2000}]'
+	ok run --detach --bundle "$B" "$CT-mapped"
+	fails "not supported: a container with a user namespace" add "$CT-mapped" "$LOOP" /dev/disk
 	does add "$CT" "$LOOP" /dev/disk
 	ok kill "$CT" KILL
 	within 20 stopped
