@@ -322,35 +322,37 @@ int moat_container_rescan_network(const struct moat *m, const char *id, struct m
 
 /*
  * Its interfaces, addresses and routes as its guest has them, as JSON: {"interfaces": [{"name", "mac", "mtu", "up",
- * "addresses": ["10.0.0.2/24"]}], "routes": [{"family": 4 or 6, "to": "10.0.0.0/24" or "default", "via", "dev", "source",
- * "metric"}]}, of routes those of the main table. The guest may say what it likes. -ESRCH: it does not run.
+ * "addresses": ["10.0.0.2/24"]}], "routes": [{"family": 4 or 6, "to": "10.0.0.0/24" or "default", "via", "dev",
+ * "source", "metric"}]}, of routes those of the main table. The guest may say what it likes. -ESRCH: it does not run.
  */
 int moat_container_network(const struct moat *m, const char *id, char **ret, struct moat_error *err);
 
 /*
- * Plugs a device of the host into the virtual machine of a container that runs, and makes a node for it there. source: a block
- * device, or the node of a vhost-user device's name (moat-configuration.toml(5), vhost_user_store_path). path: of the node in
- * the container, absolute; NULL: the same as source. access: of "r", "w", "m", without "w" it is read-only; NULL: all. node:
- * JSON with fileMode, uid and gid as an entry of linux.devices in OCI's config.json has them; what is not there, or NULL, is as of
- * source. It is the container's alone, and goes with it. -EBUSY: something on the host uses it. -EEXIST: there is something at
- * path. -ENOSPC: the machine has no port left. -ENOTSUP: it is none of these devices, or the container has a user
- * namespace. -ESRCH: it does not run.
+ * Plugs a device of the host into the virtual machine of a container that runs, and makes a node for it there. source:
+ * a block device, or the node of the vhost-user store that names one which another process serves
+ * (moat-configuration.toml(5), vhost_user_store_path). path: of the node in the container, absolute; NULL: the same as
+ * source. access: of "r", "w", "m", without "w" it is read-only; NULL: all. node: JSON with fileMode, uid and gid as an
+ * entry of linux.devices in OCI's config.json has them; what is not there, or NULL, is as of source. The device goes
+ * with the container. -EBUSY: something on the host uses it. -EEXIST: there is something at path. -ENOSPC: the machine
+ * has no port left. -ENOTSUP: it is none of these devices, or the container has a user namespace. -ESRCH: it does not
+ * run.
  */
 int moat_container_add_device(const struct moat *m, const char *id, const char *source,
 			      const char *path, const char *access, const char *node,
 			      struct moat_error *err);
 /*
- * Removes the node and unplugs the device, after which the host has it back. -EBUSY: the guest has mounted it or uses it otherwise
- * exclusively, and nothing was done; force: it is pulled nevertheless, and what has not been written is lost. Who only has it open is not asked: his
- * next access fails. -ENOENT: there is none. -ENOTSUP: it was there from the container's creation. -ETIMEDOUT: the guest does not let go of it; it
- * is tried again by the next call, and the device goes with the virtual machine at the latest.
+ * Removes the node and unplugs the device, which the host then has back. -EBUSY: somebody in the guest has it for
+ * himself, mounted for example, and nothing was done; force: it is pulled nevertheless, and what has not been written
+ * is lost. Who has it open only is not asked: what he does next fails. -ENOENT: there is none. -ENOTSUP: it was there
+ * from the container's creation. -ETIMEDOUT: the guest does not let go of it; the next call tries again, and it goes
+ * with the virtual machine at the latest.
  */
 int moat_container_remove_device(const struct moat *m, const char *id, const char *path, bool force,
 				 struct moat_error *err);
 /*
- * JSON: an array of what linux.devices had at its creation, as it was, with "plugged": false, and of what was added since, with
- * "plugged": true, "path", "type", "kind" ("block", "vhost-user-blk", "vhost-user-scsi"), "source" (device or socket),
- * "readonly", "fileMode", "uid", "gid".
+ * JSON: an array of what linux.devices had at its creation, as it was, with "plugged": false, and of what was added
+ * since, with "plugged": true, "path", "type", "kind" ("block", "vhost-user-blk", "vhost-user-scsi"), "source" (device
+ * or socket), "readonly", "fileMode", "uid", "gid".
  */
 int moat_container_list_devices(const struct moat *m, const char *id, char **ret,
 				struct moat_error *err);
