@@ -18,16 +18,30 @@
 #define ORDER_MAX 65536
 #define INIT_COMPRESSED_FILE 4 /* MODULE_INIT_COMPRESSED_FILE of linux/module.h */
 
-static void load_one(int dirfd, const char *name)
+/*
+ * Groups of which every module is there. The kernel reads a file whole before it says so, and each disk that is plugged in
+ * would wait for that.
+ */
+static char **complete;
+
+static bool is_complete(const char *group)
+{
+	for (char **g = complete; g && *g; g++)
+		if (strcmp(*g, group) == 0)
+			return true;
+	return false;
+}
+
+static bool load_one(int dirfd, const char *name)
 {
 	_close_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && (syscall(SYS_finit_module, fd, "",
+				      str_has_suffix(name, ".ko") ? 0 : INIT_COMPRESSED_FILE) == 0 ||
+			      errno == EEXIST);
 
-	if (fd < 0)
-		log_warn("module %s: %s", name, err_str(errno));
-	else if (syscall(SYS_finit_module, fd, "",
-			 str_has_suffix(name, ".ko") ? 0 : INIT_COMPRESSED_FILE) < 0 &&
-		 errno != EEXIST)
-		log_warn("load module %s: %s", name, err_str(errno));
+	if (!ok)
+		log_warn("%s %s: %s", fd < 0 ? "module" : "load module", name, err_str(errno));
+	return ok;
 }
 
 void modules_load(const char *group)
@@ -35,6 +49,10 @@ void modules_load(const char *group)
 	char order[64];
 	_free_ char *list = NULL;
 	struct err err;
+	bool ok = true;
+
+	if (group && is_complete(group))
+		return;
 	_close_ int dirfd = open(MODULE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dirfd < 0) {
@@ -53,5 +71,8 @@ void modules_load(const char *group)
 	}
 	for (char *save, *name = strtok_r(list, "\n", &save); name;
 	     name = strtok_r(NULL, "\n", &save))
-		load_one(dirfd, name);
+		ok = load_one(dirfd, name) && ok;
+	/* Without memory for it they are looked at again. */
+	if (group && ok)
+		(void)strv_add(&complete, group);
 }
