@@ -201,5 +201,6 @@ section_hotplug()
 	[ "$failed" = 0 ] || die "no hot-plug: $(tail -n 3 "$work/out.bare")"
 	sample "$what" ms <"$work/plugged"
 	row hotplug "$what" moat "bare QEMU" -
+	row hotplug "$what" "moat, call" "bare QEMU" -
 	free_loops
 }
