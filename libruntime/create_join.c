@@ -32,7 +32,6 @@ int creation_plan_joining(struct creation *c, struct err *err)
 {
 	int r = dev_plan(c->config, &c->vm.devices, &c->devices, err);
 	size_t n = dev_plan_hardware(&c->devices) + c->volumes.n;
-	bool large = false;
 
 	if (r < 0)
 		return r;
@@ -40,13 +39,10 @@ int creation_plan_joining(struct creation *c, struct err *err)
 		return n == 0 ? 0 :
 				err_set(err, ENOTSUP,
 					"the fake hypervisor has no devices and no volumes");
-	if (dev_plan_vfio(&c->devices, NULL) + volume_plan_vfio(&c->volumes, &large) > 0)
-		return err_set(
-			err, ENOTSUP,
-			"VFIO: a container that joins a sandbox cannot have a PCI device, give it to the sandbox: its virtual machine sees the devices of its start only");
 	if (n > MONITOR_DEVICES_MAX)
 		return err_set(err, ENOSPC, "%zu devices are more than %d", n, MONITOR_DEVICES_MAX);
-	return plan_network(c, err);
+	r = creation_check_vfio(c, err);
+	return r < 0 ? r : plan_network(c, err);
 }
 
 int creation_note_joining(struct creation *c, struct err *err)
@@ -76,8 +72,13 @@ static int plug_devices(struct creation *c, size_t *n, struct err *err)
 
 		if (d->outcome == DEV_GUEST)
 			continue;
-		r = plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS, &c->plugged[(*n)++],
-			 err);
+		if (d->outcome == DEV_VFIO) {
+			r = creation_plug_vfio(c, &d->vfio, &c->plugged[*n], err);
+			*n += d->vfio.n;
+		} else {
+			r = plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS,
+				 &c->plugged[(*n)++], err);
+		}
 		if (r < 0)
 			return err_wrap(err, "linux.devices[%zu] '%s'", d->index,
 					c->config->linux_->devices[d->index].path);

@@ -98,8 +98,9 @@ int creation_plug_volumes(struct creation *c, size_t first, struct err *err)
 					     .queue_size = d->info.queue_size,
 					     .socket = d->info.device };
 
-		r = plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS, &c->plugged[first + i],
-			 err);
+		r = d->vfio.n > 0 ? creation_plug_vfio(c, &d->vfio, &c->plugged[first + i], err) :
+				    plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS,
+					 &c->plugged[first + i], err);
 		if (r < 0)
 			err_wrap(err, "mounts[%zu] '%s': volume '%s'", d->index,
 				 mount_of(c, i)->destination, mount_of(c, i)->source);

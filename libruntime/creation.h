@@ -88,6 +88,14 @@ int creation_join(struct creation *c, struct err *err);
 /* Takes out of the VM what has come there of it. */
 void creation_leave(struct creation *c);
 
+/* ---- create_vfio.c ---- */
+
+/* Of one that joins: whether its PCI devices can come into a VM that runs. */
+int creation_check_vfio(const struct creation *c, struct err *err);
+/* All functions of the group, into as many of `ret`. What a failure leaves is taken away by creation_leave(). */
+int creation_plug_vfio(struct creation *c, const struct vfio_group *g, struct plugged *ret,
+		       struct err *err);
+
 /* ---- create_size.c ---- */
 
 /* What the limits ask for, and what the VM has to be from its start; -ERANGE: the host does not have that. */

@@ -11,6 +11,7 @@
 #include "libruntime/plug.h"
 #include "libruntime/status.h"
 #include "libruntime/trees.h"
+#include "libruntime/vfio_jail.h"
 
 #define ENDING_MS 3000 /* a VM that is being taken down */
 
@@ -28,7 +29,9 @@ int joined_remove(int dir, const struct state *s, bool force, struct err *err)
 	/* -ENOENT: it has not got that far. */
 	if (r >= 0 || r == -ENOENT) {
 		plug_out_all(dir, s->id);
-		r = trees_clear_share(&ref, MONITOR_SHARE, s->id, &why);
+		r = vfio_jail_remove(&ref, s->id, &why);
+		if (r >= 0)
+			r = trees_clear_share(&ref, MONITOR_SHARE, s->id, &why);
 	}
 	if (r < 0 && proc_wait_end(monitor, ENDING_MS) < 0)
 		return err_set(err, why.code, "sandbox '%s': %s", s->sandbox, why.msg);

@@ -63,12 +63,22 @@ int monitor_spawn(const char *program, int state_fd, const int template[2], cons
 	return 0;
 }
 
+static uid_t uid_of(pid_t monitor)
+{
+	return UID_BASE + 2 * (uid_t)monitor;
+}
+
+uid_t monitor_hypervisor_uid(pid_t monitor)
+{
+	return uid_of(monitor) + 1;
+}
+
 int monitor_setup(const struct monitor_proc *proc, struct vm_setup *setup, struct err *err)
 {
 	_json_ json_t *params = NULL;
 
 	if (strcmp(setup->hypervisor, "fake") != 0)
-		setup->uid = UID_BASE + 2 * (uint32_t)proc->pid;
+		setup->uid = uid_of(proc->pid);
 	params = vm_setup_to_json(setup);
 	return wire_call(proc->control, "setup", params, SETUP_MS, NULL, err);
 }

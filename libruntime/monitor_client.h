@@ -37,6 +37,9 @@ int monitor_spawn(const char *program, int state_fd, const int template[2], cons
 /* Chooses the identity of the VM (docs/ARCHITECTURE.md "Identities") and lets the monitor begin. */
 int monitor_setup(const struct monitor_proc *proc, struct vm_setup *setup, struct err *err);
 
+/* The uid of that VM's hypervisor. */
+uid_t monitor_hypervisor_uid(pid_t monitor);
+
 /* One request to the monitor of a state directory. -ECONNREFUSED / -ENOENT: no monitor there. */
 int monitor_request(int state_fd, const char *method, json_t *params, int timeout_ms,
 		    json_t **ret_result, struct err *err);

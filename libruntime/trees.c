@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +15,8 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "base/proc.h"
 #include "base/str.h"
 #include "oci/mount_options.h"
 
@@ -280,27 +277,16 @@ static int place(int dir, const struct tree *t, struct err *err)
 	return 0;
 }
 
-static int enter_share(const struct monitor_ref *mon, const char *share, struct err *err)
-{
-	_close_ int root = -EBADF;
-	char path[64];
+struct share {
+	const char *id;
+	const struct trees *trees; /* NULL: to be cleared */
+};
 
-	/*
-	 * By the monitor's own root: in a chroot of ours (an initramfs that did not switch roots) setns(2) would lead to
-	 * another one. The pid is still the monitor's if its pidfd, which setns() takes (Linux 5.8), is alive afterwards.
-	 */
-	snprintf(path, sizeof(path), "/proc/%d/root%s", mon->pid, share);
-	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return err_errno(err, errno, "open the share");
-	if (setns(mon->pidfd, CLONE_NEWNS) < 0)
-		return err_errno(err, errno, "enter the monitor's mount namespace");
-	return take_fd(root);
-}
-
-static int fill(int share, const char *id, const struct trees *t, struct err *err)
+static int fill(int share, void *data, struct err *err)
 {
-	_close_ int dir = path_mkdirs_in(share, id, 0755, err);
+	const struct share *s = data;
+	const struct trees *t = s->trees;
+	_close_ int dir = path_mkdirs_in(share, s->id, 0755, err);
 	int r = dir < 0 ? dir : 0;
 
 	for (size_t i = 0; r >= 0 && i < t->n; i++)
@@ -310,13 +296,13 @@ static int fill(int share, const char *id, const struct trees *t, struct err *er
 }
 
 /* By name in the current directory: this process does not see itself in the monitor's /proc. */
-static int clear(int share, const char *id, const struct trees *t, struct err *err)
+static int clear(int share, void *data, struct err *err)
 {
+	const char *id = ((const struct share *)data)->id;
 	_close_ int dir = openat(share, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_strv_ char **names = NULL;
 	int r;
 
-	(void)t;
 	if (dir < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "share of '%s'", id);
 	r = path_list(dir, &names, err);
@@ -329,46 +315,18 @@ static int clear(int share, const char *id, const struct trees *t, struct err *e
 	return r < 0 ? r : path_remove_tree(share, id, err);
 }
 
-/* What works in the share does so in a process of its own, which can enter another mount namespace and end there. */
-static int in_share(const struct monitor_ref *mon, const char *share, const char *id,
-		    const struct trees *t,
-		    int (*fn)(int share, const char *id, const struct trees *t, struct err *err),
-		    struct err *err)
-{
-	struct err result = {};
-	int pipefd[2];
-	pid_t pid;
-
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
-		return err_errno(err, errno, "pipe");
-	pid = fork();
-	if (pid == 0) {
-		int fd = enter_share(mon, share, &result);
-
-		if (fd >= 0)
-			fn(fd, id, t, &result);
-		(void)io_write_all(pipefd[1], &result, sizeof(result));
-		_exit(0);
-	}
-	close(pipefd[1]);
-	if (pid < 0 || io_read_all(pipefd[0], &result, sizeof(result)) < 0)
-		err_set(&result, EIO, "the share: the helper process died");
-	close(pipefd[0]);
-	if (pid > 0)
-		(void)proc_reap(pid, NULL);
-	if (result.code)
-		return err_set(err, result.code, "%s", result.msg);
-	return 0;
-}
-
 int trees_fill_share(const struct trees *t, const struct monitor_ref *mon, const char *share,
 		     const char *id, struct err *err)
 {
-	return in_share(mon, share, id, t, fill, err);
+	struct share s = { .id = id, .trees = t };
+
+	return monitor_world_run(mon, share, fill, &s, err);
 }
 
 int trees_clear_share(const struct monitor_ref *mon, const char *share, const char *id,
 		      struct err *err)
 {
-	return in_share(mon, share, id, NULL, clear, err);
+	struct share s = { .id = id };
+
+	return monitor_world_run(mon, share, clear, &s, err);
 }

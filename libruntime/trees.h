@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "libruntime/monitor_world.h"
 #include "libruntime/shm.h"
 #include "devices/root_disk.h"
 #include "devices/volume_plan.h"
@@ -46,11 +47,6 @@ struct tree_disks {
 int trees_open(int bundle_fd, const char *bundle, const struct oci_config *c, bool joining,
 	       const struct tree_disks *disks, struct trees *ret, struct err *err);
 void trees_done(struct trees *t);
-
-struct monitor_ref {
-	pid_t pid;
-	int pidfd;
-};
 
 /*
  * Moves the share clones to <share>/<id>/rootfs and <share>/<id>/m<index> inside the mount namespace of

@@ -322,18 +322,17 @@ static int start_virtiofsd(struct monitor *m, struct err *err)
 static int add_setup_device(struct monitor *m, size_t i, struct err *err)
 {
 	const struct vm_device *v = &m->setup.devices[i];
+	bool vfio = strcmp(v->kind, VM_DEVICE_VFIO) == 0;
 	int listener = relay_take_listener(m, i), r;
 	struct device dev;
 
-	if (strcmp(v->kind, VM_DEVICE_VFIO) == 0) {
-		dev.kind = DEVICE_VFIO;
-		snprintf(dev.vfio.address, sizeof(dev.vfio.address), "%s",
-			 v->address ? v->address : "");
-		return add_boot_device(m, &dev, err);
-	}
-	if (v->fd < MONITOR_FD_FIRST || v->fd > INT_MAX)
+	if (!vfio && (v->fd < MONITOR_FD_FIRST || v->fd > INT_MAX))
 		return err_set(err, EPROTO, "device with descriptor %u", v->fd);
-	r = setup_device(&m->setup, v, listener >= 0 ? listener : (int)v->fd, &dev, err);
+	r = setup_device(&m->setup, v,
+			 vfio          ? -EBADF :
+			 listener >= 0 ? listener :
+					 (int)v->fd,
+			 &dev, err);
 	if (r >= 0 && listener >= 0)
 		dev.vhost.listening = true;
 	if (r >= 0 && dev.kind == DEVICE_VHOST_NET)

@@ -219,8 +219,6 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 	struct device dev, *known;
 	int r;
 
-	if (fd < 0)
-		return err_set(err, EPROTO, "plug without a descriptor");
 	if (!id || strlen(id) > ID_MAX)
 		return err_set(err, EPROTO, "plug without id");
 	if (tag && find_tagged(c->m, id, tag))
@@ -233,6 +231,10 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 	/* Its relay is started with the VM. */
 	if (r >= 0 && strcmp(v.kind, VM_DEVICE_VHOST_NET) == 0)
 		r = err_set(err, EPROTO, "plug of a %s", v.kind);
+	/* That one is opened by the hypervisor, by name. */
+	if (r >= 0 && (fd < 0) != (strcmp(v.kind, VM_DEVICE_VFIO) == 0))
+		r = err_set(err, EPROTO, "plug of a %s with%s descriptor", v.kind,
+			    fd < 0 ? "out a" : " a");
 	if (r >= 0)
 		r = setup_device(&c->m->setup, &v, fd, &dev, err);
 	if (r < 0)

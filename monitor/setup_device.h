@@ -6,7 +6,7 @@
 #include "devices/device.h"
 #include "wire/vm_setup.h"
 
-/* fd is put into *ret, but for vhost-user-net, whose relay has it; v's own number for it is not looked at. -EPROTO: there is no such kind. */
+/* fd is put into *ret, but for vhost-user-net, whose relay has it, and vfio, which has none; v's own number for it is not looked at. -EPROTO: there is no such kind. */
 int setup_device(const struct vm_setup *s, const struct vm_device *v, int fd, struct device *ret,
 		 struct err *err);
 
