@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/hotplug.h"
 #include "agent/pci.h"
+#include "agent/vfio.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -75,10 +77,11 @@ static json_t *devices_of(json_t *config)
 	return member(member(config, "linux", json_object), "devices", json_array);
 }
 
-/* One more rule, for a block device. */
-static int allow(json_t *config, int major, int minor, const char *access, struct err *err)
+/* One more rule. type: "b" or "c" */
+static int allow(json_t *config, const char *type, int major, int minor, const char *access,
+		 struct err *err)
 {
-	json_t *rule = json_pack("{s:b, s:s, s:i, s:i, s:s}", "allow", 1, "type", "b", "major",
+	json_t *rule = json_pack("{s:b, s:s, s:i, s:i, s:s}", "allow", 1, "type", type, "major",
 				 major, "minor", minor, "access", access);
 
 	return rule && json_array_append_new(rules_of(config), rule) == 0 ?
@@ -94,7 +97,7 @@ int device_config_add_disk(json_t *config, const char *path, uint32_t gid, int m
 					    "type", "b", "major", major, "minor", minor, "fileMode",
 					    0660, "uid", 0, "gid", (json_int_t)gid)) < 0)
 		return err_errno(err, ENOMEM, "linux.devices");
-	return allow(config, major, minor, readonly ? "rm" : "rwm", err);
+	return allow(config, "b", major, minor, readonly ? "rm" : "rwm", err);
 }
 
 static int translate_disk(json_t *config, json_t *device, const char *port, bool readonly,
@@ -113,17 +116,17 @@ static int translate_disk(json_t *config, json_t *device, const char *port, bool
 		js_get_int(device, "major", -1), js_get_int(device, "minor", -1), major, minor);
 	json_object_set_new(device, "major", json_integer(major));
 	json_object_set_new(device, "minor", json_integer(minor));
-	return allow(config, major, minor, readonly ? "rm" : "rwm", err);
+	return allow(config, "b", major, minor, readonly ? "rm" : "rwm", err);
 }
 
 /* ---- entries that are PCI devices ---- */
 
 /* One with mode and owner of `like`. */
-static int add_node(json_t *config, const char *path, const json_t *like, int major, int minor,
-		    struct err *err)
+static int add_node(json_t *config, const char *path, const json_t *like, const char *type,
+		    int major, int minor, struct err *err)
 {
 	static const char *const kept[] = { "fileMode", "uid", "gid" };
-	json_t *node = json_pack("{s:s, s:s, s:i, s:i}", "path", path, "type", "b", "major", major,
+	json_t *node = json_pack("{s:s, s:s, s:i, s:i}", "path", path, "type", type, "major", major,
 				 "minor", minor);
 
 	for (size_t i = 0; node && i < ARRAY_SIZE(kept); i++) {
@@ -150,8 +153,8 @@ static int add_pci_disk(const char *name, const json_t *like, json_t *config, st
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	if (!js_find(devices_of(config), "path", path))
-		r = add_node(config, path, like, major, minor, err);
-	return r < 0 ? r : allow(config, major, minor, "rwm", err);
+		r = add_node(config, path, like, "b", major, minor, err);
+	return r < 0 ? r : allow(config, "b", major, minor, "rwm", err);
 }
 
 int device_config_add_pci(const struct pci_found *f, const json_t *like, json_t *config,
@@ -186,30 +189,66 @@ static int translate_pci(json_t *config, json_t *device, const char *port, struc
 	_cleanup_(pci_found_done) struct pci_found found = { 0 };
 	int r = pci_wait(port, &found, err);
 
-	if (r >= 0)
-		r = device_config_add_pci(&found, device, config, err);
-	if (r >= 0)
-		forget_node(config, device);
-	return r;
+	return r < 0 ? r : device_config_add_pci(&found, device, config, err);
 }
 
-static bool is_pci(const json_t *entry)
+/* The number of the group is the guest's: that is where a program which has found the device in sysfs looks. */
+int device_config_add_vfio(const struct vfio_node *node, const json_t *like, json_t *config,
+			   struct err *err)
+{
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof(path), "/dev/vfio/%u", node->group);
+	r = add_node(config, path, like, "c", node->major, node->minor, err);
+	return r < 0 ? r : allow(config, "c", node->major, node->minor, "rwm", err);
+}
+
+/* What groups are put into. */
+static int add_container(json_t *config, struct err *err)
+{
+	static const char path[] = "/dev/vfio/vfio";
+	int major = 0, minor = 0, r = vfio_container(&major, &minor, err);
+
+	if (r >= 0 && !js_find(devices_of(config), "path", path))
+		r = add_node(config, path, NULL, "c", major, minor, err);
+	return r < 0 ? r : allow(config, "c", major, minor, "rwm", err);
+}
+
+static int translate_vfio(json_t *config, json_t *device, const char *port, struct err *err)
+{
+	struct vfio_node node = { 0 };
+	int r = vfio_take(port, &node, err);
+
+	if (r >= 0)
+		r = add_container(config, err);
+	return r < 0 ? r : device_config_add_vfio(&node, device, config, err);
+}
+
+static bool is_kind(const json_t *entry, const char *want)
 {
 	const char *kind = js_get_str(entry, "kind");
 
-	return kind && strcmp(kind, "pci") == 0;
+	return kind && strcmp(kind, want) == 0;
+}
+
+static json_t *entry_device(json_t *config, const json_t *entry)
+{
+	return json_array_get(json_object_get(json_object_get(config, "linux"), "devices"),
+			      (size_t)js_get_int(entry, "index", -1));
 }
 
 static int translate(json_t *config, const json_t *entry, struct err *err)
 {
-	json_t *device = json_array_get(json_object_get(json_object_get(config, "linux"), "devices"),
-					(size_t)js_get_int(entry, "index", -1));
+	json_t *device = entry_device(config, entry);
 	const char *port = js_get_str(entry, "port");
 
 	if (!json_is_object(device) || !port)
 		return err_set(err, EINVAL, "devices: index and port are required");
-	if (is_pci(entry))
+	if (is_kind(entry, "pci"))
 		return translate_pci(config, device, port, err);
+	if (is_kind(entry, "vfio"))
+		return translate_vfio(config, device, port, err);
 	return translate_disk(config, device, port, js_get_bool(entry, "readonly", false), err);
 }
 
@@ -220,7 +259,8 @@ static bool is_given(const json_t *devices, size_t index)
 	size_t i;
 
 	json_array_foreach(devices, i, entry)
-		if (is_pci(entry) && js_get_int(entry, "index", -1) == (json_int_t)index)
+		if ((is_kind(entry, "pci") || is_kind(entry, "vfio")) &&
+		    js_get_int(entry, "index", -1) == (json_int_t)index)
 			return true;
 	return false;
 }
@@ -231,6 +271,11 @@ int device_config_apply(const json_t *devices, json_t *config, struct err *err)
 	size_t i;
 	int r = 0;
 
+	/* Before any of the guest's numbers is there, which may be one of them. */
+	json_array_foreach(devices, i, entry)
+		if ((is_kind(entry, "pci") || is_kind(entry, "vfio")) &&
+		    json_is_object(entry_device(config, entry)))
+			forget_node(config, entry_device(config, entry));
 	json_array_foreach(devices, i, entry) {
 		r = translate(config, entry, err);
 		if (r < 0)

@@ -39,7 +39,7 @@ static const struct class
 
 struct device {
 	const char *port;
-	char address[16]; /* "0000:01:00.0" */
+	char address[PCI_ADDRESS_SIZE];
 	uint32_t class;
 	const struct class *kind;
 	char **names; /* in /sys/class/RESULT */
@@ -194,19 +194,35 @@ static int use(struct device *d, struct err *err)
 	return r < 0 || strcmp(d->kind->result, "block") != 0 ? r : look_partitions(d, err);
 }
 
+static int wait_device(struct device *d, struct err *err)
+{
+	int r = hotplug_check_port(d->port, err);
+
+	if (r < 0)
+		return r;
+	r = uevent_until("@/devices/pci", look_device, d, DEVICE_MS, err);
+	if (r == -ETIMEDOUT)
+		return err_set(err, ENODEV,
+			       "the guest has found no PCI device behind port %s after %d ms",
+			       d->port, DEVICE_MS);
+	return r;
+}
+
+int pci_wait_device(const char *port, char ret[PCI_ADDRESS_SIZE], struct err *err)
+{
+	struct device d = { .port = port };
+	int r = wait_device(&d, err);
+
+	if (r >= 0)
+		memcpy(ret, d.address, sizeof(d.address));
+	return r;
+}
+
 int pci_wait(const char *port, struct pci_found *ret, struct err *err)
 {
 	struct device d = { .port = port };
-	int r;
+	int r = wait_device(&d, err);
 
-	r = hotplug_check_port(port, err);
-	if (r < 0)
-		return r;
-	r = uevent_until("@/devices/pci", look_device, &d, DEVICE_MS, err);
-	if (r == -ETIMEDOUT)
-		return err_set(err, ENODEV,
-			       "the guest has found no PCI device behind port %s after %d ms", port,
-			       DEVICE_MS);
 	if (r >= 0)
 		r = use(&d, err);
 	if (r < 0) {

@@ -14,6 +14,10 @@ struct pci_found {
 	char **names; /* in /sys/class/CLASS, of a disk also its partitions */
 };
 
+#define PCI_ADDRESS_SIZE 16 /* of "0000:01:00.0" */
+
+/* Waits for the device behind the port, not for a driver: its address. */
+int pci_wait_device(const char *port, char ret[PCI_ADDRESS_SIZE], struct err *err);
 /* Waits for the device behind the port and for what its driver makes of it, if there is a driver. */
 int pci_wait(const char *port, struct pci_found *ret, struct err *err);
 void pci_found_done(struct pci_found *f);

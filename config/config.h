@@ -42,6 +42,7 @@ struct config_qemu {
 	char **virtio_fs_extra_args; /* never NULL */
 	char *virtio_fs_cache; /* "auto", "never", "always", "metadata" */
 	bool enable_hugepages;
+	bool enable_iommu;
 	bool reclaim_guest_freed_memory;
 	bool enable_vhost_user_store;
 	char *vhost_user_store_path;
@@ -68,7 +69,7 @@ struct config_runtime {
 	char *hypervisor; /* "qemu", "fake" */
 	char *internetworking_model; /* "tcfilter", "macvtap", "none" */
 	char *direct_volume_path;
-	char *vfio_mode; /* "guest-kernel" */
+	char *vfio_mode; /* "guest-kernel", "vfio" */
 	bool privileged_without_host_devices;
 	bool sandbox_cgroup_only;
 	uint32_t monitor_log_limit; /* KiB */

@@ -97,6 +97,8 @@ const struct config_key config_keys[] = {
 	     WORDS("auto", "never", "always", "metadata")),
 	QEMU(enable_hugepages, BOOL, "false",
 	     "Back the guest's memory with huge pages, which must have been reserved."),
+	QEMU(enable_iommu, BOOL, "false",
+	     "Give the VM an IOMMU of its own (Intel's), which vfio_mode \"vfio\" needs. The machine type must be q35."),
 	QEMU(reclaim_guest_freed_memory, BOOL, "true",
 	     "Give memory that the guest has freed back to the host, in blocks of 2 MiB after about two seconds."),
 	QEMU(disable_block_device_use, BOOL, "false",
@@ -152,8 +154,9 @@ const struct config_key config_keys[] = {
 		"root's."),
 	RUNTIME(vfio_mode, STR, "\"guest-kernel\"",
 		"What becomes of a VFIO device in the guest: \"guest-kernel\" leaves it to the driver of the guest's kernel. "
-		"Kata's \"vfio\", a /dev/vfio of the container's own, does not exist here.",
-		WORDS("guest-kernel")),
+		"\"vfio\" binds it to the guest's vfio-pci and gives the container /dev/vfio/GROUP, with the guest's number of the group, "
+		"for DPDK and the like; needs enable_iommu. Volumes are mounted by the guest's kernel either way.",
+		WORDS("guest-kernel", "vfio")),
 	RUNTIME(sandbox_cgroup_only, BOOL, "true",
 		"Set the limits of linux.resources in the host's cgroup too, with room for the VM, beside those that the guest's cgroup "
 		"applies: see CGROUPS. All host processes are in the container's cgroup either way."),

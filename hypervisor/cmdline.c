@@ -40,6 +40,9 @@ int cmdline_build(const struct vm_setup *s, char **ret, struct err *err)
 	 */
 	if (s->max_memory > s->memory)
 		buf_puts(&b, " memhp_default_state=online swiotlb=noforce");
+	/* pt: drivers of the guest's kernel do without it. */
+	if (s->iommu)
+		buf_puts(&b, " intel_iommu=on iommu=pt");
 	if (s->vsock)
 		buf_printf(&b, " moat.channel=vsock moat.port=%u", s->uid);
 	if (s->kernel_params && *s->kernel_params)

@@ -55,6 +55,7 @@ struct hv_config {
 	bool one_thread; /* TCG: virtual processors share a thread, see tcg.h */
 	bool shared_memory; /* memory mapped shared: wanted by virtio-fs and vhost-user */
 	bool hugepages;
+	bool iommu; /* the guest has an IOMMU of its own */
 	bool reclaim; /* give memory that the guest has freed back to the host */
 	uint32_t vsock_cid; /* 0: agent channel over virtio-serial; else attach a DEVICE_VSOCK */
 	uint64_t locked; /* bytes of memory that the VM process may lock: VFIO pins the guest's; 0: the caller's limit */

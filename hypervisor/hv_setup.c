@@ -40,6 +40,7 @@ void hv_config_from_setup(const struct vm_setup *s, const char *kernel, const ch
 		.one_thread = s->one_thread,
 		.shared_memory = true,
 		.hugepages = s->hugepages,
+		.iommu = s->iommu,
 		.reclaim = s->reclaim,
 		.locked = vfio_locked_bytes(s->max_memory > s->memory ? s->max_memory : s->memory,
 					    vfio_devices(s)),

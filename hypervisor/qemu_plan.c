@@ -96,6 +96,8 @@ static int check_numbers(const struct hv_config *cfg, struct err *err)
 	if (qemu_memory_room(cfg) && (cfg->hugepages || strcmp(cfg->machine, "q35") != 0))
 		return err_set(err, EINVAL,
 			       "qemu: memory can only be added to a q35 machine without hugepages");
+	if (cfg->iommu && strcmp(cfg->machine, "q35") != 0)
+		return err_set(err, EINVAL, "qemu: only a q35 machine has an IOMMU");
 	if (cfg->memory_fd > 0 && (!cfg->shared_memory || cfg->hugepages))
 		return err_set(err, EINVAL,
 			       "qemu: memory from a file is shared and has no hugepages");
@@ -180,9 +182,10 @@ static void add_machine(struct plan *p, const struct hv_config *cfg)
 		    "microvm,pcie=on,usb=off,graphics=off,dump-guest-core=off,mem-merge=off,"
 		    "memory-backend=m0");
 	else
-		add(p, "-machine",
-		    "q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,"
-		    "dump-guest-core=off,mem-merge=off,memory-backend=m0");
+		addf(p, "-machine",
+		     "q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off,smm=off,graphics=off,"
+		     "dump-guest-core=off,mem-merge=off,memory-backend=m0%s",
+		     cfg->iommu ? ",kernel-irqchip=split" : "");
 	/* tb-size in MiB: translated code is most of QEMU's own memory. */
 	if (tcg)
 		addf(p, "-accel", "tcg,thread=%s,tb-size=64", cfg->one_thread ? "single" : "multi");
@@ -246,6 +249,16 @@ static void add_channels(struct plan *p, const struct hv_config *cfg)
 	    "virtserialport,bus=serial0.0,nr=1,chardev=agent,id=agent,name=moat.agent");
 }
 
+/*
+ * Before every device that it is for. caching-mode: the guest tells of each new mapping, without which devices of the host (VFIO)
+ * would not get any. intremap: else the guest's vfio refuses to work; with KVM it takes a split irqchip.
+ */
+static void add_iommu(struct plan *p, const struct hv_config *cfg)
+{
+	if (cfg->iommu)
+		add(p, "-device", "intel-iommu,intremap=on,caching-mode=on");
+}
+
 static void add_ports(struct plan *p, const struct hv_config *cfg)
 {
 	/*
@@ -282,6 +295,7 @@ int qemu_plan(const struct hv_config *cfg, char ***ret_argv, struct err *err)
 	if (cfg->restore_fd > 0)
 		add(&p, "-incoming", "defer");
 	add_machine(&p, cfg);
+	add_iommu(&p, cfg);
 	add_boot(&p, cfg);
 	add_channels(&p, cfg);
 	add_balloon(&p, cfg);

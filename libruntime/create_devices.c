@@ -35,6 +35,9 @@ static int prepare_vfio(struct creation *c, struct err *err)
 		log_info("a device has more memory than a guest makes room for later: the virtual machine boots");
 		c->vm.template = false;
 	}
+	r = creation_check_vfio_mode(c, err);
+	if (r < 0)
+		return r;
 	r = vfio_check_memlock(vfio_locked_bytes(most > s->memory ? most : s->memory, n), err);
 	return r < 0 ? err_wrap(err, "%s", what) : 0;
 }

@@ -60,12 +60,12 @@ static json_t *device_params(const struct creation *c)
 	for (size_t i = 0; arr && i < c->devices.n; i++) {
 		const struct dev_item *d = &c->devices.v[i];
 		bool vfio = d->outcome == DEV_VFIO;
+		const char *kind = !vfio ? "disk" : c->vm.vfio_user ? "vfio" : "pci";
 		size_t count = vfio ? d->vfio.n : d->outcome != DEV_GUEST;
 
 		for (; count > 0; count--, n++) {
 			json_t *o = json_pack("{s:I, s:s, s:b}", "index", (json_int_t)d->index,
-					      "kind", vfio ? "pci" : "disk", "readonly",
-					      (int)d->readonly);
+					      "kind", kind, "readonly", (int)d->readonly);
 
 			if (o && c->pod.sandbox)
 				json_object_set_new(o, "port", json_string(c->plugged[n].port));

@@ -8,6 +8,15 @@
 
 #define PLUG_MS 60000 /* all of the guest's memory is pinned meanwhile */
 
+int creation_check_vfio_mode(const struct creation *c, struct err *err)
+{
+	if (!c->vm.vfio_user || c->vm.setup.iommu || dev_plan_vfio(&c->devices, NULL) == 0)
+		return 0;
+	return err_set(
+		err, ENOTSUP,
+		"linux.devices: vfio_mode = \"vfio\" in [runtime] needs a guest with an IOMMU of its own: enable_iommu = true in [hypervisor.qemu]");
+}
+
 int creation_check_vfio(const struct creation *c, struct err *err)
 {
 	bool large = false;
@@ -15,7 +24,7 @@ int creation_check_vfio(const struct creation *c, struct err *err)
 
 	n += volume_plan_vfio(&c->volumes, &large);
 	if (n == 0 || !large)
-		return 0;
+		return creation_check_vfio_mode(c, err);
 	return err_set(
 		err, ENOTSUP,
 		"VFIO: a device with more than %llu MiB of memory regions has to be there when the guest boots: give it to the sandbox, not to a container that joins it",

@@ -90,6 +90,8 @@ void creation_leave(struct creation *c);
 
 /* ---- create_vfio.c ---- */
 
+/* Whether vfio_mode can be what it is. */
+int creation_check_vfio_mode(const struct creation *c, struct err *err);
 /* Of one that joins: whether its PCI devices can come into a VM that runs. */
 int creation_check_vfio(const struct creation *c, struct err *err);
 /* All functions of the group, into as many of `ret`. What a failure leaves is taken away by creation_leave(). */

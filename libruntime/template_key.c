@@ -67,9 +67,10 @@ int template_key(const struct vm_setup *s, char ret[TEMPLATE_KEY_SIZE], struct e
 		   "moat=" MOAT_VERSION " " MOAT_COMMIT
 		   "\nhypervisor=%s\nmachine=%s\naccel=%s\ncpu=%s\n",
 		   s->hypervisor, s->machine, s->accel, s->cpu ? s->cpu : "");
-	buf_printf(&b, "kernel_params=%s\nmemory=%u %u\nvcpus=%u %u\nports=%u\nreclaim=%d\n",
+	buf_printf(&b,
+		   "kernel_params=%s\nmemory=%u %u\nvcpus=%u %u\nports=%u\nreclaim=%d iommu=%d\n",
 		   s->kernel_params ? s->kernel_params : "", s->memory, s->max_memory, s->vcpus,
-		   s->max_vcpus, s->ports, s->reclaim);
+		   s->max_vcpus, s->ports, s->reclaim, s->iommu);
 	r = add_file(&b, "path", s->path, err);
 	if (r >= 0)
 		r = add_file(&b, "kernel", s->kernel, err);

@@ -254,6 +254,10 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 			return r;
 		log_info("accelerator %s: %s", accel_name(accel), why);
 	}
+	if (c->qemu.enable_iommu && strcmp(c->qemu.machine_type, "q35") != 0)
+		return err_set(
+			err, ENOTSUP,
+			"enable_iommu in [hypervisor.qemu] needs machine type q35: machine_type");
 	s->debug = rt->debug || c->qemu.enable_debug || c->agent.enable_debug ||
 		   c->runtime.enable_debug;
 	ret->no_template = no_template(c, ops, s->debug);
@@ -306,6 +310,8 @@ static int fill(const struct rt *rt, const char *id, const struct moat_config *c
 	s->console_log_limit = c->runtime.console_log_limit;
 	s->boot_timeout = c->agent.boot_timeout;
 	s->hugepages = c->qemu.enable_hugepages;
+	s->iommu = c->qemu.enable_iommu;
+	ret->vfio_user = strcmp(c->runtime.vfio_mode, "vfio") == 0;
 	s->reclaim = c->qemu.reclaim_guest_freed_memory;
 	if (!s->id || !s->hypervisor || !s->path || !s->machine || !s->accel || !s->kernel ||
 	    !s->initrd || !s->virtiofsd || !s->virtiofs_cache || !s->virtiofsd_args || !s->hostname)

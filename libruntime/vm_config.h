@@ -18,6 +18,7 @@ struct vm_config {
 	char *monitor, *standin; /* programs */
 	bool share; /* files of the host, by virtio-fs */
 	bool root_disk; /* give the root file system's device, if it has one of its own */
+	bool vfio_user; /* the container drives VFIO devices by itself: vfio_mode */
 	bool network; /* connect the VM to the caller's */
 	bool macvtap; /* by macvtap instead of redirected taps */
 	struct dev_options devices; /* borrows from this struct */

@@ -79,6 +79,7 @@ static const struct js_field fields[] = {
 	FLAG(vhost_net),
 	FLAG(vsock),
 	FLAG(hugepages),
+	FLAG(iommu),
 	FLAG(reclaim),
 	FLAG(one_thread),
 	FLAG(keep),

@@ -68,6 +68,7 @@ struct vm_setup {
 	bool vhost_net; /* network interfaces are served by the host's kernel, which QEMU asks by /dev/vhost-net in its jail */
 	bool vsock; /* agent channel over vsock instead of virtio-serial */
 	bool hugepages;
+	bool iommu; /* the guest has an IOMMU of its own */
 	bool one_thread; /* TCG: virtual processors share a thread */
 	bool keep; /* the VM stays when its last container has ended, until a command adopts it */
 	bool reclaim; /* memory that the guest has freed goes back to the host */

@@ -9,13 +9,14 @@ LAB := $(BUILD)/lab
 LAB_KERNEL := linux-image-6.12-amd64 linux-image-amd64 linux-image-generic
 LAB_FILES ?=
 
-lab-image: $(LAB)/initramfs.cpio
+lab-image: $(LAB)/initramfs.cpio $(LAB)/vfio_nvme
 
 # Nothing of what is said about the guest's kernel is about this one.
 $(LAB)/kernel.info: FORCE
 	$(Q)env -u KERNEL -u MODULES_DIR -u KERNEL_DEB KERNEL_PACKAGE='$(LAB_KERNEL)' guest/kernel.sh $(LAB)
 
-$(LAB)/init: tests/lab/init.c
+# Static: the lab's first process, and what runs in containers
+$(LAB)/%: tests/lab/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
 

@@ -30,7 +30,9 @@ gone()
 	is "$(locked)" "$LOCKED"
 }
 
-@test "vfio pod: a disk, and a volume, of containers that come and go" {
+# pod: a sandbox without a device, and the disk with a file system, for others to join with
+pod()
+{
 	local volumes=$T/volumes
 	cat "$CONFIG" - >"$T/configuration.toml" <<<"$(printf '[runtime]\ndirect_volume_path = "%s"\n' "$volumes")"
 	OPTIONS=(--config "$T/configuration.toml")
@@ -42,7 +44,10 @@ gone()
 	QEMU=$(descendants "$MONITOR" qemu-system-x86)
 	LOCKED=$(locked)
 	is "$(nodes)" ""
+}
 
+@test "vfio pod: a container joins with a disk, and leaves with it" {
+	pod
 	# The device comes into a virtual machine that runs, with room to pin all that this can have.
 	member_bundle "$CT-a"
 	device "$NODE"
@@ -69,12 +74,26 @@ gone()
 	[ ! -e "$ROOT/$CT-b" ]
 	ok delete --force "$CT-a"
 	gone "$NODE"
+	ok exec "$SB" true
+	give $NVME nvme
+}
 
-	# One that fails afterwards leaves nothing either,
+# bats test_tags=long
+@test "vfio pod: what fails and what is killed leaves nothing; a volume" {
+	pod
+	member_bundle "$CT-b"
+	device "$NODE"
+	# A caller who may not raise the limit of what is locked
+	local options=("${OPTIONS[@]}")
+	OPTIONS=(-c 'exec setpriv --bounding-set -sys_resource --inh-caps -sys_resource "$0" "$@"' "$BIN" "${OPTIONS[@]}")
+	BIN=bash ko 1 create --bundle "$B" "$CT-b"
+	OPTIONS=("${options[@]}")
+	has "$stderr" "linux.devices[0] '$NODE': VFIO pins the guest's memory: RLIMIT_MEMLOCK of the running virtual machine is 64 KiB and has to be"
+	gone "$NODE"
 	args /no/such
 	ko 1 run --bundle "$B" "$CT-b"
 	gone "$NODE"
-	# and what a killed command leaves goes with its record.
+	# What a killed command leaves goes with its record.
 	edit --arg gate "$T/gate" '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "touch \($gate); exec sleep 1000"]}]}'
 	background cli create --bundle "$B" "$CT-b"
 	within 100 test -e "$T/gate"

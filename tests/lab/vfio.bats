@@ -96,7 +96,7 @@ qemu_of()
 # The commands of the how-to: indented lines, but for callers that are not here, and what they print
 howto()
 {
-	sed -n '/^    /s/^    //p' "$TOP/docs/howto-vfio.md" | sed '/^docker /d; /^podman /d; /^{/,/^}/d'
+	sed -n '/^    /s/^    //p' "$TOP/docs/howto-vfio.md" | sed '/^docker /d; /^podman /d; /^\[/d; /^[a-z_]* = /d; /^{/,/^}/d'
 }
 
 # bats test_tags=long
@@ -186,4 +186,26 @@ howto()
 	[ ! -e "$ROOT/$CT" ]
 	give $PAIR.0 e1000e
 	give $PAIR.1 e1000e
+}
+
+# What DPDK and SPDK do: the container's program drives the disk, the guest's kernel keeps away.
+# bats test_tags=long
+@test "vfio: vfio_mode vfio, the container has the group of the guest, and drives the disk" {
+	settings 'enable_iommu = true' '[runtime]' 'vfio_mode = "vfio"'
+	give $NVME vfio-pci
+	node_of $NVME
+	device "$NODE"
+	device /dev/vfio/vfio
+	cp "$BUILD/lab/vfio_nvme" "$B/rootfs/vfio_nvme"
+	script 'ls -ln /dev/vfio; ls /dev/nvme0n1 2>&1
+		for d in /sys/bus/pci/devices/*; do [ "$(cat $d/class)" != 0x010802 ] || break; done
+		readlink $d/driver; ls -d /dev/vfio/$(basename $(readlink $d/iommu_group)); /vfio_nvme ${d##*/} 2>&1'
+	ok run --bundle "$B" "$CT"
+	has "$output" "10, 196" "nvme0n1: No such file" "drivers/vfio-pci" "serial lab1"
+	within 30 is_free "$NODE"
+	# Not without an IOMMU of the guest's own
+	settings '[runtime]' 'vfio_mode = "vfio"'
+	ko 1 create --bundle "$B" "$CT"
+	has "$stderr" "linux.devices: vfio_mode" "needs a guest with an IOMMU of its own: enable_iommu = true in [hypervisor.qemu]"
+	give $NVME nvme
 }

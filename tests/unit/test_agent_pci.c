@@ -6,6 +6,7 @@
 #include "agent/device_config.h"
 #include "agent/hotplug.h"
 #include "agent/pci.h"
+#include "agent/vfio.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -70,6 +71,49 @@ START_TEST(disk)
 }
 END_TEST
 
+/* What a container drives by itself, with the numbers of this machine. */
+START_TEST(vfio_group)
+{
+	_json_ json_t *like = json_pack("{s:i, s:i}", "fileMode", 0600, "uid", 7);
+	const struct vfio_node node = { .group = 3, .major = 244, .minor = 1 };
+	struct err err = { 0 };
+
+	setup();
+	unit_ok(device_config_add_vfio(&node, like, config, &err), &err);
+	const json_t *entry = json_array_get(linux_of("devices"), 1);
+	ck_assert_str_eq(js_get_str(entry, "path"), "/dev/vfio/3");
+	ck_assert_str_eq(js_get_str(entry, "type"), "c");
+	ck_assert_int_eq(js_get_int(entry, "major", 0), 244);
+	ck_assert_int_eq(js_get_int(entry, "minor", 0), 1);
+	ck_assert_int_eq(js_get_int(entry, "fileMode", 0), 0600);
+	ck_assert_int_eq(js_get_int(entry, "uid", 0), 7);
+	const json_t *rule = json_array_get(json_object_get(linux_of("resources"), "devices"), 0);
+	ck_assert_str_eq(js_get_str(rule, "type"), "c");
+	ck_assert_str_eq(js_get_str(rule, "access"), "rwm");
+	ck_assert_int_eq(js_get_int(rule, "minor", 0), 1);
+	teardown();
+}
+END_TEST
+
+/* An entry without its place is an error before anything of it is looked for; the host's rules are gone by then. */
+START_TEST(rules_of_the_host)
+{
+	struct err err = { 0 };
+	_json_ json_t *devices = json_pack("[{s:i, s:s}]", "index", 0, "kind", "vfio");
+
+	config = json_pack("{s:{s:[{s:s, s:s, s:i, s:i}], s:{s:[{s:s, s:i, s:i}, {s:s, s:i, s:i}]}}}",
+			   "linux", "devices", "path", "/dev/vfio/16", "type", "c", "major", 244,
+			   "minor", 0, "resources", "devices", "type", "c", "major", 244, "minor",
+			   0, "type", "c", "major", 244, "minor", 1);
+	ck_assert_ptr_nonnull(config);
+	unit_fails(device_config_apply(devices, config, &err), EINVAL, &err, "port");
+	const json_t *rules = json_object_get(linux_of("resources"), "devices");
+	ck_assert_uint_eq(json_array_size(rules), 1);
+	ck_assert_int_eq(js_get_int(json_array_get(rules, 0), "minor", -1), 1);
+	json_decref(config);
+}
+END_TEST
+
 START_TEST(nothing_to_add)
 {
 	char name[] = "eth0", gone[] = "no-such-disk", *names[] = { name, NULL };
@@ -109,4 +153,4 @@ START_TEST(ports)
 }
 END_TEST
 
-UNIT_MAIN("agent_pci", disk, nothing_to_add, ports)
+UNIT_MAIN("agent_pci", disk, vfio_group, rules_of_the_host, nothing_to_add, ports)

@@ -271,6 +271,23 @@ START_TEST(ports_are_unique)
 }
 END_TEST
 
+START_TEST(iommu)
+{
+	struct hv_config cfg = base();
+	char **argv = plan(&cfg);
+
+	ck_assert(!has_value(argv, "-device", "intel-iommu"));
+	ck_assert_ptr_null(strstr(value(argv, "-machine", 0), "irqchip"));
+	strv_free(argv);
+	cfg.iommu = true;
+	argv = plan(&cfg);
+	/* The first of all devices */
+	ck_assert_str_eq(value(argv, "-device", 0), "intel-iommu,intremap=on,caching-mode=on");
+	ck_assert(str_has_suffix(value(argv, "-machine", 0), ",kernel-irqchip=split"));
+	strv_free(argv);
+}
+END_TEST
+
 static void refused(const struct hv_config *cfg, const char *text)
 {
 	struct err err = { 0 };
@@ -310,6 +327,10 @@ START_TEST(refusals)
 	REFUSED(cpu, "", "cpu model");
 	REFUSED(cpu, "max\n", "cpu model");
 	REFUSED(memory, 0, "memory is 0");
+	cfg.iommu = true;
+	cfg.machine = "microvm";
+	refused(&cfg, "only a q35 machine has an IOMMU");
+	cfg = base();
 	REFUSED(uid, (uid_t)-1, "uid or gid is -1");
 	REFUSED(gid, (gid_t)-1, "uid or gid is -1");
 	REFUSED(vcpus, 0, "0 vcpus");
@@ -380,4 +401,4 @@ START_TEST(backends)
 END_TEST
 
 UNIT_MAIN("qemu_plan", complete, variants, growing, vsock, odd_names, ports_are_unique, refusals,
-	  machines, describe, backends)
+	  machines, describe, backends, iommu)

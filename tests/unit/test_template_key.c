@@ -105,6 +105,8 @@ START_TEST(each_value_counts)
 		(*(uint32_t *)((char *)&changed + numbers[i].offset))++;
 		differs(&changed, first, numbers[i].name);
 	}
+	s.iommu = true;
+	differs(&s, first, "IOMMU");
 	tear_down();
 }
 END_TEST
