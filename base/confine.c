@@ -166,19 +166,42 @@ static void give_if(struct program *p, uint32_t k, bool equal, uint32_t action)
 	give(p, action);
 }
 
-static void emit_rule(struct program *p, const struct confine_rule *r)
+/* Several rules that must all fit, as a rule one. */
+static void emit_rules(struct program *p, const struct confine_rule *r, size_t n)
 {
+	unsigned short start = p->len;
+
 	if (r->arg < 0) {
 		give_if(p, (uint32_t)r->nr, true, SECCOMP_RET_ALLOW);
 		return;
 	}
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->nr, 0, 0);
 	/* The kernel checks the whole 64 bits of an argument register, so do we. */
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->nr, 0, RULE_SIZE - 1);
-	load(p, ARG_OFFSET((uint32_t)r->arg));
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r->value, 0, 3);
-	load(p, ARG_OFFSET((uint32_t)r->arg) + 4);
-	give_if(p, (uint32_t)(r->value >> 32), true, SECCOMP_RET_ALLOW);
-	load(p, offsetof(struct seccomp_data, nr)); /* for the rules that follow */
+	for (size_t i = 0; i < n; i++) {
+		load(p, ARG_OFFSET((uint32_t)r[i].arg));
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r[i].value, 0, 0);
+		load(p, ARG_OFFSET((uint32_t)r[i].arg) + 4);
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(r[i].value >> 32), 0, 0);
+	}
+	give(p, SECCOMP_RET_ALLOW);
+	/* What does not fit comes here: another call over, another argument to the load for the rules that follow. */
+	for (unsigned short at = start; at < p->len; at++)
+		if (BPF_CLASS(p->code[at].code) == BPF_JMP)
+			p->code[at].jf = (uint8_t)(p->len - at - (at == start ? 0 : 1));
+	load(p, offsetof(struct seccomp_data, nr));
+}
+
+/* How many rules belong together from the first on; 0: they do not fit each other. */
+static size_t count_rules(const struct confine_rule *r, size_t n)
+{
+	size_t k = 1;
+
+	while (r[k - 1].also) {
+		if (k == n || k > 5 || r[k].nr != r[0].nr || r[k].arg < 0)
+			return 0;
+		k++;
+	}
+	return k > 1 && r[0].arg < 0 ? 0 : k;
 }
 
 int confine_syscalls(const struct confine_rule *rules, size_t n, int deny, struct err *err)
@@ -200,11 +223,16 @@ int confine_syscalls(const struct confine_rule *rules, size_t n, int deny, struc
 	emit(&p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
 	give(&p, SECCOMP_RET_KILL_PROCESS);
 #endif
-	for (size_t i = 0; i < n; i++) {
-		if (rules[i].arg > 5)
-			return err_set(err, EINVAL, "system call filter: argument %d", rules[i].arg);
+	for (size_t i = 0, k; i < n; i += k) {
+		k = count_rules(rules + i, n - i);
+		if (k == 0)
+			return err_set(err, EINVAL, "system call filter: rule %zu", i);
+		for (size_t j = i; j < i + k; j++)
+			if (rules[j].arg > 5)
+				return err_set(err, EINVAL, "system call filter: argument %d",
+					       rules[j].arg);
 		if (rules[i].nr >= 0)
-			emit_rule(&p, &rules[i]);
+			emit_rules(&p, &rules[i], k);
 	}
 	give(&p, other);
 	struct sock_fprog prog = { .len = p.len, .filter = p.code };

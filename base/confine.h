@@ -7,6 +7,7 @@
 #ifndef MOAT_BASE_CONFINE_H
 #define MOAT_BASE_CONFINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -37,6 +38,7 @@ struct confine_rule {
 	int nr; /* SYS_*; < 0: none on this architecture, skipped */
 	int arg;
 	uint64_t value;
+	bool also; /* and so must what the rule after this one, of the same call, says of another argument */
 };
 #define CONFINE_ALLOW(call)       \
 	{                         \
@@ -45,6 +47,10 @@ struct confine_rule {
 #define CONFINE_ALLOW_ARG(call, arg, value) \
 	{                                   \
 		SYS_##call, arg, value      \
+	}
+#define CONFINE_ALLOW_ARG_ALSO(call, arg, value) \
+	{                                        \
+		SYS_##call, arg, value, true     \
 	}
 
 #define CONFINE_KILL 0

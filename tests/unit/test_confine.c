@@ -153,6 +153,11 @@ static const struct confine_rule few[] = {
 	CONFINE_ALLOW_ARG(prctl, 0, PR_GET_DUMPABLE),
 	CONFINE_ALLOW_ARG(lseek, 1, 0x100000001), /* 64 bits count */
 	{ -1, -1, 0 },
+	CONFINE_ALLOW_ARG_ALSO(dup3, 0, 1000),
+	CONFINE_ALLOW_ARG_ALSO(dup3, 1, 1001),
+	CONFINE_ALLOW_ARG(dup3, 2, 0x100000000),
+	CONFINE_ALLOW_ARG_ALSO(dup3, 0, 1000),
+	CONFINE_ALLOW_ARG(dup3, 1, 1002),
 	CONFINE_ALLOW(getpid),
 };
 
@@ -178,6 +183,12 @@ static void filter_errno(void)
 	must(syscall(SYS_lseek, -1, 1UL, 0) == -1 && errno == ENOSYS);
 	must(syscall(SYS_lseek, -1, 0x200000001UL, 0) == -1 && errno == ENOSYS);
 	must(syscall(SYS_lseek, -1, 0x100000001UL, 0) == -1 && errno == EBADF);
+	must(syscall(SYS_dup3, 1000UL, 1001UL, 0x100000000UL) == -1 && errno == EBADF);
+	must(syscall(SYS_dup3, 1000UL, 1002UL, 0UL) == -1 && errno == EBADF);
+	must(syscall(SYS_dup3, 1001UL, 1001UL, 0x100000000UL) == -1 && errno == ENOSYS);
+	must(syscall(SYS_dup3, 1000UL, 1000UL, 0x100000000UL) == -1 && errno == ENOSYS);
+	must(syscall(SYS_dup3, 1000UL, 1001UL, 0UL) == -1 && errno == ENOSYS);
+	must(syscall(SYS_dup3, 1001UL, 1002UL, 0UL) == -1 && errno == ENOSYS);
 	must(syscall(SYS_getpid) > 0);
 	must(syscall(SYS_execve, "/bin/true", NULL, NULL) == -1 && errno == ENOSYS);
 }
@@ -235,6 +246,12 @@ static void many_rules(void)
 	rules[0].arg = 6;
 	must(confine_syscalls(rules, CONFINE_MAX_RULES, 0, &err) == -EINVAL);
 	rules[0].arg = 0;
+	rules[0].also = true; /* the next is of another call */
+	must(confine_syscalls(rules, CONFINE_MAX_RULES, 0, &err) == -EINVAL);
+	rules[0].also = false;
+	rules[CONFINE_MAX_RULES - 1].also = true; /* there is no next */
+	must(confine_syscalls(rules, CONFINE_MAX_RULES, 0, &err) == -EINVAL);
+	rules[CONFINE_MAX_RULES - 1].also = false;
 	must(confine_syscalls(rules, CONFINE_MAX_RULES, 0, &err) == 0);
 }
 
