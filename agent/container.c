@@ -12,6 +12,7 @@
 
 #include "agent/cgroup.h"
 #include "agent/memory.h"
+#include "agent/resolver.h"
 #include "agent/server.h"
 #include "agent/trim.h"
 #include "agent/volume.h"
@@ -40,6 +41,7 @@ void container_free(struct container *c)
 	}
 	while (c->processes)
 		process_free(c->processes);
+	resolver_free(c->resolver);
 	memory_release(c);
 	loop_remove(c->events_src);
 	loop_remove(c->memory_src);
@@ -194,6 +196,7 @@ void container_on_reaped(struct process *p)
 		server_error(c->agent, &p->asked, p->error);
 	if (p == c->init) {
 		c->state = CONTAINER_STOPPED;
+		resolver_free(take_ptr(c->resolver));
 		/* Without a pid namespace its other processes do not end by themselves. */
 		container_kill_processes(c);
 		for (struct process *q = c->processes; q; q = q->next)

@@ -37,6 +37,7 @@ struct container {
 	json_t *resources; /* linux.resources, with the devices that came while it runs */
 	struct added_device *added; /* those: container_device.c */
 	int device_filter; /* program on its cgroup; -EBADF: none */
+	struct resolver *resolver; /* NULL: none */
 	char *cgroup_name;
 	int cgroup; /* directory; -EBADF: none */
 	int events, memory_events; /* cgroup.events, memory.events */
@@ -104,6 +105,7 @@ CONTAINER_REQUEST(container_resize);
 CONTAINER_REQUEST(container_add_device);
 CONTAINER_REQUEST(container_remove_device);
 CONTAINER_REQUEST(container_network);
+CONTAINER_REQUEST(container_resolver);
 CONTAINER_REQUEST(volume_stats);
 CONTAINER_REQUEST(volume_resize);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "agent/resolver.h"
 #include "agent/stream.h"
 #include "wire/frame.h"
 
@@ -34,7 +35,7 @@ int mux_frame(struct mux *m, const struct wire_frame *f, struct err *err)
 
 	/* Late for a process that has ended: both sides were right. */
 	if (!st)
-		return 0;
+		return resolvers_frame(m, f, err);
 	switch (f->type) {
 	case WIRE_DATA:
 		if (st->input)
@@ -73,12 +74,14 @@ void mux_drained(struct mux *m)
 			st = st->next;
 		}
 	}
+	resolvers_resume(m);
 }
 
 void mux_reset(struct mux *m)
 {
 	struct stream *st = m->streams;
 
+	resolvers_stop(m);
 	while (st) {
 		struct stdio *s = st->owner;
 

@@ -17,12 +17,14 @@
 #include "base/loop.h"
 #include "wire/conn.h"
 
+struct resolver;
 struct stream;
 
 struct mux {
 	struct loop *loop;
 	struct wire_conn *conn; /* NULL: nobody to send to */
 	struct stream *streams;
+	struct resolver *resolvers; /* agent/resolver.h: streams that are no descriptor's */
 	struct bulk bulk;
 };
 

@@ -312,6 +312,7 @@ static int start_standin(struct creation *c, struct err *err)
 		.state_fd = c->dir,
 		.config = c->config,
 		.trees = &c->trees,
+		.resolver = c->state.network,
 		.pidns = c->pod.pidns,
 		.join_pidfd = -EBADF,
 	};

@@ -11,6 +11,7 @@
 #include "libruntime/monitor_client.h"
 #include "libruntime/network_follow.h"
 #include "libruntime/network_watch.h"
+#include "libruntime/resolver.h"
 #include "oci/hook.h"
 
 #define KILLED_MS 1000
@@ -61,6 +62,7 @@ static int start(const struct rt *rt, const char *id, struct container *c,
 	r = network_catch_up(c, err);
 	if (r < 0)
 		return r;
+	resolver_offer(c);
 	*ret_hooks = hooks_load(c->dir);
 	h = *ret_hooks ? (*ret_hooks)->hooks : NULL;
 	/* The guest's startContainer hooks may take as long as they are given. */
@@ -161,5 +163,8 @@ int rt_network(const struct rt *rt, const char *id, struct err *err)
 		return r;
 	if (c.status == STATUS_STOPPED || c.status == STATUS_CREATING)
 		return err_set(err, ESRCH, "container with id %s is not running", id);
-	return network_catch_up(&c, err);
+	r = network_catch_up(&c, err);
+	if (r >= 0)
+		resolver_offer(&c);
+	return r;
 }

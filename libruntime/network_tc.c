@@ -24,6 +24,7 @@
 #include "libruntime/network_vhost.h"
 #include "libruntime/network.h"
 #include "libruntime/network_macvtap.h"
+#include "libruntime/network_tc.h"
 #include "wire/watch.h"
 
 #define TAP_NAME WATCH_TAP "%d"
@@ -116,7 +117,7 @@ static int redirect(struct nl_sock *sk, int from, int to)
 		rtnl_tc_set_ifindex(TC_CAST(cls), from);
 		rtnl_tc_set_parent(TC_CAST(cls), TC_HANDLE(0xffff, 0));
 		rtnl_cls_set_protocol(cls, ETH_P_ALL);
-		rtnl_cls_set_prio(cls, 1);
+		rtnl_cls_set_prio(cls, NETWORK_PRIO_REST);
 		r = rtnl_tc_set_kind(TC_CAST(cls), "u32");
 	}
 	if (r >= 0)
@@ -140,6 +141,29 @@ static int redirect(struct nl_sock *sk, int from, int to)
 	if (act)
 		rtnl_act_put(act);
 	return r;
+}
+
+int network_redirected_to(struct nl_sock *sk, int index, int *ret)
+{
+	struct nl_cache *all;
+	struct nl_object *o;
+	int r = rtnl_cls_alloc_cache(sk, index, TC_HANDLE(0xffff, 0), &all);
+
+	if (r < 0)
+		return r;
+	for (o = nl_cache_get_first(all); o; o = nl_cache_get_next(o)) {
+		struct rtnl_cls *cls = (struct rtnl_cls *)o;
+		struct rtnl_act *act = NULL;
+
+		if (rtnl_cls_get_prio(cls) == NETWORK_PRIO_REST &&
+		    strcmp(rtnl_tc_get_kind(TC_CAST(cls)) ?: "", "u32") == 0)
+			act = rtnl_u32_get_action(cls);
+		/* Borrowed from cls. */
+		if (act)
+			*ret = (int)rtnl_mirred_get_ifindex(act);
+	}
+	nl_cache_free(all);
+	return 0;
 }
 
 static int attach_one(struct nl_sock *sk, struct network_interface *i, struct err *err)

@@ -217,6 +217,8 @@ static int describe_init(struct message *msg, const struct standin_start *s, str
 	json_object_set_new(msg->json, "root",
 			    json_pack("{s:i, s:b}", "fd", add_fd(msg, s->trees->v[0].view),
 				      "readonly", (int)c->root.readonly));
+	if (s->resolver)
+		json_object_set_new(msg->json, "resolver", json_true());
 	r = add_namespace(msg, msg->json, "netns", namespace_path(c, "network"), CLONE_NEWNET, err);
 	if (r >= 0)
 		r = add_namespace(msg, msg->json, "ipcns", namespace_path(c, "ipc"), CLONE_NEWIPC,

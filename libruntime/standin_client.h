@@ -30,6 +30,7 @@ struct standin_start {
 	/* Init: */
 	const struct oci_config *config;
 	const struct trees *trees;
+	bool resolver; /* libruntime/resolver.h may say more at start */
 	int pidns; /* the pid namespace to be born into, -EBADF: a new one */
 	/* Exec: the pidfd of init's stand-in, whose namespaces are joined; else -EBADF. */
 	int join_pidfd;

@@ -56,6 +56,12 @@ struct process *process_by_stream(struct monitor *m, uint32_t stream)
 	return NULL;
 }
 
+bool process_has_stream(const struct process *p, uint32_t number)
+{
+	return wire_stream_exists(number, p->n_passed) ||
+	       (p->resolver && (number == WIRE_ANSWERS || number == WIRE_QUESTIONS));
+}
+
 static struct container *container_new(struct monitor *m, const char *id)
 {
 	struct container *c = calloc(1, sizeof(*c));

@@ -44,6 +44,7 @@ struct process {
 		bool eof, closed; /* each is said once: a guest cannot make us queue without bound */
 	} streams[WIRE_STREAMS];
 	size_t n_passed; /* descriptors beyond the standard ones, once it is known */
+	bool resolver; /* it has the streams of wire/resolver.h */
 	struct loop_source *kill_timer;
 	unsigned int pending; /* requests to the agent that will call back with this process */
 };
@@ -81,6 +82,9 @@ void process_requester_gone(struct monitor *m, struct client *c);
 
 /* Sends the agent a request about the process whose answer nobody waits for; params is borrowed. */
 int process_request(struct process *p, const char *method, json_t *params);
+
+/* Whether it has a stream of that number (wire/frame.h). */
+bool process_has_stream(const struct process *p, uint32_t number);
 
 /* SIGKILL: if the guest does not report the end in time, the VM is ended. */
 void process_expect_death(struct process *p);

@@ -55,7 +55,7 @@ int stream_from_guest(struct monitor *m, const struct wire_frame *f, struct err 
 			       0;
 	if (p->phase == PROCESS_NEW)
 		return err_set(err, EPROTO, "stream of a process that was not asked for");
-	if (!wire_stream_exists(n, p->n_passed))
+	if (!process_has_stream(p, n))
 		return err_set(err, EPROTO, "stream that cannot exist");
 	r = account(f, &p->streams[n], !wire_to_process(n), err);
 	if (r < 0 || !p->standin)
@@ -67,7 +67,7 @@ int stream_from_standin(struct process *p, const struct wire_frame *f, struct er
 {
 	int r;
 
-	if (f->id >= WIRE_STREAMS || !wire_stream_exists(f->id, p->n_passed))
+	if (f->id >= WIRE_STREAMS || !process_has_stream(p, f->id))
 		return err_set(err, EPROTO, "stream that cannot exist");
 	r = account(f, &p->streams[f->id], wire_to_process(f->id), err);
 	if (r < 0)

@@ -16,6 +16,7 @@
 #include "monitor/journal.h"
 #include "monitor/plug.h"
 #include "monitor/relay.h"
+#include "monitor/resolver.h"
 #include "monitor/resize.h"
 #include "monitor/template.h"
 #include "monitor/vm.h"
@@ -437,6 +438,7 @@ static const struct {
 	{ "guest.network", do_guest_network },
 	{ "device.add", do_device_add },
 	{ "device.remove", do_device_remove },
+	{ "resolver", resolver_request },
 	{ "volume.stats", volume_stats_request },
 	{ "volume.resize", volume_resize_request },
 	{ "resize", resize_request },

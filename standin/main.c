@@ -40,7 +40,7 @@ static int prepare(struct setup *s, struct session **ret, struct err *err)
 		return r;
 	for (size_t i = 0; i < s->n_fds; i++)
 		s->fds[i] = fd_close(s->fds[i]);
-	return lockdown(err);
+	return lockdown(s->resolver, err);
 }
 
 int main(int argc, char **argv)

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "standin/memory.h"
 #include "standin/relay.h"
+#include "standin/resolver.h"
 #include "standin/setup.h"
 #include "standin/signals.h"
 #include "standin/terminal.h"
@@ -30,8 +31,10 @@ struct session {
 	int signal_fd;
 	struct loop_source *setup_src, *signal_src, *drop_timer;
 	struct relay relay;
+	struct resolver *resolver; /* NULL: not asked for, or over */
 	char *id, *exec;
 	bool terminal;
+	bool may_resolve;
 	struct terminal term;
 	bool winsize_due; /* changed, not yet sent */
 	bool attached, go;
@@ -87,6 +90,7 @@ static void end(struct session *s, int code, int sig, bool drop)
 	s->end_code = code;
 	s->end_signal = sig;
 	relay_finish(&s->relay);
+	resolver_free(take_ptr(s->resolver));
 	s->signal_src = loop_remove(s->signal_src);
 	if (drop && !relay_flushed(&s->relay)) {
 		s->drop_timer = loop_add_timer(s->loop, DROP_MS, on_drop, s, &err);
@@ -225,6 +229,20 @@ static int on_reply(struct session *s, const struct wire_frame *f, struct err *e
 	return 0;
 }
 
+/* {"event":"resolver","address":"127.0.0.11"}; said again when there is nothing new, it changes nothing. */
+static int on_resolver_event(struct session *s, const json_t *event, struct err *err)
+{
+	struct sockaddr_in server;
+	int r;
+
+	if (!s->may_resolve)
+		return err_set(err, EPROTO, "a resolver, which the set-up has not announced");
+	r = resolver_parse(js_get_str(event, "address"), &server, err);
+	if (r < 0 || s->resolver)
+		return r;
+	return resolver_new(s->loop, s->conn, &server, &s->resolver, err);
+}
+
 static int on_event(struct session *s, const struct wire_frame *f, struct err *err)
 {
 	_json_ json_t *event = NULL;
@@ -234,6 +252,8 @@ static int on_event(struct session *s, const struct wire_frame *f, struct err *e
 	r = wire_parse_event(f, name, &event, err);
 	if (r < 0)
 		return r;
+	if (strcmp(name, "resolver") == 0)
+		return on_resolver_event(s, event, err);
 	return strcmp(name, "exit") == 0 ? on_exit_event(s, event, err) : 0;
 }
 
@@ -253,6 +273,8 @@ static int on_frame(struct wire_conn *c, const struct wire_frame *f, void *data,
 		return err_set(err, EPROTO, "unexpected HELLO");
 	if (s->terminal && f->type == WIRE_DATA)
 		update_terminal(s); /* conmon may have set ONLCR, which raises no signal */
+	if (s->resolver && (f->id == WIRE_ANSWERS || f->id == WIRE_QUESTIONS))
+		return resolver_frame(s->resolver, f, err);
 	return relay_frame(&s->relay, f, err);
 }
 
@@ -260,6 +282,7 @@ static void on_closed(struct wire_conn *c, const struct err *err, void *data)
 {
 	struct session *s = data;
 
+	resolver_free(take_ptr(s->resolver));
 	wire_conn_free(c);
 	s->conn = NULL;
 	s->relay.conn = NULL;
@@ -276,6 +299,8 @@ static void on_drained(struct wire_conn *c, void *data)
 	send_winsize(s);
 	watch_signals(s);
 	relay_drained(&s->relay);
+	if (s->resolver)
+		resolver_drained(s->resolver);
 }
 
 /* ---- life ---- */
@@ -321,6 +346,8 @@ int session_new(int monitor_sock, const struct setup *setup, int first_passed, s
 	s->setup_sock = -EBADF;
 	s->signal_fd = -EBADF;
 	s->terminal = setup->terminal;
+	/* The last of what can be passed has those streams. */
+	s->may_resolve = setup->resolver && setup->n_passed < WIRE_PASSED_MAX;
 	s->id = strdup(setup->id);
 	s->exec = strdup(setup->exec ? setup->exec : "");
 	r = session_init(s, monitor_sock, setup, first_passed, err);
@@ -354,6 +381,7 @@ void session_free(struct session *s)
 		return;
 	if (s->loop)
 		relay_done(&s->relay);
+	resolver_free(s->resolver);
 	wire_conn_free(s->conn);
 	fd_close(s->setup_sock);
 	fd_close(s->signal_fd);

@@ -70,6 +70,7 @@ static const struct js_field setup_fields[] = {
 	  .flags = JS_REQUIRED | JS_NONEMPTY },
 	{ .key = "exec", .type = JS_STR, .offset = offsetof(struct setup, exec) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct setup, terminal) },
+	{ .key = "resolver", .type = JS_BOOL, .offset = offsetof(struct setup, resolver) },
 	{ .key = "hostname", .type = JS_STR, .offset = offsetof(struct setup, hostname) },
 	{ .key = "domainname", .type = JS_STR, .offset = offsetof(struct setup, domainname) },
 	{ .key = "root",

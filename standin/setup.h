@@ -10,7 +10,8 @@
  *	 "root": {"fd": 0, "readonly": false},
  *	 "mounts": [{"destination": "/data", "kind": "bind", "fd": 1, "readonly": true, "file": false, "options": ""}],
  *	 "netns": -1, "ipcns": -1, "utsns": 2,     -1: a new one
- *	 "passed": [{"in": true, "out": false}]}   descriptors 5, 6 and so on: for the process to read, to write
+ *	 "passed": [{"in": true, "out": false}],   descriptors 5, 6 and so on: for the process to read, to write
+ *	 "resolver": true}                         it may have to ask a name server in its network namespace: standin/resolver.h
  *
  * and for an exec, in place of hostname, root, mounts and namespaces:
  *
@@ -57,7 +58,7 @@ struct setup_passed {
 
 struct setup {
 	char *id, *exec, *hostname, *domainname; /* the last three may be NULL */
-	bool terminal, has_root, has_join;
+	bool terminal, has_root, has_join, resolver;
 	struct {
 		int32_t fd;
 		bool readonly;

@@ -24,6 +24,9 @@
  */
 #define WIRE_STREAMS 64 /* numbers that a process has; the first id is a multiple of it */
 #define WIRE_PASSED_MAX ((WIRE_STREAMS - 4) / 2)
+/* Of a container's init, unless it was passed WIRE_PASSED_MAX descriptors: see wire/resolver.h. */
+#define WIRE_ANSWERS (WIRE_STREAMS - 2) /* to the guest */
+#define WIRE_QUESTIONS (WIRE_STREAMS - 1) /* from it */
 static inline uint32_t wire_passed_stream(size_t n, bool to_process)
 {
 	return 4 + 2 * (uint32_t)n + !to_process;

@@ -44,7 +44,12 @@ teardown_file()
 	kill "$DAEMON"
 	within 30 not kill -0 "$pid"
 	rm -r "$SOCKETS"
-	# Docker leaves the parent that it was told.
+	remove_parent
+}
+
+# Docker leaves the parent that it was told, moat where the container that it was made for was not the last in it.
+remove_parent()
+{
 	find /sys/fs/cgroup -depth -type d -name "$SUITE-docker" -exec rmdir {} +
 }
 
@@ -87,8 +92,9 @@ fetch()
 }
 
 @test "docker: run: output, exit code, the guest's kernel, the network of docker's hook" {
-	docker_ok run --rm busybox /bin/sh -c 'uname -r; ip -4 -o addr show eth0; ip route; ping -c 1 -W 5 10.98.0.1'
-	lacks "$output" "$(uname -r)"
+	docker_ok run --rm busybox /bin/sh -c 'uname -r; ip -4 -o addr show eth0; ip route; ping -c 1 -W 5 10.98.0.1; netstat -lntu'
+	# Nobody listens: a network without a name has no name server.
+	lacks "$output" "$(uname -r)" 127.0.0.
 	has "$output" "inet 10.98.0." "default via 10.98.0.1 dev eth0" "1 packets received"
 	try docker run --rm busybox /bin/sh -c 'echo to stderr >&2; exit 7'
 	is "$status $output $stderr" "7  to stderr"
@@ -197,6 +203,7 @@ Seccomp:	0"
 	address=$(inspect "{{(index .NetworkSettings.Networks \"$NAME\").IPAddress}}")
 	[[ $address == 10.96.0.* ]]
 	within 40 links "eth0 eth1 lo "
+	within 20 eval 'docker exec "$NAME" nslookup "$NAME" 3>&- | grep "^Address: $address"'
 	within 20 eval 'fetch "$address" 80 | grep page'
 	docker_ok exec "$NAME" ping -c 1 -W 5 10.96.0.1
 	# The one that it was started with goes, and with it the default route, which is the other's then.
@@ -211,4 +218,58 @@ Seccomp:	0"
 	within 20 eval "fetch \$(inspect '{{.NetworkSettings.Networks.bridge.IPAddress}}') 80 | grep page"
 	docker rm --force "$NAME" >/dev/null 2>&1 3>&-
 	docker network rm "$NAME" >/dev/null 3>&-
+}
+
+# serve_outside ADDRESS: a name server outside of all containers, for which every name is 10.1.2.3
+serve_outside()
+{
+	in_daemons_network ip link add outside type bridge
+	in_daemons_network ip addr add "$1/24" dev outside
+	in_daemons_network ip link set outside up
+	nsenter -t "$DAEMON" -n timeout 300 python3 - "$1" >"$T/outside.log" 2>&1 3>&- <<-'EOF' &
+		import socket, sys
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind((sys.argv[1], 53))
+		while True:
+		    q, who = s.recvfrom(4096)
+		    end = q.index(0, 12) + 5
+		    s.sendto(q[:2] + b'\x81\x80\0\1\0\1\0\0\0\0' + q[12:end] + b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x0a\1\2\3', who)
+	EOF
+	OUTSIDE=$!
+}
+
+# The daemon serves names on loopback inside the container's namespace on the host: moat passes questions and answers on.
+@test "docker: names in a network with a name: aliases, UDP and TCP, many at once, from outside, a shared network, restart" {
+	local other=$NAME-other question='\0\27\42\42\1\0\0\1\0\0\0\0\0\0\5other\0\0\1\0\1'
+	serve_outside 10.96.0.1
+	docker network create --subnet 10.97.0.0/24 "$NAME" >/dev/null 3>&-
+	docker_ok run --detach --name "$other" --network "$NAME" --network-alias other --ip 10.97.0.7 busybox /bin/sleep 1000
+	docker_ok run --detach --name "$NAME" --network "$NAME" --network-alias one --ip 10.97.0.8 --dns 10.96.0.1 busybox /bin/sleep 1000
+	docker_ok exec "$NAME" /bin/sh -c "cat /etc/resolv.conf; nslookup other; nslookup $other; ping -c 1 -W 5 other"
+	has "$output" "nameserver 127.0.0.11" "Address: 10.97.0.7" "1 packets received"
+	docker_ok exec "$other" nslookup one
+	has "$output" "Address: 10.97.0.8"
+	docker_ok exec "$NAME" nslookup no.such.place.example
+	has "$output" "Address: 10.1.2.3"
+	# The same by TCP: the answer has the question's id, and ends in the address.
+	docker_ok exec "$NAME" /bin/sh -c "printf '$question' | nc 127.0.0.11 53 | xxd -p -c 1000"
+	has "$output" 22228 0004"0a610007"
+	# Beside a server of its own at the same port of all addresses.
+	docker_ok exec "$NAME" /bin/sh -c 'echo own | nc -l -p 53 & until nc 127.0.0.1 53 </dev/null | grep own; do sleep 0.2; done; nslookup other'
+	has "$output" own "Address: 10.97.0.7"
+	# More processes than may ask at a time.
+	docker_ok exec "$NAME" /bin/sh -c 'i=0; while [ $i -lt 150 ]; do nslookup -type=a other | grep -c 10.97.0.7 & i=$((i + 1)); done | sort | uniq -c'
+	[[ $output =~ ^\ *150\ 1$ ]]
+	# Who shares the network has its names.
+	docker_ok run --rm --network "container:$NAME" busybox nslookup other
+	has "$output" "Address: 10.97.0.7"
+	docker_ok restart --time 1 "$NAME"
+	docker rm --force "$other" >/dev/null 3>&-
+	docker_ok run --detach --name "$other" --network "$NAME" --network-alias third --ip 10.97.0.9 busybox /bin/sleep 1000
+	docker_ok exec "$NAME" nslookup third
+	has "$output" "Address: 10.97.0.9"
+	kill "$OUTSIDE"
+	docker rm --force "$NAME" "$other" >/dev/null 3>&-
+	docker network rm "$NAME" >/dev/null 3>&-
+	remove_parent
 }

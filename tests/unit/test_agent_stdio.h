@@ -28,6 +28,7 @@ static struct test {
 	bool eof[2], closed_in, flushed, over;
 	uint32_t credit;
 	size_t passed; /* bytes from descriptors that were passed */
+	void (*on_resolver)(const struct wire_frame *f); /* frames of a resolver's streams */
 	struct err err;
 } t;
 
@@ -51,7 +52,9 @@ static inline void on_agent_drained(struct wire_conn *c, void *data)
 static inline int on_host_frame(struct wire_conn *c, const struct wire_frame *f, void *data,
 				struct err *err)
 {
-	if (f->id - ID >= 4 && f->type == WIRE_DATA)
+	if (f->id - ID >= WIRE_ANSWERS && t.on_resolver)
+		t.on_resolver(f);
+	else if (f->id - ID >= 4 && f->type == WIRE_DATA)
 		t.passed += f->len;
 	else if (f->id - ID >= 4)
 		return 0;
