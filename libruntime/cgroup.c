@@ -291,6 +291,20 @@ int cgroup_join(char *const *dirs, pid_t pid, struct err *err)
 	return 0;
 }
 
+size_t cgroup_open_procs(char *const *dirs, int *ret, size_t max)
+{
+	size_t n = 0;
+
+	for (; dirs && *dirs && n < max; dirs++) {
+		_free_ char *procs = cgroup_is_leaf(dirs) ? path_join(*dirs, "cgroup.procs") : NULL;
+		int fd = procs ? open(procs, O_WRONLY | O_CLOEXEC) : -1;
+
+		if (fd >= 0)
+			ret[n++] = fd;
+	}
+	return n;
+}
+
 /* The names come from a record: whatever is there now, only a cgroup is touched. */
 static bool is_cgroup(const char *dir)
 {

@@ -29,6 +29,8 @@ int cgroup_make(char *const *dirs, struct err *err);
 bool cgroup_is_leaf(char *const *dir);
 /* Moves a process into each leaf. */
 int cgroup_join(char *const *dirs, pid_t pid, struct err *err);
+/* For a process that is to join by itself: the leaves' cgroup.procs, at most max. Returns how many; one that cannot be opened is left out. */
+size_t cgroup_open_procs(char *const *dirs, int *ret, size_t max);
 /* SIGKILLs everything inside; waits up to timeout_ms for it to go. */
 void cgroup_kill(char *const *dirs, int timeout_ms);
 /* Removes what is empty, innermost first. A leaf that stays is an error. */

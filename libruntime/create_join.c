@@ -68,7 +68,8 @@ static int plug_devices(struct creation *c, size_t *n, struct err *err)
 		struct dev_item *d = &c->devices.v[i];
 		const struct vm_device v = { .kind = (char *)dev_outcome_kind(d->outcome),
 					     .readonly = d->readonly,
-					     .socket = d->source };
+					     .socket = d->source,
+					     .reconnect = c->vm.reconnect };
 
 		if (d->outcome == DEV_GUEST)
 			continue;

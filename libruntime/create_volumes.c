@@ -96,7 +96,8 @@ int creation_plug_volumes(struct creation *c, size_t first, struct err *err)
 					     .readonly = d->readonly,
 					     .queues = d->info.queues,
 					     .queue_size = d->info.queue_size,
-					     .socket = d->info.device };
+					     .socket = d->info.device,
+					     .reconnect = c->vm.reconnect };
 
 		r = d->vfio.n > 0 ? creation_plug_vfio(c, &d->vfio, &c->plugged[first + i], err) :
 				    plug(c->dir, c->args->id, &v, d->fd, MONITOR_REQUEST_MS,

@@ -140,6 +140,7 @@ struct addition {
 	struct oci_device device; /* as linux.devices would have it, borrows */
 	json_t *resources; /* with a rule for it */
 	struct dev_item item;
+	uint32_t reconnect; /* as of struct vm_device */
 	struct state_device d;
 };
 
@@ -262,6 +263,7 @@ static int open_source(const struct rt *rt, const struct rt_device *d, struct ad
 		return r;
 	if (strcmp(vm.setup.hypervisor, "fake") == 0)
 		return err_set(err, ENOTSUP, "the fake hypervisor has no devices and no volumes");
+	a->reconnect = vm.reconnect;
 	return plan_and_open(d, &st, &vm.devices, a, err);
 }
 
@@ -271,7 +273,8 @@ static int bring_in(struct container *c, const struct addition *a, const char *p
 	const struct state_device *d = find(&c->state, path);
 	const struct vm_device v = { .kind = d->kind,
 				     .readonly = d->readonly,
-				     .socket = a->item.outcome == DEV_BLOCK ? NULL : d->source };
+				     .socket = a->item.outcome == DEV_BLOCK ? NULL : d->source,
+				     .reconnect = a->reconnect };
 	struct plugged p;
 	int r = plug_tagged(c->dir, c->state.id, path, &v, a->item.fd, MONITOR_REQUEST_MS, &p, err);
 

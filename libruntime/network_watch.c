@@ -12,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "config/paths.h"
@@ -62,21 +61,6 @@ int network_watch_open(const struct container *c)
 	return fd < 0 ? -EBADF : fd;
 }
 
-/* The files of the leaves; it joins them itself, which nobody has to wait for. One that cannot be opened is left out. */
-static size_t open_cgroups(char *const *dirs, int ret[WATCH_CGROUPS_MAX])
-{
-	size_t n = 0;
-
-	for (; dirs && *dirs && n < WATCH_CGROUPS_MAX; dirs++) {
-		_free_ char *procs = cgroup_is_leaf(dirs) ? path_join(*dirs, "cgroup.procs") : NULL;
-		int fd = procs ? open(procs, O_WRONLY | O_CLOEXEC) : -1;
-
-		if (fd >= 0)
-			ret[n++] = fd;
-	}
-	return n;
-}
-
 /* moat-watch, then the command. */
 static int arguments(const struct rt *rt, const char *id, char ***ret, struct err *err)
 {
@@ -115,7 +99,7 @@ static int start(const struct rt *rt, const struct container *c, int netlink, in
 		r = arguments(rt, c->state.id, &argv, err);
 	if (r < 0)
 		return r;
-	n = open_cgroups(c->state.cgroups, cgroups);
+	n = cgroup_open_procs(c->state.cgroups, cgroups, WATCH_CGROUPS_MAX);
 	for (size_t i = 0; i < n; i++)
 		fds[4 + i] = (struct spawn_fd){ cgroups[i], WATCH_CGROUPS + (int)i };
 	const struct spawn s = {

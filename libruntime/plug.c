@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "libruntime/monitor_client.h"
+#include "libruntime/plug_relay.h"
 #include "wire/message.h"
 
 #define UNPLUG_MS 35000 /* native PCIe hot-plug takes six seconds, and has its own limit */
@@ -26,16 +27,28 @@ static int take_text(const json_t *o, const char *key, char *ret, size_t size)
 	return 0;
 }
 
+static bool has_relay(const struct vm_device *v)
+{
+	return v->reconnect && (strcmp(v->kind, VM_DEVICE_VHOST_BLK) == 0 ||
+				strcmp(v->kind, VM_DEVICE_VHOST_SCSI) == 0);
+}
+
 int plug_tagged(int dir, const char *id, const char *tag, const struct vm_device *v, int fd,
 		int timeout_ms, struct plugged *ret, struct err *err)
 {
 	_close_ int sock = sock_connect_at(dir, MONITOR_SOCKET, err);
 	_json_ json_t *params = vm_device_to_json(v), *result = NULL;
+	_close_ int listener = -EBADF;
 	struct plugged p = {};
 	int r;
 
 	if (sock < 0)
 		return sock;
+	if (has_relay(v)) {
+		fd = listener = plug_relay_start(dir, sock, v, fd, err);
+		if (fd < 0)
+			return fd;
+	}
 	if (!params || json_object_set_new(params, "id", json_string(id)) < 0 ||
 	    (tag && json_object_set_new(params, "tag", json_string(tag)) < 0))
 		return err_errno(err, ENOMEM, "plug");

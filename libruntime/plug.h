@@ -11,7 +11,7 @@ struct plugged {
 	char port[16]; /* its place in the guest */
 };
 
-/* fd is borrowed, -EBADF for VFIO. id: the container that it is for, known to the monitor, so that plug_out_all() finds it. */
+/* fd is borrowed, -EBADF for VFIO. One that is to be connected again (v->reconnect) gets a relay. id: the container that it is for, known to the monitor, so that plug_out_all() finds it. */
 int plug(int dir, const char *id, const struct vm_device *v, int fd, int timeout_ms,
 	 struct plugged *ret, struct err *err);
 /* The same with a name of the caller's, under which plug_out_tagged() finds it, also if what became of this is not known. tag NULL: none. */

@@ -172,6 +172,7 @@ int vm_config_devices(const struct rt *rt, struct vm_config *ret, struct err *er
 	ret->store = take_ptr(c.qemu.vhost_user_store_path);
 	ret->setup.hypervisor = take_ptr(c.runtime.hypervisor);
 	ret->devices = device_options(&c, ret->store);
+	ret->reconnect = c.qemu.vhost_user_reconnect_timeout_sec;
 	return 0;
 }
 

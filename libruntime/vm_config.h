@@ -48,7 +48,7 @@ int vm_config_set_vcpus(struct vm_config *v, uint32_t vcpus, struct err *err);
 /* The directory of templates and spares as the configuration has it, owned by the caller. */
 int vm_config_factory(const struct rt *rt, char **ret, struct err *err);
 
-/* Of the configuration only `devices` and `setup.hypervisor`; *ret (empty before) is for vm_config_done(). */
+/* Of the configuration only `devices`, `reconnect` and `setup.hypervisor`; *ret (empty before) is for vm_config_done(). */
 int vm_config_devices(const struct rt *rt, struct vm_config *ret, struct err *err);
 
 /* The directory of direct volumes as the configuration has it, owned by the caller. */

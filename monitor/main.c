@@ -15,6 +15,7 @@
 #include "monitor/monitor.h"
 #include "monitor/relay.h"
 #include "hypervisor/tsc.h"
+#include "wire/relay.h"
 
 void monitor_exit(struct monitor *m)
 {

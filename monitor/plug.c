@@ -240,6 +240,8 @@ int plug_request(struct client *c, uint32_t request, const json_t *params, int f
 	if (r < 0)
 		return r;
 	(void)take_fd(owned);
+	if (dev.kind == DEVICE_VHOST_BLK || dev.kind == DEVICE_VHOST_SCSI)
+		dev.vhost.listening = v.reconnect > 0;
 	r = devices_add(c->m->devices, &dev, &known, err);
 	if (r < 0)
 		return r;

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/num.h"
 #include "base/sock.h"
+#include "wire/relay.h"
 
 /* docs/interop/vhost-user.rst: request, flags, size; then as many bytes. */
 #define HEADER 12
@@ -149,7 +150,7 @@ static int give_socket(struct front *f)
 	fd = connect_qemu(f);
 	if (fd < 0)
 		return fd;
-	r = sock_send_fds(RELAY_FD_MONITOR, "l", 1, &listener, 1);
+	r = sock_send_fds(RELAY_FD_STARTER, "l", 1, &listener, 1);
 	return r < 0 ? r : take_fd(fd);
 }
 
@@ -168,7 +169,7 @@ static int find_socket(struct front *f)
 	char byte;
 	int fd;
 
-	if (sock_recv_fds(RELAY_FD_MONITOR, &byte, 1, &f->dir, &n) <= 0 || n != 1)
+	if (sock_recv_fds(RELAY_FD_STARTER, &byte, 1, &f->dir, &n) <= 0 || n != 1)
 		return -EPIPE;
 	while ((fd = connect_qemu(f)) < 0)
 		wait_ms(SOCKET_MS);
@@ -200,15 +201,21 @@ static int confine(struct err *err)
 	return r < 0 ? r : confine_syscalls(rules, ARRAY_SIZE(rules), EPERM, err);
 }
 
+/* False: the monitor has ended meanwhile, and QEMU with it. */
+static bool wait_alive(uint32_t seconds)
+{
+	struct pollfd life = { .fd = RELAY_FD_LIFE, .events = POLLIN };
+
+	return poll(&life, 1, (int)seconds * 1000) <= 0;
+}
+
 /* The target's socket is looked for by its path each time: a new target has made a new one. */
 static int connect_target(const char *target, uint32_t seconds)
 {
-	int fd;
+	int fd = -ESRCH;
 
-	do {
-		wait_ms(seconds * 1000);
+	while (fd < 0 && wait_alive(seconds))
 		fd = sock_connect_at(AT_FDCWD, target, NULL);
-	} while (fd < 0);
 	return fd;
 }
 
@@ -226,7 +233,7 @@ int relay_main(const char *target_path, const char *seconds_text, const char *na
 		r = confine(&err);
 	if (r >= 0 && *name)
 		r = qemu = find_socket(&front);
-	close(RELAY_FD_MONITOR);
+	close(RELAY_FD_STARTER);
 	if (r < 0) {
 		err_set(&err, -r, "has no connection: %s", err.code ? err.msg : err_str(-r));
 		say(target_path, err.msg);
@@ -242,7 +249,9 @@ int relay_main(const char *target_path, const char *seconds_text, const char *na
 		close(take_fd(target));
 		if (seconds == 0)
 			break;
-		target = connect_target(target_path, seconds);
+		r = target = connect_target(target_path, seconds);
+		if (r < 0)
+			break;
 		if (gone)
 			say(target_path, "is there again");
 		r = qemu = connect_qemu(&front);

@@ -10,19 +10,17 @@
  * For disks QEMU gets the listening socket by descriptor. For a network it wants to have made the socket itself ("does not support FD
  * passing"), which it does in a directory of its own in the jail; so networks always have a relay, also without reconnecting.
  *
- *   relay.c        that process: the program moat-monitor with the argument "relay"
- *   relay_start.c  the monitor's side
+ * The monitor starts those of the devices that a VM is set up with; of a disk that is plugged in later the command does, since in
+ * its jail the monitor finds no target (libruntime/plug_relay.c).
+ *
+ *   relay.c                that process: the program moat-monitor with the argument "relay"
+ *   relay_start.c          the monitor's side
+ *   devices/vhost_relay.c  what both who start one do
  */
 #ifndef MOAT_MONITOR_RELAY_H
 #define MOAT_MONITOR_RELAY_H
 
-#include "monitor/monitor.h"
-
-#define RELAY_WORD "relay"
-enum {
-	RELAY_FD_TARGET = 3, /* the first connection */
-	RELAY_FD_MONITOR = 4, /* gets the listening socket, or gives the directory with QEMU's */
-};
+#include "monitor/client.h"
 
 /* Starts those that the setup asks for; before the jail, in which there is no target. */
 int relays_start(struct monitor *m, struct err *err);
@@ -30,6 +28,9 @@ int relays_start(struct monitor *m, struct err *err);
 int relays_enter_jail(struct monitor *m, struct err *err);
 /* The socket to listen at for a device of the setup (the caller's from then on), or -ENOENT: it has no relay. */
 int relay_take_listener(struct monitor *m, size_t device);
+
+/* Logs what a relay that a command has started says by the descriptor that comes with the request. 1, as others of verbs.c. */
+int relay_log_request(struct client *c, uint32_t id, json_t *params, struct err *err);
 
 /*
  * name: of QEMU's socket in the directory that it is given; "": it makes one itself. Does not return before QEMU, or the monitor, is gone, or the

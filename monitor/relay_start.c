@@ -2,21 +2,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/confine.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/proc.h"
 #include "base/sock.h"
+#include "devices/vhost_relay.h"
 #include "monitor/jail.h"
 #include "monitor/relay.h"
 
@@ -42,7 +39,9 @@ static void on_output(struct loop_source *src, uint32_t revents, void *data)
 	(void)data;
 	if (n <= 0) {
 		log_debug("a relay to a vhost-user target ended");
+		n = loop_fd(src);
 		loop_remove(src);
+		close((int)n);
 		return;
 	}
 	buf[n] = '\0';
@@ -50,78 +49,57 @@ static void on_output(struct loop_source *src, uint32_t revents, void *data)
 		log_warn("%s", line);
 }
 
-/* All that is left of root: to connect to a socket, whoever's it is. */
-static int prepare(void *data)
+/* Takes fd. */
+static int log_lines(struct monitor *m, int fd, struct err *err)
 {
-	(void)data;
-	return confine_keep_caps(UINT64_C(1) << CAP_DAC_OVERRIDE, NULL);
-}
-
-static int run(const struct vm_device *v, int monitor, int output, struct err *err)
-{
-	static char name[] = "moat-monitor", word[] = RELAY_WORD;
-	char seconds[16], socket[16] = "";
-	char *const argv[] = { name, word, v->socket, seconds, socket, NULL };
-	const struct spawn_fd fds[] = { { output, STDERR_FILENO },
-					{ (int)v->fd, RELAY_FD_TARGET },
-					{ monitor, RELAY_FD_MONITOR } };
-	const struct spawn s = {
-		.path = "/proc/self/exe",
-		.exe_fd = -EBADF,
-		.argv = argv,
-		.fds = fds,
-		.n_fds = ARRAY_SIZE(fds),
-		.clone_flags = CLONE_NEWNET,
-		.pdeathsig = SIGKILL,
-		.prepare = prepare,
-	};
-	pid_t pid;
-
-	snprintf(seconds, sizeof(seconds), "%u", v->reconnect);
-	if (is_network(v))
-		snprintf(socket, sizeof(socket), "%u", v->fd);
-	/* It ends with this pid namespace: nobody waits for it. */
-	return spawn(&s, &pid, NULL, err);
+	fd_set_nonblock(fd, true);
+	if (loop_add_io(m->loop, fd, EPOLLIN, on_output, m, err))
+		return 0;
+	close(fd);
+	return -err->code;
 }
 
 static int start(struct monitor *m, size_t device, struct err *err)
 {
-	_close_ int mine = -EBADF, theirs = -EBADF, out = -EBADF, in = -EBADF;
+	_close_ int in = -EBADF, out = -EBADF, self = -EBADF;
 	const struct vm_device *v = &m->setup.devices[device];
 	struct relay *k = calloc(1, sizeof(*k));
-	int pair[2], pipefd[2], r;
-	size_t n = 1;
-	char byte;
+	char name[16] = "";
+	int pipefd[2], r;
 
 	if (!k)
 		return err_errno(err, ENOMEM, "relay");
 	*k = (struct relay){ .next = m->relays, .device = device, .listener = -EBADF, .sock = -EBADF };
 	m->relays = k;
-	r = sock_pair(pair, err);
-	if (r < 0)
-		return r;
-	mine = pair[0];
-	theirs = pair[1];
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return err_errno(err, errno, "pipe");
 	out = pipefd[0];
 	in = pipefd[1];
-	r = run(v, theirs, in, err);
+	self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (self < 0)
+		return err_errno(err, errno, "pidfd");
+	if (is_network(v))
+		snprintf(name, sizeof(name), "%u", v->fd);
+	/* It ends with this pid namespace: nobody waits for it. */
+	const struct vhost_relay start = {
+		.program = "/proc/self/exe",
+		.target = v->socket,
+		.name = name,
+		.seconds = v->reconnect,
+		.connection = (int)v->fd,
+		.output = in,
+		.monitor = self,
+	};
+	r = vhost_relay_start(&start, &k->sock, err);
 	if (r < 0)
 		return r;
-	theirs = fd_close(theirs);
 	/* The target must notice when its connection ends. */
 	close((int)v->fd);
-	if (is_network(v))
-		k->sock = take_fd(mine);
-	else if (sock_recv_fds(mine, &byte, 1, &k->listener, &n) <= 0 || n != 1)
-		return err_set(err, EIO, "the relay to vhost-user target '%s' did not start",
-			       v->socket);
-	fd_set_nonblock(out, true);
-	if (!loop_add_io(m->loop, out, EPOLLIN, on_output, m, err))
-		return -err->code;
-	(void)take_fd(out);
-	return 0;
+	if (!is_network(v)) {
+		r = k->listener = vhost_relay_listener(&start, k->sock, err);
+		k->sock = fd_close(k->sock);
+	}
+	return r < 0 ? r : log_lines(m, take_fd(out), err);
 }
 
 int relays_start(struct monitor *m, struct err *err)
@@ -160,4 +138,16 @@ int relay_take_listener(struct monitor *m, size_t device)
 		if (k->device == device)
 			return take_fd(k->listener);
 	return -ENOENT;
+}
+
+int relay_log_request(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	int fd = wire_conn_take_fd(c->conn), r;
+
+	(void)id;
+	(void)params;
+	if (fd < 0)
+		return err_set(err, EPROTO, "log without a descriptor");
+	r = log_lines(c->m, fd, err);
+	return r < 0 ? r : 1;
 }

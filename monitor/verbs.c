@@ -433,6 +433,7 @@ static const struct {
 	{ "save", do_save },
 	{ "adopt", do_adopt },
 	{ "plug", do_plug },
+	{ "log", relay_log_request },
 	{ "unplug", unplug_request },
 	{ "network", do_network },
 	{ "guest.network", do_guest_network },

@@ -31,7 +31,7 @@ struct vm_device {
 	uint32_t group; /* vfio: the IOMMU group that it is in */
 	uint32_t queues, queue_size; /* vhost-user; 0: the hypervisor's choice */
 	char *socket; /* vhost-user: where the target is, a path of the host */
-	uint32_t reconnect; /* seconds between attempts to connect to it again; 0: none. Not for one that is plugged in later */
+	uint32_t reconnect; /* seconds between attempts to connect to it again; 0: none. Of one that is plugged in later the descriptor is then one to listen at */
 };
 #define VM_DEVICE_BLOCK "block" /* a block device of the host */
 #define VM_DEVICE_FILE "file" /* an image file */

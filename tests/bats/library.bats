@@ -282,7 +282,7 @@ privileged()
 @test "library: disks come and go while a container runs" {
 	driver
 	STORE=$T/vhost-user
-	settings 'enable_vhost_user_store = true' "vhost_user_store_path = \"$STORE\""
+	settings 'enable_vhost_user_store = true' "vhost_user_store_path = \"$STORE\"" 'vhost_user_reconnect_timeout_sec = 1'
 	cp "$BASE/config.json" "$B/config.json"
 	script 'sleep 1000'
 	privileged

@@ -164,3 +164,42 @@ users()
 	[ ! -e "$ROOT/$CT-c" ]
 	ok exec "$SB" true
 }
+
+@test "pod disks: a vhost-user target that comes back" {
+	configure
+	sed -i 's/^enable_vhost_user_store.*/&\nvhost_user_reconnect_timeout_sec = 1/' "$T/configuration.toml"
+	target vhostblk0
+	sandbox
+	member_bundle "$CT-a"
+	device /dev/vda b 241 0
+	ok run --detach --bundle "$B" "$CT-a"
+	ok exec "$CT-a" sh -c 'printf before | dd of=/dev/vda conv=notrunc,fsync'
+	kill -KILL "$TARGET"
+	reaped "$TARGET"
+	within 10 grep -q "vhost-user target '$STORE/block/sockets/vhostblk0' is gone" "$ROOT/$SB/monitor.log"
+	background cli exec "$CT-a" sh -c 'printf AFTER! | dd of=/dev/vda conv=notrunc,fsync'
+	writer=$PID
+	# A target that is started anew makes a new socket.
+	rm -f "$STORE/block/sockets/vhostblk0"
+	target vhostblk0
+	wait "$writer"
+	is "$(head -c 6 "$T/disk.img")" 'AFTER!'
+	within 10 grep -q "vhost-user target '$STORE/block/sockets/vhostblk0' is there again" "$ROOT/$SB/monitor.log"
+	# The relay is one of the container's processes, and goes when the disk does.
+	relay=$(pgrep -f "^moat-monitor relay $STORE/")
+	grep -q "$CT-a" "/proc/$relay/cgroup"
+	ok delete --force "$CT-a"
+	within 10 gone "$relay"
+	# Or with the machine, also when there is no target.
+	member_bundle "$CT-b"
+	device /dev/vda b 241 0
+	ok run --detach --bundle "$B" "$CT-b"
+	relay=$(pgrep -f "^moat-monitor relay $STORE/")
+	kill -KILL "$TARGET"
+	reaped "$TARGET"
+	within 10 eval "[ \"\$(grep -c 'is gone' '$ROOT/$SB/monitor.log')\" = 2 ]"
+	ok delete --force "$SB"
+	within 10 gone "$relay"
+	within 20 has_status stopped "$CT-b"
+	ok delete "$CT-b"
+}
