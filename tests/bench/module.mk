@@ -17,7 +17,7 @@ $(BENCH_GUEST:%=$(B)/tests/bench/%): $(B)/tests/bench/%: tests/bench/%.c $(B)/co
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Os -fno-pie -no-pie -static -s -o $@ $<
 
 # A program of the library's, as any other
-$(B)/tests/bench/hotplug: tests/bench/hotplug.c $(B)/libmoat.so $(B)/compile.flags
+$(B)/tests/bench/hotplug: tests/bench/hotplug.c $(B)/libmoat.so.$(VERSION) $(B)/compile.flags
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $< -L$(B) -lmoat -Wl,-rpath,'$$ORIGIN/../..'
 
