@@ -17,12 +17,15 @@
 #include "agent/modules.h"
 #include "agent/mount.h"
 #include "agent/pci.h"
+#include "agent/uevent.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "oci/mount_options.h"
+
+#define NODE_MS 5000
 
 int volume_disk_name(int major, int minor, char ret[32], struct err *err)
 {
@@ -56,18 +59,38 @@ static int parse_options(const json_t *list, struct oci_mount_flags *ret, struct
 	return oci_mount_flags_parse(options, ret, err);
 }
 
+static int look_node(void *data, struct err *err)
+{
+	(void)err;
+	return access(data, F_OK) < 0 ? -ENOENT : 0;
+}
+
+/* The kernel makes a disk's node in /dev a moment after what sysfs says of it, where it was found. */
+static int find_node(const struct volume *v, char ret[64], struct err *err)
+{
+	int r;
+
+	snprintf(ret, 64, "/dev/%s", v->disk);
+	r = uevent_until("/block/", look_node, ret, NODE_MS, err);
+	return r == -ETIMEDOUT ?
+		       err_set(err, ENODEV, "the guest has no %s after %d ms", ret, NODE_MS) :
+		       r;
+}
+
 static int new_fs(struct volume *v, const json_t *options, struct err *err)
 {
 	struct oci_mount_flags f = { 0 };
 	char device[64];
-	int mnt, r = parse_options(options, &f, err);
+	int mnt, r;
 
+	r = find_node(v, device, err);
+	if (r >= 0)
+		r = parse_options(options, &f, err);
 	if (r < 0)
 		return r;
 	if (v->readonly)
 		f.set |= MS_RDONLY;
 	modules_load(v->fstype);
-	snprintf(device, sizeof(device), "/dev/%s", v->disk);
 	mnt = mount_new_fs(v->fstype, device, f.set, f.data);
 	if (mnt == -ENODEV)
 		r = err_set(err, ENODEV, "the guest's kernel has no file system %s", v->fstype);
