@@ -75,28 +75,77 @@ static int link_ptmx(int dev, struct err *err)
 	return 0;
 }
 
+#define STAGE ".moat-device" /* in /dev, for a moment */
+
+/* 1: something that is not this device has its name. 0: nothing has. A node with another number is what an earlier start of the container has left, since the guest's change. */
+static int look(int dir, const char *name, mode_t type, dev_t number, bool *ret_same)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	*ret_same = (st.st_mode & S_IFMT) == type && (type == S_IFIFO || st.st_rdev == number);
+	if (*ret_same || (st.st_mode & S_IFMT) != type)
+		return !*ret_same;
+	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* The node is mounted on what is there, which stays as it is. */
+static int cover(int root, int dir, const char *name, const struct oci_device *d, mode_t mode,
+		 dev_t number)
+{
+	_close_ int dev = path_open_in(root, "/dev", O_PATH | O_DIRECTORY, 0);
+	_close_ int target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	_close_ int node = -EBADF, mnt = -EBADF;
+	int r;
+
+	if (dev < 0 || target < 0)
+		return dev < 0 ? dev : -errno;
+	if (mknodat(dev, STAGE, mode, number) < 0)
+		return -errno;
+	r = node = openat(dev, STAGE, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (r < 0 || fchownat(dev, STAGE, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		r = -errno;
+	if (r >= 0)
+		r = mnt = mount_clone(node, false);
+	if (r >= 0)
+		r = mount_attach(mnt, target);
+	(void)unlinkat(dev, STAGE, 0);
+	return r;
+}
+
+static int make_node_in(int root, int dir, const char *name, const struct oci_device *d,
+			bool exists_ok)
+{
+	mode_t type = d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
+	mode_t mode = type | ((d->has_file_mode ? d->file_mode : 0666) & 07777);
+	dev_t number = makedev((unsigned int)d->major, (unsigned int)d->minor);
+	bool same = false;
+	int r = exists_ok ? look(dir, name, type, number, &same) : 0;
+
+	if (r != 0 || same)
+		return r > 0 ? cover(root, dir, name, d, mode, number) : r;
+	return mknodat(dir, name, mode, number) < 0 ||
+			       fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0 ?
+		       -errno :
+		       0;
+}
+
 /* One of linux.devices: its numbers are the guest's by now. */
 static int make_node(int root, const struct oci_device *d, bool exists_ok, struct err *err)
 {
 	const char *slash = strrchr(d->path, '/'), *name = slash + 1;
 	_free_ char *parent = strndup(d->path, (size_t)(name - d->path));
-	mode_t mode = (d->has_file_mode ? d->file_mode : 0666) & 07777;
-	dev_t number = makedev((unsigned int)d->major, (unsigned int)d->minor);
 	_close_ int dir = -EBADF;
+	int r;
 
 	if (!parent || !*name)
 		return err_set(err, parent ? EINVAL : ENOMEM, "make device %s", d->path);
 	dir = path_mkdirs_in(root, parent, 0755, err);
 	if (dir < 0)
 		return err_wrap(err, "make device %s", d->path);
-	mode |= d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
-	if (mknodat(dir, name, mode, number) < 0)
-		return errno == EEXIST && exists_ok ?
-			       0 :
-			       err_errno(err, errno, "make device %s", d->path);
-	if (fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(err, errno, "make device %s", d->path);
-	return 0;
+	r = make_node_in(root, dir, name, d, exists_ok);
+	return r < 0 ? err_errno(err, -r, "make device %s", d->path) : 0;
 }
 
 int devices_make(int root, const struct oci_config *config, struct err *err)

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "devices/mounted.h"
 #include "devices/privileged.h"
 #include "libruntime/cgroup.h"
 #include "libruntime/cgroup_systemd.h"
@@ -132,6 +133,8 @@ int creation_check(struct creation *c, struct err *err)
 		r = vm_config_load(c->rt, a->id, &c->vm, err);
 	if (r >= 0)
 		r = dev_leave_out_hosts(c->config, &c->vm.devices, err);
+	if (r >= 0)
+		r = dev_take_mounted(&c->config, c->bundle_fd, err);
 	if (r >= 0)
 		r = creation_plan_size(c, err);
 	if (r >= 0)

@@ -91,6 +91,37 @@ sum()
 	is "$output" 654321
 }
 
+@test "devices: a bind mount of a device is that device, as often as the container is started" {
+	disk
+	edit --arg l "$LOOP" '.root.readonly = false | .mounts += [
+		{destination: "/mnt/disk", type: "bind", source: $l, options: ["rbind", "rprivate"]},
+		{destination: "/mnt/kept", type: "bind", source: "/dev/null", options: ["bind"]}]'
+	mkdir -p "$B/rootfs/mnt"
+	echo kept >"$B/rootfs/mnt/kept"
+	script 'ls -ln /mnt/disk; printf "$$.written" | dd of=/mnt/disk conv=notrunc,fsync 2>/dev/null; wc -c </mnt/kept; ls -a /dev'
+	for _ in first again; do
+		ok run --bundle "$B" "$CT"
+		[[ ${output%%$'\n'*} =~ ^brw-.*\ 254,\ +0\ .*\ /mnt/disk$ ]]
+		has "$output" $'\n0\n'
+		lacks "$output" moat-device
+		is "$(head -c 9 "$T/disk.img")" 1.written
+		# In another guest it may have another number.
+		rm "$B/rootfs/mnt/disk"
+		mknod "$B/rootfs/mnt/disk" b 254 77
+	done
+	is "$(cat "$B/rootfs/mnt/kept")" kept
+	edit '(.mounts[] | select(.destination == "/mnt/disk") | .options) += ["ro"]'
+	script 'cat /sys/block/vda/ro; printf x | dd of=/mnt/disk'
+	ko 1 run --bundle "$B" "$CT"
+	is "$output" 1
+	has "$stderr" "Operation not permitted"
+	mknod "$T/other" c 195 0
+	edit --arg s "$T/other" '.mounts += [{destination: "/mnt/other", type: "bind", source: $s, options: ["bind"]}]'
+	ko 1 run --bundle "$B" "$CT"
+	has "$stderr" "'/mnt/other': a virtual machine cannot have the host's character device 195:0"
+	rm -r "$B/rootfs/mnt"
+}
+
 @test "devices: read-only by rule, and by the device itself" {
 	disk
 	device /dev/xvda b 7 "$MINOR"
