@@ -28,6 +28,7 @@ static int run(struct vhost_relay *v, const struct state *s, int *ret_listener, 
 	r = vhost_relay_start(v, &sock, err);
 	while (v->n_cgroups > 0)
 		fd_close(cgroups[--v->n_cgroups]);
+	v->cgroups = NULL;
 	if (r >= 0)
 		r = *ret_listener = vhost_relay_listener(v, sock, err);
 	return r;
