@@ -50,7 +50,8 @@ LIBS_moat-monitor := -ljansson -lyajl -lseccomp -lcap -lxxhash
 LIBS_moat-standin := -ljansson -l:libyajl_s.a -lcap
 LIBS_moat-agent := -ljansson -l:libyajl_s.a -lcap
 STATIC_PROGRAMS := moat-standin moat-agent
-TEST_LIBS := -ljansson -lyajl -lseccomp -lcap -lxxhash -lnl-route-3 -lnl-3
+# Tests may play systemd; programs load its library when they need it.
+TEST_LIBS := -ljansson -lyajl -lseccomp -lcap -lxxhash -lnl-route-3 -lnl-3 -lsystemd
 
 include $(wildcard $(MODULES:=/module.mk))
 

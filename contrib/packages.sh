@@ -21,7 +21,7 @@ apt_group()
 	case $1 in
 	build)
 		echo gcc make libc6-dev pkg-config libjansson-dev libyajl-dev libcap-dev libseccomp-dev libxxhash-dev libnl-route-3-dev
-		echo binutils kmod xz-utils zstd lz4 bzip2 ca-certificates
+		echo libsystemd-dev binutils kmod xz-utils zstd lz4 bzip2 ca-certificates
 		;;
 	kernel) echo flex bison bc libelf-dev xz-utils ;;
 	run) echo qemu-system-x86 qemu-system-common 'virtiofsd?' ;;
@@ -30,7 +30,7 @@ apt_group()
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
 		echo cpio jq busybox-static procps util-linux mount e2fsprogs xfsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
-		echo podman conmon containerd docker.io containernetworking-plugins iptables protobuf-compiler curl 'dpdk-dev?'
+		echo podman conmon containerd docker.io containernetworking-plugins iptables protobuf-compiler curl 'dpdk-dev?' dbus-daemon
 		;;
 	*) die "no group $1" ;;
 	esac
@@ -42,7 +42,7 @@ dnf_group()
 	case $1 in
 	build)
 		echo gcc make glibc-static pkgconf-pkg-config jansson-devel yajl-devel libcap-devel libcap-static
-		echo libseccomp-devel xxhash-devel libnl3-devel binutils kmod xz zstd lz4 bzip2 cpio rpm 'dnf-plugins-core?'
+		echo libseccomp-devel xxhash-devel libnl3-devel systemd-devel binutils kmod xz zstd lz4 bzip2 cpio rpm 'dnf-plugins-core?'
 		;;
 	kernel) echo flex bison bc elfutils-libelf-devel xz ;;
 	run) echo qemu-kvm-core virtiofsd ;;
@@ -51,7 +51,7 @@ dnf_group()
 	test)
 		echo bats check-devel clang clang-tools-extra compiler-rt cppcheck ShellCheck
 		echo cpio jq busybox procps-ng util-linux e2fsprogs xfsprogs iproute runc 'crun?' man-db mandoc
-		echo podman conmon 'containerd?' moby-engine containernetworking-plugins iptables-nft protobuf-compiler curl
+		echo podman conmon 'containerd?' moby-engine containernetworking-plugins iptables-nft protobuf-compiler curl dbus-daemon
 		;;
 	*) die "no group $1" ;;
 	esac

@@ -195,11 +195,14 @@ bool cgroup_is_leaf(char *const *dir)
 }
 
 /* Processes of others in our leaf would be counted, limited and in the end killed as ours. */
-static int check_empty(const char *dir, struct err *err)
+static int check_empty(const char *dir, pid_t holder, struct err *err)
 {
 	_free_ char *procs = path_join(dir, "cgroup.procs"), *text = NULL;
+	char alone[16];
 
-	if (procs && io_read_file(AT_FDCWD, procs, PROC_FILE_MAX, &text, NULL, NULL) >= 0 && *text)
+	snprintf(alone, sizeof(alone), "%d\n", holder);
+	if (procs && io_read_file(AT_FDCWD, procs, PROC_FILE_MAX, &text, NULL, NULL) >= 0 &&
+	    *text && (!holder || strcmp(text, alone) != 0))
 		return err_set(err, EBUSY, "linux.cgroupsPath: cgroup '%s' is not empty", dir);
 	return 0;
 }
@@ -241,34 +244,64 @@ static void enable_above(const char *leaf)
 	}
 }
 
-static int make_one(char *const *dir, struct err *err)
+static int make_one(char *const *dir, pid_t holder, struct err *err)
 {
 	int r = 0;
 
 	if (mkdir(*dir, 0755) < 0) {
 		if (errno != EEXIST)
 			return err_errno(err, errno, "make cgroup '%s'", *dir);
-		r = cgroup_is_leaf(dir) ? check_empty(*dir, err) : 0;
+		r = cgroup_is_leaf(dir) ? check_empty(*dir, holder, err) : 0;
 	}
 	if (r < 0)
 		return r;
 	copy_cpuset(*dir);
-	if (cgroup_is_leaf(dir) && is_type(*dir, CGROUP2_SUPER_MAGIC))
+	if (!holder && cgroup_is_leaf(dir) && is_type(*dir, CGROUP2_SUPER_MAGIC))
 		enable_above(*dir);
 	return 0;
 }
 
-int cgroup_make(char *const *dirs, struct err *err)
+int cgroup_make(char *const *dirs, pid_t holder, struct err *err)
 {
 	int r = 0;
 	size_t n;
 
 	for (n = 0; dirs && dirs[n] && r >= 0; n++)
-		r = make_one(dirs + n, err);
+		r = make_one(dirs + n, holder, err);
 	/* The last one is somebody else's. */
 	while (r < 0 && --n > 0)
 		(void)rmdir(dirs[n - 1]);
 	return r;
+}
+
+/* The innermost directory there is by now. */
+static bool in_v2(const char *dir)
+{
+	_free_ char *path = strdup(dir);
+	struct statfs fs;
+
+	while (path && statfs(path, &fs) < 0) {
+		char *p = strrchr(path, '/');
+
+		if (!p || p == path)
+			return false;
+		*p = '\0';
+	}
+	return path && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+void cgroup_only_leaves(char **dirs)
+{
+	char **to = dirs;
+
+	for (; dirs && *dirs; dirs++) {
+		if (cgroup_is_leaf(dirs) || !in_v2(*dirs))
+			*to++ = *dirs;
+		else
+			free(*dirs);
+	}
+	if (to)
+		*to = NULL;
 }
 
 int cgroup_join(char *const *dirs, pid_t pid, struct err *err)

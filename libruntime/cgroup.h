@@ -22,11 +22,14 @@
 int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err);
 /*
  * A leaf with processes in it is an error; then nothing is left. In version 2 the controllers are enabled on the way down, where that
- * is possible, and stay so, as with every runtime.
+ * is possible, and stay so, as with every runtime. holder: a process that may be in leaves already, where systemd has made those that
+ * it wants, and seen to their controllers; 0: none.
  */
-int cgroup_make(char *const *dirs, struct err *err);
+int cgroup_make(char *const *dirs, pid_t holder, struct err *err);
 /* Whether one of those directories is a container's own, not one on the way to it: the next one does not lie below it. */
 bool cgroup_is_leaf(char *const *dir);
+/* Takes those on the way to a version 2 leaf out of a plan: they are systemd's. */
+void cgroup_only_leaves(char **dirs);
 /* Moves a process into each leaf. */
 int cgroup_join(char *const *dirs, pid_t pid, struct err *err);
 /* For a process that is to join by itself: the leaves' cgroup.procs, at most max. Returns how many; one that cannot be opened is left out. */

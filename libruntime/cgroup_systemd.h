@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * --systemd-cgroup: linux.cgroupsPath is "slice:prefix:name" then, and the cgroup is where systemd would have the unit
- * prefix-name.scope of that slice (systemd.slice(5), systemd.scope(5)). systemd itself is not asked: the directories are made as all
- * others, so the unit is not to be found in systemctl.
+ * prefix-name.scope of that slice has it (systemd.slice(5), systemd.scope(5)). The unit itself: scope.h.
  */
 #ifndef MOAT_LIBRUNTIME_CGROUP_SYSTEMD_H
 #define MOAT_LIBRUNTIME_CGROUP_SYSTEMD_H

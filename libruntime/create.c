@@ -20,11 +20,11 @@
 #include "devices/mounted.h"
 #include "devices/privileged.h"
 #include "libruntime/cgroup.h"
-#include "libruntime/cgroup_systemd.h"
 #include "libruntime/console.h"
 #include "libruntime/creation.h"
 #include "libruntime/hooks.h"
 #include "libruntime/pidfile.h"
+#include "libruntime/scope.h"
 #include "libruntime/spare.h"
 #include "libruntime/store.h"
 #include "oci/validate.h"
@@ -34,6 +34,8 @@
 
 void creation_stop(struct creation *c)
 {
+	struct err err = {};
+
 	standin_cancel(&c->standin);
 	/* Without commit the monitor ends the VM when this closes; the wait has a deadline, then the kernel does it. */
 	c->monitor.control = fd_close(c->monitor.control);
@@ -44,8 +46,13 @@ void creation_stop(struct creation *c)
 			proc_signal(c->monitor.pidfd, SIGKILL);
 		(void)proc_reap(c->monitor.pid, NULL);
 	}
+	creation_release_holder(c);
 	if (c->in_cgroups)
 		cgroup_kill(c->state.cgroups, 2000);
+	/* Whoever tries again needs the name. */
+	if (c->in_scope && scope_stop(&sdbus_system, c->state.unit, &err) < 0)
+		log_warn("%s", err.msg);
+	c->in_scope = false;
 	creation_leave_volumes(c);
 	network_detach(&c->network);
 	for (size_t i = 0; i < c->network.n; i++)
@@ -85,6 +92,7 @@ void creation_done(struct creation *c)
 	root_disk_done(&c->root_disk);
 	vm_config_done(&c->vm);
 	state_done(&c->state);
+	free(c->unit_path);
 	json_decref(c->seccomp);
 	oci_config_free(c->config);
 }
@@ -146,21 +154,6 @@ int creation_check(struct creation *c, struct err *err)
 	return c->pod.sandbox ? creation_plan_joining(c, err) : creation_plan_devices(c, err);
 }
 
-static int plan_cgroups(struct creation *c, struct err *err)
-{
-	const char *path = c->config->linux_->cgroups_path;
-	_free_ char *unit = NULL;
-	int r;
-
-	if (c->rt->systemd_cgroup) {
-		r = cgroup_systemd_path(SYSTEMD_RUNS, path, c->args->id, &unit, err);
-		if (r < 0)
-			return r;
-		path = unit;
-	}
-	return cgroup_plan(path, c->args->id, &c->state.cgroups, err);
-}
-
 /* A container without one has a config.json all the same, with its state. */
 static char *bundle_of(const struct creation *c)
 {
@@ -198,7 +191,7 @@ static int claim(struct creation *c, struct err *err)
 	r = proc_boot_id(boot_id);
 	if (r < 0)
 		return err_errno(err, -r, "boot id");
-	r = plan_cgroups(c, err);
+	r = creation_plan_cgroups(c, err);
 	if (r < 0)
 		return r;
 	c->state.id = strdup(c->args->id);
@@ -218,7 +211,7 @@ static int claim(struct creation *c, struct err *err)
 		r = creation_note_volumes(c, err);
 	if (r < 0)
 		return r;
-	r = state_save_cgroups(c->dir, c->state.cgroups, err);
+	r = state_save_cgroups(c->dir, &c->state, err);
 	return r < 0 ? r : state_save(c->dir, &c->state, err);
 }
 
@@ -249,7 +242,7 @@ static int start_monitor(struct creation *c, struct err *err)
 	int fds[MONITOR_DEVICES_MAX], r;
 	struct vm_setup setup;
 
-	r = cgroup_make(c->state.cgroups, err);
+	r = creation_make_cgroups(c, err);
 	if (r < 0)
 		return r;
 	c->in_cgroups = true;
@@ -327,6 +320,7 @@ static int start_standin(struct creation *c, struct err *err)
 	if (r < 0)
 		return err_errno(err, -r, "the stand-in died");
 	r = cgroup_join(c->state.cgroups, c->standin.pid, err);
+	creation_release_holder(c);
 	return r < 0 ? r : standin_setup(&c->start, &c->standin, err);
 }
 

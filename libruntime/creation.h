@@ -45,6 +45,9 @@ struct creation {
 	int root_fd, dir; /* state root; this container's directory, locked */
 	bool claimed;
 	bool in_cgroups; /* they were made: whoever is in them is ours */
+	char *unit_path; /* with --systemd-cgroup: where systemd has the cgroup in its hierarchies */
+	bool in_scope; /* systemd has made it */
+	pid_t holder; /* a child that is in the scope so that there is one */
 	struct state state;
 	struct monitor_proc monitor; /* its pid is set: it is a spare that was taken */
 	struct standin_start start;
@@ -97,6 +100,14 @@ int creation_check_vfio(const struct creation *c, struct err *err);
 /* All functions of the group, into as many of `ret`. What a failure leaves is taken away by creation_leave(). */
 int creation_plug_vfio(struct creation *c, const struct vfio_group *g, struct plugged *ret,
 		       struct err *err);
+
+/* ---- create_cgroups.c ---- */
+
+/* Their names, for the record. */
+int creation_plan_cgroups(struct creation *c, struct err *err);
+int creation_make_cgroups(struct creation *c, struct err *err);
+/* Others are in the scope by now, or nobody is going to be. */
+void creation_release_holder(struct creation *c);
 
 /* ---- create_size.c ---- */
 

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "libruntime/cgroup.h"
@@ -21,6 +22,7 @@
 #include "libruntime/joined.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/network.h"
+#include "libruntime/scope.h"
 #include "libruntime/store.h"
 #include "libruntime/volume_use.h"
 #include "oci/validate.h"
@@ -58,6 +60,16 @@ static void end_vm(int dir, const struct state *s, bool force)
 	end_process(s, &s->monitor, timeout);
 }
 
+/* systemd takes away what it has made; where it does not answer the directory can still be removed. */
+static void empty_cgroups(const struct state *s)
+{
+	struct err err = {};
+
+	cgroup_kill(s->cgroups, KILL_MS);
+	if (s->unit && scope_stop(&sdbus_system, s->unit, &err) < 0)
+		log_warn("%s", err.msg);
+}
+
 static int take_down(int root_fd, int dir, const char *id, struct state *s, bool force,
 		     struct err *err)
 {
@@ -72,7 +84,7 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 	if (r < 0)
 		return r;
 	end_process(s, &s->standin, force ? 0 : STANDIN_MS);
-	cgroup_kill(s->cgroups, KILL_MS);
+	empty_cgroups(s);
 	/* The taps went with the VM. */
 	network_release(s->netns, s->interfaces);
 	if (store_path(root_fd, root, NULL) >= 0)
@@ -92,13 +104,13 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 static int take_down_blind(int root_fd, int dir, const char *id, struct err *err)
 {
 	_json_ json_t *params = json_pack("{s:s, s:b}", "id", id, "force", 1);
-	_strv_ char **cgroups = NULL;
+	_cleanup_(state_done) struct state s = {};
 	int r;
 
 	(void)monitor_request(dir, "delete", params, 2000, NULL, NULL);
-	(void)state_load_cgroups(dir, &cgroups, NULL);
-	cgroup_kill(cgroups, KILL_MS);
-	r = cgroup_remove(cgroups, err);
+	(void)state_load_cgroups(dir, &s, NULL);
+	empty_cgroups(&s);
+	r = cgroup_remove(s.cgroups, err);
 	return r < 0 ? r : store_remove(root_fd, id, err);
 }
 

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "libruntime/creation.h"
 #include "libruntime/host_limits.h"
+#include "libruntime/scope.h"
 #include "oci/pod.h"
 
 #define SHARED_FILE "shared" /* in the state directory: others are in the VM, or have been */
@@ -28,16 +29,24 @@ static bool has_limits(const struct state *s)
 	return s->overhead && !limits_are_pods(s->annotations);
 }
 
+/* Into the files first: systemd is told what was possible. */
+static int apply(const struct host_limits *l, const struct state *s, bool late, struct err *err)
+{
+	int r = host_limits_apply(l, s->cgroups, late, err);
+
+	return r < 0 || !s->unit ? r : scope_limit(&sdbus_system, s->unit, l, s->cgroups, late, err);
+}
+
 static int set(const struct oci_resources *r, const char *path, const struct host_room *room,
-	       char *const *cgroups, bool early, bool late, struct err *err)
+	       const struct state *s, bool early, bool late, struct err *err)
 {
 	_cleanup_(host_limits_done) struct host_limits l = {};
 	int e = host_limits_plan(r, path, room, &l, err);
 
 	if (e >= 0 && early)
-		e = host_limits_apply(&l, cgroups, false, err);
+		e = apply(&l, s, false, err);
 	if (e >= 0 && late)
-		e = host_limits_apply(&l, cgroups, true, err);
+		e = apply(&l, s, true, err);
 	return e;
 }
 
@@ -51,7 +60,7 @@ static int lift(const struct state *s, struct err *err)
 		return 0;
 	r = host_limits_plan_lift(&l, err);
 	if (r >= 0)
-		r = host_limits_apply(&l, s->cgroups, false, err);
+		r = apply(&l, s, false, err);
 	if (r >= 0)
 		host_limits_lift_throttles(s->cgroups);
 	return r;
@@ -81,7 +90,7 @@ int limits_update(struct container *c, const struct oci_resources *now, uint32_t
 		return 0;
 	if (room.vm && faccessat(c->dir, SHARED_FILE, F_OK, 0) == 0)
 		return 0;
-	r = set(now, "resources", &room, c->state.cgroups, true, true, err);
+	r = set(now, "resources", &room, &c->state, true, true, err);
 	if (r >= 0 && room.vm && faccessat(c->dir, SHARED_FILE, F_OK, 0) == 0)
 		r = lift(&c->state, err);
 	return r;
@@ -98,6 +107,5 @@ int creation_limit(struct creation *c, bool late, struct err *err)
 		r = limits_lift(c->pod.dir, err);
 	if (r < 0 || !c->vm.overhead || limits_are_pods(c->config->annotations))
 		return r;
-	return set(c->config->linux_->limits, "linux.resources", &room, c->state.cgroups, !late,
-		   late, err);
+	return set(c->config->linux_->limits, "linux.resources", &room, &c->state, !late, late, err);
 }

@@ -106,7 +106,7 @@ void moat_set_root(struct moat *m, const char *path);
 void moat_set_configuration(struct moat *m, const char *path);
 /* Log more, also in the guest; virtual machines boot then instead of starting from a template. */
 void moat_set_debug(struct moat *m, bool debug);
-/* linux.cgroupsPath, or moat_spec_set_cgroup(), is "slice:prefix:name"; the host must run systemd. */
+/* linux.cgroupsPath, or moat_spec_set_cgroup(), is "slice:prefix:name", a scope that systemd makes; the host must run it. */
 void moat_set_systemd_cgroup(struct moat *m, bool systemd);
 
 /* ---- a process to be ---- */

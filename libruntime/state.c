@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 #define STATE_MAX_BYTES ((size_t)4 << 20)
+#define UNIT_WORD "unit " /* a line of CGROUPS_FILE */
 
 static const struct js_field process_fields[] = {
 	{ .key = "pid",
@@ -111,6 +112,8 @@ void state_done(struct state *s)
 	js_free_fields(fields, s);
 	strv_free(s->cgroups);
 	s->cgroups = NULL;
+	free(s->unit);
+	s->unit = NULL;
 }
 
 void state_device_done(struct state_device *d)
@@ -118,32 +121,40 @@ void state_device_done(struct state_device *d)
 	js_free_fields(device_fields, d);
 }
 
-int state_save_cgroups(int dirfd, char *const *cgroups, struct err *err)
+int state_save_cgroups(int dirfd, const struct state *s, struct err *err)
 {
 	_buf_ struct buf b = {};
 
-	for (; cgroups && *cgroups; cgroups++)
-		buf_printf(&b, "%s\n", *cgroups);
+	if (s->unit)
+		buf_printf(&b, UNIT_WORD "%s\n", s->unit);
+	for (char *const *dir = s->cgroups; dir && *dir; dir++)
+		buf_printf(&b, "%s\n", *dir);
 	if (!buf_ok(&b))
 		return err_errno(err, ENOMEM, "%s", CGROUPS_FILE);
 	return io_write_file(dirfd, CGROUPS_FILE, b.data ? b.data : "", b.len, 0600, false, err);
 }
 
-int state_load_cgroups(int dirfd, char ***ret, struct err *err)
+int state_load_cgroups(int dirfd, struct state *ret, struct err *err)
 {
 	_strv_ char **v = NULL;
-	_free_ char *text = NULL;
+	_free_ char *text = NULL, *unit = NULL;
 	char *save = NULL, *line;
 	int r;
 
-	*ret = NULL;
+	ret->cgroups = NULL;
+	ret->unit = NULL;
 	r = io_read_file(dirfd, CGROUPS_FILE, STATE_MAX_BYTES, &text, NULL, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (!unit && str_has_prefix(line, UNIT_WORD) &&
+		    !(unit = strdup(line + strlen(UNIT_WORD))))
+			return err_errno(err, ENOMEM, "%s", CGROUPS_FILE);
 		if (*line == '/' && (r = strv_add(&v, line)) < 0)
 			return err_errno(err, -r, "%s", CGROUPS_FILE);
-	*ret = take_ptr(v);
+	}
+	ret->cgroups = take_ptr(v);
+	ret->unit = take_ptr(unit);
 	return 0;
 }
 
@@ -220,7 +231,7 @@ int state_load(int dirfd, struct state *ret, struct err *err)
 	if (r >= 0 && (ret->monitor.pid < 0 || ret->standin.pid < 0 || ret->creator.pid < 0))
 		r = err_set(err, EINVAL, "negative pid");
 	if (r >= 0)
-		r = state_load_cgroups(dirfd, &ret->cgroups, err);
+		r = state_load_cgroups(dirfd, ret, err);
 	if (r < 0) {
 		state_done(ret);
 		if (r != -ENOENT)

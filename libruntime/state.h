@@ -56,6 +56,7 @@ struct state {
 	size_t n_devices;
 	char **volumes; /* directories of the direct volumes that it uses */
 	char **cgroups; /* absolute directories in the order of their making */
+	char *unit; /* systemd's, which one of them is; NULL: none */
 	json_t *annotations; /* object of strings or NULL */
 };
 
@@ -65,11 +66,11 @@ int state_save(int dirfd, const struct state *s, struct err *err);
 /* -ENOENT if there is no file yet, -EINVAL for damage or another version (message names the file). */
 int state_load(int dirfd, struct state *ret, struct err *err);
 /*
- * The cgroups, a line each, in a file of their own: written once, before they are made, so that a damaged
- * state.json does not lose them. A missing file is an empty list.
+ * The cgroups, a line each, and "unit NAME", in a file of their own: written once, before they are made, so that a damaged
+ * state.json does not lose them. A missing file is an empty list. Loading sets these two fields, also after an error; state_done() frees them.
  */
-int state_save_cgroups(int dirfd, char *const *cgroups, struct err *err);
-int state_load_cgroups(int dirfd, char ***ret, struct err *err);
+int state_save_cgroups(int dirfd, const struct state *s, struct err *err);
+int state_load_cgroups(int dirfd, struct state *ret, struct err *err);
 /* RFC 3339 in UTC with nanoseconds, as runc prints it. Owned by the caller. */
 char *state_timestamp(void);
 

@@ -61,8 +61,8 @@ static json_t *seccomp(void)
 
 json_t *oci_features(json_t *annotations)
 {
-	/* cgroupsPath is made in hierarchies of either version on the host; systemd is not asked for anything. */
-	json_t *cgroup = json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", 1, "v2", 1, "systemd", 0,
+	/* cgroupsPath is made in hierarchies of either version on the host; with --systemd-cgroup systemd makes it. */
+	json_t *cgroup = json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", 1, "v2", 1, "systemd", 1,
 				   "systemdUser", 0, "rdma", 1);
 	json_t *lin = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o}}", "namespaces",
 				namespaces(), "capabilities", strings(oci_cap_names), "cgroup",

@@ -220,6 +220,16 @@ static int check_personality(const struct oci_config *c, struct err *err)
 	return 0;
 }
 
+/* What is recorded of cgroups has a line each. */
+static int check_cgroups_path(const char *path, struct err *err)
+{
+	for (; path && *path; path++)
+		if ((unsigned char)*path < ' ' || *path == 0x7f)
+			return err_set(err, EINVAL,
+				       "linux.cgroupsPath contains a control character");
+	return 0;
+}
+
 static int check_linux(const struct oci_config *c, struct err *err)
 {
 	const struct oci_linux *l = c->linux_;
@@ -236,6 +246,8 @@ static int check_linux(const struct oci_config *c, struct err *err)
 		r = check_ids(l->uid_mappings, l->n_uid_mappings, "linux.uidMappings", err);
 	if (r >= 0)
 		r = check_ids(l->gid_mappings, l->n_gid_mappings, "linux.gidMappings", err);
+	if (r >= 0)
+		r = check_cgroups_path(l->cgroups_path, err);
 	return r;
 }
 

@@ -489,6 +489,8 @@ START_TEST(rest_of_linux)
 		{ "{\"linux\":{\"resources\":18446744073709551615}}",
 		  "linux.resources must be an object" },
 		{ "{\"linux\":{\"cgroupsPath\":\"\"}}", NULL },
+		{ "{\"linux\":{\"cgroupsPath\":\"/a\\nunit b.scope\"}}",
+		  "linux.cgroupsPath contains a control character" },
 		{ "{\"root\":{\"path\":\"\"}}", "root.path must not be empty" },
 		{ "{\"root\":null}", "root" },
 		/* other platforms' sections and unknown keys are nobody's business */

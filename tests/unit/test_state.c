@@ -40,6 +40,7 @@ static struct state make(void)
 	s.rootfs = strdup("/b/rootfs");
 	s.created = state_timestamp();
 	strv_add(&s.cgroups, "/sys/fs/cgroup/x");
+	s.unit = strdup("moat-c1.scope");
 	strv_add(&s.volumes, "/run/volumes/a");
 	strv_add(&s.volumes, "/run/volumes/b");
 	s.annotations = json_pack("{s:s}", "k", "v");
@@ -60,13 +61,15 @@ START_TEST(round_trip)
 	struct err err = {};
 
 	open_dir();
-	unit_ok(state_save_cgroups(dir_fd, s.cgroups, &err), &err);
+	unit_ok(state_save_cgroups(dir_fd, &s, &err), &err);
 	unit_ok(state_save(dir_fd, &s, &err), &err);
 	unit_ok(state_load(dir_fd, &t, &err), &err);
 	ck_assert_str_eq(t.id, "c1");
 	ck_assert_uint_eq(t.monitor.start, UINT64_MAX);
 	ck_assert_int_eq(t.standin.pid, 1235);
 	ck_assert_str_eq(t.cgroups[0], "/sys/fs/cgroup/x");
+	ck_assert_ptr_null(t.cgroups[1]);
+	ck_assert_str_eq(t.unit, "moat-c1.scope");
 	ck_assert_str_eq(t.volumes[1], "/run/volumes/b");
 	ck_assert_ptr_null(t.volumes[2]);
 	ck_assert_uint_eq(t.n_devices, 1);
