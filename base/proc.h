@@ -28,6 +28,7 @@ struct spawn {
 	uint64_t clone_flags; /* CLONE_NEW* for clone3(2) */
 	int pdeathsig; /* signal at the death of the parent thread, 0: none */
 	bool new_session; /* setsid(2) */
+	bool deaf; /* SIGHUP, SIGINT and SIGTERM stay blocked: it ends when we say so by other means */
 	bool orphan; /* the program is a child of one that has ended: nobody waits for it, and its pid is not told */
 	/* Runs in the child after the descriptors are in place, before exec; only async-signal-safe calls. 0 or -errno. */
 	int (*prepare)(void *data);
@@ -35,7 +36,7 @@ struct spawn {
 };
 
 /*
- * Starts a program: all signals default and unblocked, cwd "/", umask 022.
+ * Starts a program: all signals default and unblocked (but see deaf), cwd "/", umask 022.
  * Waits until exec succeeded. Fails with the errno of the step that failed
  * (the child is reaped then). *ret_pidfd may be NULL. The child is the caller's to wait for.
  */

@@ -56,9 +56,12 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 
-static int reset_signals(void)
+static int reset_signals(bool deaf)
 {
-	static const uint64_t none;
+	/* Bit 0 is signal 1. */
+	const uint64_t blocked = deaf ? 1U << (SIGHUP - 1) | 1U << (SIGINT - 1) |
+						 1U << (SIGTERM - 1) :
+					0;
 	struct kernel_sigaction dfl = { .handler = SIG_DFL };
 
 	for (int sig = 1; sig <= 64; sig++) {
@@ -67,7 +70,7 @@ static int reset_signals(void)
 		if (syscall(SYS_rt_sigaction, sig, &dfl, NULL, sizeof(dfl.mask)) < 0)
 			return -errno;
 	}
-	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none)) < 0)
+	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, sizeof(blocked)) < 0)
 		return -errno;
 	return 0;
 }
@@ -195,7 +198,7 @@ static int become(struct child *c, enum step *step)
 
 	close(c->err_rd);
 	*step = STEP_SIGNALS;
-	r = reset_signals();
+	r = reset_signals(s->deaf);
 	if (r < 0)
 		return r;
 	*step = STEP_PARENT;

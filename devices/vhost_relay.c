@@ -60,6 +60,7 @@ int vhost_relay_start(const struct vhost_relay *v, int *ret_socket, struct err *
 		.pdeathsig = v->orphan ? 0 : SIGKILL,
 		.new_session = v->orphan,
 		.orphan = v->orphan,
+		.deaf = true, /* as QEMU is */
 		.prepare = prepare,
 		.data = (void *)v,
 	};

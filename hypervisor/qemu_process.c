@@ -298,6 +298,8 @@ static int exec_qemu(struct qemu *q, const struct pipes *p, struct err *err)
 		.argv = q->argv,
 		.fds = fds,
 		.pdeathsig = SIGKILL,
+		/* systemd sends SIGTERM to everybody in a scope: it is the container that gets it, from its stand-in. */
+		.deaf = true,
 		.prepare = confine_child,
 		.data = &confine,
 	};

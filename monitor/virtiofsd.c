@@ -142,6 +142,7 @@ int virtiofsd_start(const struct vm_setup *s, struct virtiofsd *ret, struct err 
 		.n_fds = ARRAY_SIZE(fds),
 		.pdeathsig = SIGKILL,
 		.new_session = true,
+		.deaf = true, /* as QEMU is */
 		.prepare = prepare,
 	};
 

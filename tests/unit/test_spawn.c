@@ -234,6 +234,17 @@ START_TEST(signals_are_reset)
 	waitpid(pid, &status, 0);
 	ck_assert_ptr_nonnull(strstr(out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
 					  "SigCgt:\t0000000000000000\n"));
+	/* HUP, INT and TERM are numbers 1, 2 and 15. */
+	s.deaf = true;
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	fds[0].from = p[1];
+	unit_ok(spawn(&s, &pid, NULL, &err), &err);
+	close(p[1]);
+	for (len = 0; (n = read(p[0], out + len, sizeof(out) - 1 - len)) > 0;)
+		len += (size_t)n;
+	out[len] = '\0';
+	waitpid(pid, &status, 0);
+	ck_assert_ptr_nonnull(strstr(out, "SigBlk:\t0000000000004003\n"));
 	/* Ours are as they were. */
 	sigset_t now;
 	sigprocmask(SIG_SETMASK, NULL, &now);
