@@ -3,10 +3,12 @@
  * PID 1 of the lab: loads the modules of its initramfs, mounts the host's tree (virtio-fs "host", read-only)
  * below a layer in memory, and there executes inside.sh. When that has ended the machine is switched off.
  *
- * "lab.top=DIR" on the kernel's command line is the checkout, as the host calls it.
+ * "lab.top=DIR" on the kernel's command line is the checkout, as the host calls it. With "lab.systemd" PID 1 becomes systemd,
+ * which sees to the rest: systemd.sh.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,18 +98,21 @@ static void make_root(void)
 		fail("/root");
 }
 
-/* "DIR" of "lab.top=DIR" */
-static void find_top(char *ret, size_t size)
+/* "DIR" of "lab.top=DIR"; whether there is "lab.systemd" */
+static bool find_top(char *ret, size_t size)
 {
 	char line[4096] = "", *p;
 	FILE *f = fopen("/proc/cmdline", "re");
+	bool systemd;
 
 	if (!f || !fgets(line, sizeof(line), f) || !(p = strstr(line, "lab.top=")))
 		fail("lab.top");
+	systemd = strstr(line, "lab.systemd");
 	p += strlen("lab.top=");
 	p[strcspn(p, " \n")] = '\0';
 	snprintf(ret, size, "%s", p);
 	fclose(f);
+	return systemd;
 }
 
 int main(void)
@@ -121,7 +126,11 @@ int main(void)
 	load_modules();
 	make_root();
 	umask(022);
-	find_top(top, sizeof(top));
+	if (find_top(top, sizeof(top))) {
+		snprintf(script, sizeof(script), "%s/tests/lab/systemd.sh", top);
+		execl(script, script, (char *)NULL);
+		fail(script);
+	}
 	snprintf(script, sizeof(script), "%s/tests/lab/inside.sh", top);
 	child = fork();
 	if (child == 0) {
