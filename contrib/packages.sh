@@ -31,7 +31,7 @@ apt_group()
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
 		echo cpio jq busybox-static procps util-linux mount e2fsprogs xfsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
 		echo podman conmon containerd docker.io containernetworking-plugins iptables protobuf-compiler curl 'dpdk-dev?' dbus-daemon
-		echo systemd dbus
+		echo systemd dbus dmsetup
 		;;
 	*) die "no group $1" ;;
 	esac
@@ -53,7 +53,7 @@ dnf_group()
 		echo bats check-devel clang clang-tools-extra compiler-rt cppcheck ShellCheck
 		echo cpio jq busybox procps-ng util-linux e2fsprogs xfsprogs iproute runc 'crun?' man-db mandoc
 		echo podman conmon 'containerd?' moby-engine containernetworking-plugins iptables-nft protobuf-compiler curl dbus-daemon
-		echo systemd
+		echo systemd device-mapper
 		;;
 	*) die "no group $1" ;;
 	esac
