@@ -114,6 +114,17 @@ static int connect_target(struct volume_item *v, struct err *err)
 	return 0;
 }
 
+int volume_item_open(struct volume_item *v, struct err *err)
+{
+	if (!strcmp(v->kind, VM_DEVICE_FILE))
+		return open_file(v, err);
+	if (!strcmp(v->kind, VM_DEVICE_BLOCK))
+		return open_device(v, err);
+	if (!strcmp(v->kind, VM_DEVICE_VFIO))
+		return vfio_check_free(&v->vfio, err);
+	return connect_target(v, err);
+}
+
 int volume_plan_open(struct volume_plan *p, const struct oci_config *c, struct err *err)
 {
 	int r = 0;
@@ -122,14 +133,7 @@ int volume_plan_open(struct volume_plan *p, const struct oci_config *c, struct e
 		struct volume_item *v = &p->v[i];
 		const struct oci_mount *m = &c->mounts[v->index];
 
-		if (!strcmp(v->kind, VM_DEVICE_FILE))
-			r = open_file(v, err);
-		else if (!strcmp(v->kind, VM_DEVICE_BLOCK))
-			r = open_device(v, err);
-		else if (!strcmp(v->kind, VM_DEVICE_VFIO))
-			r = vfio_check_free(&v->vfio, err);
-		else
-			r = connect_target(v, err);
+		r = volume_item_open(v, err);
 		if (r < 0)
 			err_wrap(err, "mounts[%zu] '%s': volume '%s'", v->index, m->destination,
 				 m->source);

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "oci/mount_options.h"
@@ -95,6 +96,7 @@ static int plan_mode(struct volume_item *v, const struct oci_mount *m, struct er
 	return r;
 }
 
+/* Of a volume whose info is known. */
 static int plan_one(struct volume_item *v, const struct oci_mount *m, const struct dev_options *o,
 		    struct err *err)
 {
@@ -142,6 +144,34 @@ static int find(const struct oci_mount *m, const char *base, struct volume_info 
 		return err_set(err, ENODEV, "'%s' is not registered as a volume (moat volume add)",
 			       m->source);
 	return r;
+}
+
+int volume_item_plan(const struct oci_mount *m, const char *base, const struct dev_options *o,
+		     struct volume_item *ret, struct err *err)
+{
+	struct volume_item v = { .fd = -EBADF };
+	int r = volume_load(base, m->source, &v.info, NULL, err);
+
+	if (r == -ENOENT)
+		return err_set(err, ENOENT,
+			       "source '%s' is not registered as a volume (moat volume add)",
+			       m->source);
+	if (r < 0)
+		return r;
+	r = plan_one(&v, m, o, err);
+	if (r < 0) {
+		volume_item_done(&v);
+		return err_wrap(err, "volume '%s'", m->source);
+	}
+	*ret = v;
+	return 0;
+}
+
+void volume_item_done(struct volume_item *v)
+{
+	volume_info_done(&v->info);
+	vfio_group_done(&v->vfio);
+	v->fd = fd_close(v->fd);
 }
 
 /* One device twice in a guest would be two file systems on it. */
@@ -194,11 +224,8 @@ int volume_plan(const struct oci_config *c, const char *base, const struct dev_o
 
 void volume_plan_done(struct volume_plan *p)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		volume_info_done(&p->v[i].info);
-		vfio_group_done(&p->v[i].vfio);
-		fd_close(p->v[i].fd);
-	}
+	for (size_t i = 0; i < p->n; i++)
+		volume_item_done(&p->v[i]);
 	free(p->v);
 	*p = (struct volume_plan){ 0 };
 }
@@ -237,4 +264,20 @@ json_t *volume_plan_describe(const struct volume_plan *p, const struct oci_confi
 						     (int)v->readonly));
 	}
 	return arr;
+}
+
+json_t *volume_item_params(const struct volume_item *v)
+{
+	json_t *o = json_pack("{s:I, s:b, s:b, s:s, s:o}", "index", (json_int_t)v->index,
+			      "readonly", (int)v->readonly, "node", (int)v->node, "fstype",
+			      v->info.fstype, "options", js_new_strv(v->info.options));
+
+	if (o && v->info.type == VOLUME_VFIO)
+		json_object_set_new(o, "kind", json_string("pci"));
+	if (o && v->info.fs_group) {
+		json_object_set_new(o, "group", json_integer(v->info.fs_group));
+		json_object_set_new(o, "group_on_mismatch",
+				    json_boolean(v->info.fs_group_on_mismatch));
+	}
+	return o;
 }

@@ -31,6 +31,13 @@ int volume_plan(const struct oci_config *c, const char *base, const struct dev_o
 		struct volume_plan *ret, struct err *err);
 void volume_plan_done(struct volume_plan *p);
 int volume_plan_open(struct volume_plan *p, const struct oci_config *c, struct err *err);
+/* The same for one, by a mount that is in no config.json; its source has to be registered. */
+int volume_item_plan(const struct oci_mount *m, const char *base, const struct dev_options *o,
+		     struct volume_item *ret, struct err *err);
+int volume_item_open(struct volume_item *v, struct err *err);
+void volume_item_done(struct volume_item *v);
+/* What the guest is told about one, without its place: see container.create in wire/PROTOCOL.md. */
+json_t *volume_item_params(const struct volume_item *v);
 /* How many are VFIO's; *large becomes true if one needs more room than a guest that has booted gives it. */
 size_t volume_plan_vfio(const struct volume_plan *p, bool *large);
 /* Whether config.mounts[index] is one. */

@@ -42,20 +42,8 @@ static int take(struct creation *c, int all, size_t i, const char *root, size_t 
 					.name = (char *)name,
 					.index = (uint32_t)v->index,
 					.readonly = v->readonly };
-	_cleanup_(volume_info_done) struct volume_info now = { 0 };
-	_close_ int dir = volume_open(all, mount_of(c, i)->source, err);
-	int r;
 
-	if (dir == -ENOENT)
-		return err_set(err, ENOENT, "it was removed meanwhile");
-	if (dir < 0)
-		return dir;
-	r = volume_use_lock(dir, err);
-	if (r >= 0)
-		r = volume_read(dir, &now, err);
-	if (r >= 0 && !json_equal(now.text, v->info.text))
-		r = err_set(err, EAGAIN, "it was changed meanwhile");
-	return r < 0 ? r : volume_use_add(dir, &use, err);
+	return volume_use_claim(all, mount_of(c, i)->source, &v->info, &use, err);
 }
 
 /* The record of each. names: whether the devices have been plugged in. */
@@ -130,23 +118,6 @@ int creation_open_trees(struct creation *c, struct err *err)
 			  err);
 }
 
-/* Without its place. */
-static json_t *volume_params(const struct volume_item *v)
-{
-	json_t *o = json_pack("{s:I, s:b, s:b, s:s, s:o}", "index", (json_int_t)v->index,
-			      "readonly", (int)v->readonly, "node", (int)v->node, "fstype",
-			      v->info.fstype, "options", js_new_strv(v->info.options));
-
-	if (o && v->info.type == VOLUME_VFIO)
-		json_object_set_new(o, "kind", json_string("pci"));
-	if (o && v->info.fs_group) {
-		json_object_set_new(o, "group", json_integer(v->info.fs_group));
-		json_object_set_new(o, "group_on_mismatch",
-				    json_boolean(v->info.fs_group_on_mismatch));
-	}
-	return o;
-}
-
 json_t *creation_volume_params(const struct creation *c)
 {
 	const struct root_disk *root = &c->root_disk;
@@ -155,7 +126,7 @@ json_t *creation_volume_params(const struct creation *c)
 	json_t *arr = json_array();
 
 	for (size_t i = 0; arr && i < c->volumes.n; i++, device++) {
-		json_t *o = volume_params(&c->volumes.v[i]);
+		json_t *o = volume_item_params(&c->volumes.v[i]);
 
 		if (o && c->pod.sandbox)
 			json_object_set_new(o, "port", json_string(c->plugged[device].port));

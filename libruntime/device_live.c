@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Devices of a container that runs. The record names each before it is touched, and the monitor knows it by its path in the
- * container: whatever a killed command has left is found by that and taken out by the next one, or goes with the container.
- */
+/* Devices of a container that runs, which the monitor knows by their paths in the container: see live.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,13 +9,12 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "devices/plan.h"
-#include "libruntime/container.h"
+#include "libruntime/live.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/plug.h"
 #include "libruntime/vm_config.h"
@@ -37,13 +33,10 @@ static struct state_device *find(const struct state *s, const char *path)
 	return NULL;
 }
 
-static void forget(struct state *s, struct state_device *d)
+static void forget(struct state *s, size_t i)
 {
-	size_t i = (size_t)(d - s->devices);
-
-	state_device_done(d);
-	memmove(d, d + 1, (s->n_devices - i - 1) * sizeof(*d));
-	s->n_devices--;
+	state_device_done(&s->devices[i]);
+	live_forget(s->devices, &s->n_devices, sizeof(*s->devices), i);
 }
 
 /* Takes what is in d. */
@@ -60,78 +53,35 @@ static int note(struct container *c, struct state_device *d, struct err *err)
 	return state_save(c->dir, s, err);
 }
 
-/* linux.devices as they were at create. */
-static int devices_of_create(int dir, json_t **ret, struct err *err)
-{
-	_json_ json_t *config = NULL;
-	_free_ char *text = NULL;
-	json_t *list;
-	size_t len;
-	int r;
-
-	r = io_read_file(dir, "config.json", OCI_CONFIG_MAX_BYTES + 1, &text, &len, err);
-	if (r >= 0)
-		r = js_parse(text, len, NULL, &config, err);
-	if (r < 0)
-		return err_wrap(err, "container's configuration");
-	list = json_object_get(json_object_get(config, "linux"), "devices");
-	*ret = json_is_array(list) ? json_incref(list) : json_array();
-	return *ret ? 0 : err_errno(err, ENOMEM, "devices");
-}
-
 /* ---- taking one out ---- */
 
-/* Its node. What is not there is fine. */
-static int leave(struct container *c, const char *path, bool force, struct err *err)
+static struct live_exit exit_of(const char *path, bool force)
 {
-	int r = container_request(c, "device.remove",
-				  json_pack("{s:s, s:b}", "path", path, "force", (int)force),
-				  MONITOR_REQUEST_MS, NULL, err);
-
-	return r == -ENOENT ? 0 : r;
+	return (struct live_exit){ .method = "device.remove",
+				   .params = json_pack("{s:s, s:b}", "path", path, "force",
+						       (int)force),
+				   .timeout_ms = MONITOR_REQUEST_MS,
+				   .tag = path };
 }
 
-/* Then its hardware. */
-static int take_out(struct container *c, const char *path, struct err *err)
+static bool gone(struct container *c, size_t i)
 {
-	int r = leave(c, path, true, err);
+	const struct state_device *d = &c->state.devices[i];
+	struct err err = {};
 
-	return r < 0 ? r : plug_out_tagged(c->dir, c->state.id, path, err);
+	if (d->ready)
+		return false;
+	if (live_take_out(c, exit_of(d->path, true), &err) < 0) {
+		log_warn("device %s: %s", d->path, err.msg);
+		return false;
+	}
+	forget(&c->state, i);
+	return true;
 }
 
-/* What others have left halfway. What does not come out stays in the record, and goes with the container. */
 static void settle(struct container *c)
 {
-	struct err err = {};
-	bool changed = false;
-
-	for (size_t i = c->state.n_devices; i-- > 0;) {
-		struct state_device *d = &c->state.devices[i];
-
-		if (d->ready)
-			continue;
-		if (take_out(c, d->path, &err) < 0) {
-			log_warn("device %s: %s", d->path, err.msg);
-			continue;
-		}
-		forget(&c->state, d);
-		changed = true;
-	}
-	if (changed && state_save(c->dir, &c->state, &err) < 0)
-		log_warn("%s", err.msg);
-}
-
-/* *ret is for container_close(), also after a failure. */
-static int open_running(const struct rt *rt, const char *id, bool lock, struct container *ret,
-			struct err *err)
-{
-	int r = container_open(rt, id, lock, ret, err);
-
-	if (r < 0)
-		return r;
-	return ret->status == STATUS_STOPPED || ret->status == STATUS_CREATING ?
-		       err_set(err, ESRCH, "container with id %s is not running", id) :
-		       0;
+	live_settle(c, c->state.n_devices, gone);
 }
 
 /* ---- adding one ---- */
@@ -161,7 +111,7 @@ static int check_path(const struct container *c, const char *path, struct err *e
 	    strlen(path) >= PATH_MAX)
 		return err_set(err, EINVAL, "'%s' is no absolute path for a device",
 			       path ? path : "");
-	r = devices_of_create(c->dir, &given, err);
+	r = live_given(c->dir, "linux", "devices", &given, err);
 	if (r < 0)
 		return r;
 	if (find(&c->state, path) || js_find(given, "path", path))
@@ -301,12 +251,8 @@ static int add(struct container *c, struct addition *a, const char *path, struct
 	r = note(c, &a->d, err);
 	if (r >= 0)
 		r = bring_in(c, a, path, err);
-	if (r >= 0) {
-		find(&c->state, path)->ready = true;
-		r = state_save(c->dir, &c->state, err);
-		if (r < 0)
-			find(&c->state, path)->ready = false;
-	}
+	if (r >= 0)
+		r = live_ready(c, &find(&c->state, path)->ready, err);
 	/* The target of a vhost-user device, or who waits for the disk, must notice that it is free again. */
 	dev_item_done(&a->item);
 	a->item = (struct dev_item){ .fd = -EBADF };
@@ -324,7 +270,7 @@ int rt_device_add(const struct rt *rt, const char *id, const struct rt_device *d
 
 	if (!d->source || !*d->source)
 		return err_set(err, EINVAL, "device: no source");
-	r = open_running(rt, id, true, &c, err);
+	r = live_open(rt, id, &c, err);
 	if (r < 0)
 		return r;
 	settle(&c);
@@ -343,7 +289,7 @@ int rt_device_add(const struct rt *rt, const char *id, const struct rt_device *d
 static int unknown(const struct container *c, const char *path, struct err *err)
 {
 	_json_ json_t *given = NULL;
-	int r = devices_of_create(c->dir, &given, err);
+	int r = live_given(c->dir, "linux", "devices", &given, err);
 
 	if (r < 0)
 		return r;
@@ -363,27 +309,17 @@ int rt_device_remove(const struct rt *rt, const char *id, const char *path, bool
 
 	if (!path)
 		return err_set(err, EINVAL, "device: no path");
-	r = open_running(rt, id, true, &c, err);
+	r = live_open(rt, id, &c, err);
 	if (r < 0)
 		return r;
 	settle(&c);
 	d = find(&c.state, path);
 	if (!d)
 		return unknown(&c, path, err);
-	d->ready = false;
-	r = state_save(c.dir, &c.state, err);
-	if (r >= 0)
-		r = leave(&c, path, force, err);
-	if (r == -EBUSY) {
-		/* Nothing has been touched. */
-		d->ready = true;
-		(void)state_save(c.dir, &c.state, NULL);
-	}
-	if (r >= 0)
-		r = plug_out_tagged(c.dir, id, path, err);
+	r = live_remove(&c, &d->ready, exit_of(path, force), err);
 	if (r < 0)
 		return r;
-	forget(&c.state, d);
+	forget(&c.state, (size_t)(d - c.state.devices));
 	return state_save(c.dir, &c.state, err);
 }
 
@@ -417,7 +353,7 @@ int rt_device_list(const struct rt *rt, const char *id, json_t **ret, struct err
 
 	r = container_open(rt, id, false, &c, err);
 	if (r >= 0)
-		r = devices_of_create(c.dir, &given, err);
+		r = live_given(c.dir, "linux", "devices", &given, err);
 	if (r < 0)
 		return r;
 	json_array_foreach(given, i, v) {

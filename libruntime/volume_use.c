@@ -174,6 +174,25 @@ int volume_use_add(int dir, const struct volume_use *use, struct err *err)
 	return r;
 }
 
+int volume_use_claim(int all, const char *path, const struct volume_info *info,
+		     const struct volume_use *use, struct err *err)
+{
+	_cleanup_(volume_info_done) struct volume_info now = { 0 };
+	_close_ int dir = volume_open(all, path, err);
+	int r;
+
+	if (dir == -ENOENT)
+		return err_set(err, ENOENT, "it was removed meanwhile");
+	if (dir < 0)
+		return dir;
+	r = volume_use_lock(dir, err);
+	if (r >= 0)
+		r = volume_read(dir, &now, err);
+	if (r >= 0 && !json_equal(now.text, info->text))
+		r = err_set(err, EAGAIN, "it was changed meanwhile");
+	return r < 0 ? r : volume_use_add(dir, use, err);
+}
+
 void volume_use_drop(char *const *dirs, const char *id, const char *root)
 {
 	for (; dirs && *dirs; dirs++) {

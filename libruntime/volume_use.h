@@ -12,12 +12,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "devices/volume.h"
 
 struct volume_use {
 	char *id, *root; /* the container and the state directory that it is in */
 	uint32_t device; /* which device of the VM, if that was set up with it */
 	char *name; /* the monitor's name for the device, if it was plugged in; else NULL */
-	uint32_t index; /* of config.mounts */
+	uint32_t index; /* of config.mounts, or beyond it if it came while the container ran */
 	bool readonly;
 };
 
@@ -28,6 +29,9 @@ int volume_use_list(int dir, struct volume_use **ret, size_t *ret_n, struct err 
 void volume_use_list_free(struct volume_use *v, size_t n);
 /* -EBUSY names who uses it already, if one of the two writes. */
 int volume_use_add(int dir, const struct volume_use *use, struct err *err);
+/* volume_use_add() to the volume of that path, which is still as info has it. all: the directory of all volumes. */
+int volume_use_claim(int all, const char *path, const struct volume_info *info,
+		     const struct volume_use *use, struct err *err);
 /* The container's records in the given directories; what is not there is fine. */
 void volume_use_drop(char *const *dirs, const char *id, const char *root);
 

@@ -136,6 +136,44 @@ START_TEST(others_can_write)
 }
 END_TEST
 
+/* One that is in no config.json. */
+START_TEST(alone)
+{
+	static char data[] = "/data", a[] = "/a", nowhere[] = "/nowhere", ro[] = "ro";
+	char *none[] = { NULL }, *readonly[] = { ro, NULL };
+	struct oci_mount m = { .source = a, .destination = data, .options = none };
+	const struct dev_options o = { 0 };
+	struct volume_item v = { .fd = -EBADF };
+	struct err err = { 0 };
+	json_t *params;
+
+	setup();
+	register_volume("/a", "directvol", image, EXT4 ",\"metadata\":{\"fsGroup\":\"5\"}");
+	unit_ok(volume_item_plan(&m, base, &o, &v, &err), &err);
+	ck_assert_str_eq(v.kind, VM_DEVICE_FILE);
+	ck_assert(!v.readonly && !v.node && v.fd < 0);
+	params = volume_item_params(&v);
+	ck_assert_str_eq(js_get_str(params, "fstype"), "ext4");
+	ck_assert_int_eq(js_get_int(params, "group", 0), 5);
+	json_decref(params);
+	unit_ok(volume_item_open(&v, &err), &err);
+	ck_assert_int_ge(v.fd, 0);
+	volume_item_done(&v);
+	ck_assert_int_lt(v.fd, 0);
+	m.options = readonly;
+	unit_ok(volume_item_plan(&m, base, &o, &v, &err), &err);
+	ck_assert(v.readonly);
+	volume_item_done(&v);
+	m.source = nowhere;
+	unit_fails(volume_item_plan(&m, base, &o, &v, &err), ENOENT, &err,
+		   "'/nowhere' is not registered");
+	ck_assert_int_eq(remove(image), 0);
+	m.source = a;
+	unit_fails(volume_item_plan(&m, base, &o, &v, &err), ENOENT, &err, "volume '/a': device");
+	teardown();
+}
+END_TEST
+
 START_TEST(refusals)
 {
 	setup();
@@ -276,4 +314,5 @@ START_TEST(opened)
 }
 END_TEST
 
-UNIT_MAIN("volume_plan", which_mounts, others_can_write, refusals, pci_devices, twice, locks, opened)
+UNIT_MAIN("volume_plan", which_mounts, others_can_write, alone, refusals, pci_devices, twice, locks,
+	  opened)
