@@ -106,6 +106,8 @@ CONTAINER_REQUEST(container_add_device);
 CONTAINER_REQUEST(container_remove_device);
 CONTAINER_REQUEST(container_network);
 CONTAINER_REQUEST(container_resolver);
+CONTAINER_REQUEST(container_add_volume);
+CONTAINER_REQUEST(container_remove_volume);
 CONTAINER_REQUEST(volume_stats);
 CONTAINER_REQUEST(volume_resize);
 

@@ -221,15 +221,10 @@ CONTAINER_REQUEST(container_add_device)
 /* Mounted, swapped on, or part of another device: whoever has it so has it alone. */
 static int check_idle(const struct added_device *d, struct err *err)
 {
-	char name[32], path[40];
-	int r = volume_disk_name(d->major, d->minor, name, NULL);
+	char name[32];
 
-	/* It has gone by itself: then nobody uses it. */
-	if (r < 0)
-		return 0;
-	snprintf(path, sizeof(path), "/dev/%s", name);
-	_close_ int fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 && errno == EBUSY ?
+	/* It may have gone by itself: then nobody uses it. */
+	return volume_disk_name(d->major, d->minor, name, NULL) >= 0 && volume_disk_busy(name) ?
 		       err_set(err, EBUSY, "device %s is in use in the container", d->path) :
 		       0;
 }

@@ -249,6 +249,14 @@ static int run_one(struct mount_op *op, const struct mount_env *e, struct err *e
 	return 0;
 }
 
+int mount_place(const struct mount_op *op, int root, int mnt, struct err *err)
+{
+	_close_ int target = open_target(op, root, true, err);
+	int r = target < 0 ? target : mount_attach(mnt, target);
+
+	return r < 0 && target >= 0 ? describe(op, -r, err) : r;
+}
+
 int mount_plan_run(struct mount_plan *p, const struct mount_env *e, struct err *err)
 {
 	for (size_t i = 0; i < p->n; i++) {

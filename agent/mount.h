@@ -63,6 +63,8 @@ struct mount_env {
 /* Executes the plan in order. mount_plan_finish() makes read-only what must be so late. */
 int mount_plan_run(struct mount_plan *p, const struct mount_env *e, struct err *err);
 int mount_plan_finish(struct mount_plan *p, struct err *err);
+/* Attaches mnt, a directory with all its flags, at op->dest in the tree at root, as the plan does. */
+int mount_place(const struct mount_op *op, int root, int mnt, struct err *err);
 
 /* A detached copy of the mount at fd, or -errno. recursive: with what is mounted below it. */
 int mount_clone(int fd, bool recursive);

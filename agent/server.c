@@ -37,6 +37,8 @@ static const struct {
 	{ "container.stats", container_stats },
 	{ "process.exec", container_exec },
 	{ "process.kill", container_kill },
+	{ "volume.add", container_add_volume },
+	{ "volume.remove", container_remove_volume },
 	{ "volume.stats", volume_stats },
 	{ "volume.resize", volume_resize },
 	{ "device.add", container_add_device },

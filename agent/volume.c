@@ -45,6 +45,15 @@ int volume_disk_name(int major, int minor, char ret[32], struct err *err)
 	return 0;
 }
 
+bool volume_disk_busy(const char *disk)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/%s", disk);
+	_close_ int fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 && errno == EBUSY;
+}
+
 /* ---- mounting ---- */
 
 static int parse_options(const json_t *list, struct oci_mount_flags *ret, struct err *err)
@@ -140,9 +149,11 @@ static int set_group(const struct volume *v, int mnt, uint32_t group, bool on_mi
 
 static int mount_volume(struct volume *v, const json_t *entry, uint32_t group, struct err *err)
 {
-	_close_ int mnt = new_fs(v, json_object_get(entry, "options"), err);
-	int r = mnt;
+	_close_ int mnt = -EBADF;
+	int r;
 
+	v->options = json_incref(json_object_get(entry, "options"));
+	r = mnt = new_fs(v, v->options, err);
 	if (r >= 0)
 		r = set_group(v, mnt, group, js_get_bool(entry, "group_on_mismatch", false), err);
 	if (r >= 0)
@@ -166,33 +177,46 @@ static int add_node(const struct volume *v, uint32_t group, json_t *config, int 
 	return device_config_add_disk(config, path, group, major, minor, v->readonly, err);
 }
 
-static int attach_one(struct volume *v, const json_t *entry, json_t *config, json_t *map,
-		      struct err *err)
+struct disk {
+	int major, minor;
+	uint32_t group;
+};
+
+/* What an entry says, and the disk that it is about. */
+static int find_disk(struct volume *v, const json_t *entry, struct disk *ret, struct err *err)
 {
 	const char *port = js_get_str(entry, "port"), *fstype = js_get_str(entry, "fstype");
 	const char *kind = js_get_str(entry, "kind");
 	int64_t index = js_get_int(entry, "index", -2), group = js_get_int(entry, "group", 0);
-	int major = 0, minor = 0, r;
+	int r;
 
 	v->node = js_get_bool(entry, "node", false);
 	v->readonly = js_get_bool(entry, "readonly", false);
-	if (!port || index < -1 || (index < 0 && v->node) || !fstype ||
+	if (!port || index < -1 || index > VOLUME_INDEX_MAX || (index < 0 && v->node) || !fstype ||
 	    strlen(fstype) >= sizeof(v->fstype) || strchr(fstype, '/') || (!*fstype && !v->node))
 		return err_set(err, EINVAL, "index, port and fstype are required");
 	if (group < 0 || group >= UINT32_MAX)
 		return err_set(err, EINVAL, "group: a group id is required");
 	v->index = index < 0 ? VOLUME_ROOT : (size_t)index;
 	memcpy(v->fstype, fstype, strlen(fstype) + 1);
-	r = kind && !strcmp(kind, "pci") ? pci_wait_disk(port, &major, &minor, err) :
-					   hotplug_wait_disk(port, &major, &minor, err);
+	ret->group = (uint32_t)group;
+	r = kind && !strcmp(kind, "pci") ? pci_wait_disk(port, &ret->major, &ret->minor, err) :
+					   hotplug_wait_disk(port, &ret->major, &ret->minor, err);
+	return r < 0 ? r : volume_disk_name(ret->major, ret->minor, v->disk, err);
+}
+
+static int attach_one(struct volume *v, const json_t *entry, json_t *config, json_t *map,
+		      struct err *err)
+{
+	struct disk d = { 0 };
+	int r = find_disk(v, entry, &d, err);
+
 	if (r >= 0)
-		r = volume_disk_name(major, minor, v->disk, err);
-	if (r >= 0)
-		r = v->node ? add_node(v, (uint32_t)group, config, major, minor, err) :
-			      mount_volume(v, entry, (uint32_t)group, err);
-	if (r >= 0 &&
-	    json_array_append_new(map, json_pack("{s:I, s:s, s:b}", "index", (json_int_t)index,
-						 "volume", v->disk, "node", (int)v->node)) < 0)
+		r = v->node ? add_node(v, d.group, config, d.major, d.minor, err) :
+			      mount_volume(v, entry, d.group, err);
+	if (r >= 0 && json_array_append_new(map, json_pack("{s:O, s:s, s:b}", "index",
+							   json_object_get(entry, "index"), "volume",
+							   v->disk, "node", (int)v->node)) < 0)
 		r = err_errno(err, ENOMEM, "volumes");
 	return r;
 }
@@ -233,6 +257,60 @@ int volumes_attach(const json_t *list, json_t *config, json_t *map, struct volum
 	return 0;
 }
 
+int volume_attach(const json_t *entry, struct volume **ret, struct err *err)
+{
+	struct volume *v = calloc(1, sizeof(*v));
+	struct disk d = { 0 };
+	int r;
+
+	if (!v)
+		return err_errno(err, ENOMEM, "volume");
+	v->fd = -EBADF;
+	r = find_disk(v, entry, &d, err);
+	if (r >= 0 && (v->node || v->index == VOLUME_ROOT))
+		r = err_set(err, EINVAL, "index, port and fstype are required");
+	if (r >= 0)
+		r = mount_volume(v, entry, d.group, err);
+	if (r < 0) {
+		volumes_free(v);
+		return r;
+	}
+	*ret = v;
+	return 0;
+}
+
+/* ---- the end ---- */
+
+static void unmount(struct volume *v)
+{
+	char path[64];
+
+	if (v->fd < 0)
+		return;
+	v->fd = fd_close(v->fd);
+	snprintf(path, sizeof(path), VOLUME_DIR "/%s", v->disk);
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 || rmdir(path) < 0)
+		log_warn("unmount %s: %s", path, err_str(errno));
+}
+
+int volume_leave(struct volume *v, struct err *err)
+{
+	_close_ int mnt = -EBADF;
+	struct err why = {};
+
+	unmount(v);
+	if (!volume_disk_busy(v->disk))
+		return 0;
+	/* The same file system once more: the kernel has only one for a disk. */
+	mnt = new_fs(v, v->options, &why);
+	if (mnt < 0 || attach(v, mnt, &why) < 0)
+		log_warn("volume %s: %s", v->disk, why.msg);
+	else
+		v->fd = take_fd(mnt);
+	return err_set(err, EBUSY,
+		       "the file system is in use or mounted elsewhere in the container");
+}
+
 const char *volumes_root(const struct volume *v)
 {
 	for (; v; v = v->next)
@@ -244,18 +322,31 @@ const char *volumes_root(const struct volume *v)
 void volumes_free(struct volume *v)
 {
 	struct volume *next;
-	char path[64];
 
 	for (; v; v = next) {
 		next = v->next;
-		if (v->fd >= 0) {
-			fd_close(v->fd);
-			snprintf(path, sizeof(path), VOLUME_DIR "/%s", v->disk);
-			if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 || rmdir(path) < 0)
-				log_warn("unmount %s: %s", path, err_str(errno));
-		}
+		unmount(v);
+		json_decref(v->options);
+		json_decref(v->request);
 		free(v);
 	}
+}
+
+/* FS_IOC_SHUTDOWN of Linux 6.18, before that each file system's own: ext4, xfs, f2fs. 0: all is written first, and the journal is empty. */
+#define SHUTDOWN _IOR('X', 125, uint32_t)
+
+void volume_shut(const struct volume *v)
+{
+	_close_ int dir = v->fd < 0 ? -EBADF :
+				      openat(v->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint32_t how = 0;
+
+	if (dir < 0 || v->readonly)
+		return;
+	if (syncfs(dir) < 0)
+		log_warn("volume %s: %s", v->disk, err_str(errno));
+	/* One that cannot do that has been synced at least. */
+	(void)ioctl(dir, SHUTDOWN, &how);
 }
 
 void volumes_freeze(const struct volume *v)

@@ -15,15 +15,18 @@
 
 #define VOLUME_DIR "/run/moat/volumes"
 #define VOLUME_ROOT SIZE_MAX /* index -1 on the wire */
+#define VOLUME_INDEX_MAX INT32_MAX
 
 struct volume {
 	struct volume *next;
-	size_t index; /* of config.mounts; VOLUME_ROOT: the root file system */
+	size_t index; /* of config.mounts, or beyond it: it came while the container ran; VOLUME_ROOT: the root file system */
 	char disk[32]; /* "vda": its node in the guest's /dev, and its name below VOLUME_DIR */
 	char fstype[32];
 	bool readonly;
 	bool node; /* not mounted */
 	int fd; /* the mount; -EBADF */
+	json_t *options; /* of the file system */
+	json_t *request; /* the volume.add that it came with; NULL: it was there at the container's creation */
 };
 
 /*
@@ -32,6 +35,16 @@ struct volume {
  */
 int volumes_attach(const json_t *list, json_t *config, json_t *map, struct volume **ret,
 		   struct err *err);
+/* One of them, without a node; freed by volumes_free(). */
+int volume_attach(const json_t *entry, struct volume **ret, struct err *err);
+/*
+ * Unmounts it here, after the container. -EBUSY: the file system is mounted or held elsewhere all the same; then it is mounted here again.
+ */
+int volume_leave(struct volume *v, struct err *err);
+/* Everything is written, though an xfs still wants to replay its log, and who uses the file system gets errors from now on. */
+void volume_shut(const struct volume *v);
+/* Whether somebody has a disk for himself: it is mounted, swapped on, or part of another device. */
+bool volume_disk_busy(const char *disk);
 /* The name below VOLUME_DIR of the root file system; NULL: it is no disk. */
 const char *volumes_root(const struct volume *v);
 /* Unmounts and frees them: if nobody has a copy of the mount any more, the file systems on the disks are whole and clean. */

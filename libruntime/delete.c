@@ -70,6 +70,16 @@ static void empty_cgroups(const struct state *s)
 		log_warn("%s", err.msg);
 }
 
+static void leave_volumes(const struct state *s, const char *root)
+{
+	volume_use_drop(s->volumes, s->id, root);
+	for (size_t i = 0; i < s->n_added; i++) {
+		char *const dir[] = { s->added[i].dir, NULL };
+
+		volume_use_drop(dir, s->id, root);
+	}
+}
+
 static int take_down(int root_fd, int dir, const char *id, struct state *s, bool force,
 		     struct err *err)
 {
@@ -88,7 +98,7 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 	/* The taps went with the VM. */
 	network_release(s->netns, s->interfaces);
 	if (store_path(root_fd, root, NULL) >= 0)
-		volume_use_drop(s->volumes, id, root);
+		leave_volumes(s, root);
 	r = cgroup_remove(s->cgroups, err);
 	if (r < 0)
 		return r;

@@ -357,6 +357,35 @@ int moat_container_remove_device(const struct moat *m, const char *id, const cha
 int moat_container_list_devices(const struct moat *m, const char *id, char **ret,
 				struct moat_error *err);
 
+/*
+ * Plugs a direct volume into the virtual machine of a container that runs, and mounts its file system there, with all
+ * that moat_volume_add() has been told of it: file system and its options, group, read-only. source: the path under
+ * which it is registered. destination: where, absolute and clean; what is missing of it is made. options: of the mount,
+ * with commas between them ("ro,noatime"), NULL: none. The volume is the container's until it is removed from it, or
+ * the container ends and is deleted: then it is released by itself. -ENOENT: source is not registered. -EBUSY: it is
+ * used by another container, or its device by something on the host. -EEXIST: the container has it already, or a mount
+ * at destination. -ENOSPC: the machine has no port left. -ENOTSUP: destination is below /dev (that is what
+ * moat_container_add_device() is for), the volume is a PCI device, or the container has a user namespace. -ESRCH: it
+ * does not run.
+ */
+int moat_container_add_volume(const struct moat *m, const char *id, const char *source,
+			      const char *destination, const char *options, struct moat_error *err);
+/*
+ * Unmounts the file system, so that all is on the disk, unplugs that, and releases the volume. -EBUSY: the container
+ * uses it, and nothing has changed. force: then what was written is brought to the disk, and who still uses the file
+ * system gets errors. -ENOENT: there is none. -ENOTSUP: it was there from the container's creation. -ETIMEDOUT: the
+ * guest does not let go of it; the next call tries again, and it goes with the virtual machine at the latest.
+ */
+int moat_container_remove_volume(const struct moat *m, const char *id, const char *destination,
+				 bool force, struct moat_error *err);
+/*
+ * JSON: an array of those mounts of its creation that are volumes, as they were, with "plugged": false, and of what was
+ * added since, with "plugged": true, "destination", "source", "options", "fstype", "kind" ("file", "block",
+ * "vhost-user-blk"), "readonly".
+ */
+int moat_container_list_volumes(const struct moat *m, const char *id, char **ret,
+				struct moat_error *err);
+
 /* Its counters, as the `data` of runc's events --stats. -ESRCH: it does not run. */
 int moat_container_stats(const struct moat *m, const char *id, char **ret, struct moat_error *err);
 /*

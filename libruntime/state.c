@@ -47,6 +47,37 @@ static const struct js_field device_fields[] = {
 	{},
 };
 
+static const struct js_field volume_fields[] = {
+	{ .key = "destination",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state_volume, destination),
+	  .flags = JS_REQUIRED },
+	{ .key = "source",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state_volume, source),
+	  .flags = JS_REQUIRED },
+	{ .key = "dir",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state_volume, dir),
+	  .flags = JS_REQUIRED },
+	{ .key = "options", .type = JS_STRV, .offset = offsetof(struct state_volume, options) },
+	{ .key = "fstype",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state_volume, fstype),
+	  .flags = JS_REQUIRED },
+	{ .key = "kind",
+	  .type = JS_STR,
+	  .offset = offsetof(struct state_volume, kind),
+	  .flags = JS_REQUIRED },
+	{ .key = "readonly", .type = JS_BOOL, .offset = offsetof(struct state_volume, readonly) },
+	{ .key = "index",
+	  .type = JS_U32,
+	  .offset = offsetof(struct state_volume, index),
+	  .flags = JS_REQUIRED },
+	{ .key = "ready", .type = JS_BOOL, .offset = offsetof(struct state_volume, ready) },
+	{},
+};
+
 static const struct js_field fields[] = {
 	{ .key = "version",
 	  .type = JS_U32,
@@ -99,6 +130,12 @@ static const struct js_field fields[] = {
 	  .sub = device_fields,
 	  .size = sizeof(struct state_device) },
 	{ .key = "volumes", .type = JS_STRV, .offset = offsetof(struct state, volumes) },
+	{ .key = "added_volumes",
+	  .type = JS_ARR,
+	  .offset = offsetof(struct state, added),
+	  .offset2 = offsetof(struct state, n_added),
+	  .sub = volume_fields,
+	  .size = sizeof(struct state_volume) },
 	{ .key = "terminal", .type = JS_BOOL, .offset = offsetof(struct state, terminal) },
 	{ .key = "annotations",
 	  .type = JS_MAP,
@@ -119,6 +156,11 @@ void state_done(struct state *s)
 void state_device_done(struct state_device *d)
 {
 	js_free_fields(device_fields, d);
+}
+
+void state_volume_done(struct state_volume *v)
+{
+	js_free_fields(volume_fields, v);
 }
 
 int state_save_cgroups(int dirfd, const struct state *s, struct err *err)
@@ -180,6 +222,23 @@ static json_t *devices_json(const struct state *s)
 	return list;
 }
 
+static json_t *volumes_json(const struct state *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < s->n_added; i++) {
+		const struct state_volume *v = &s->added[i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:b, s:I, s:b}",
+					"destination", v->destination, "source", v->source, "dir",
+					v->dir, "options", js_new_strv(v->options), "fstype",
+					v->fstype, "kind", v->kind, "readonly", (int)v->readonly,
+					"index", (json_int_t)v->index, "ready", (int)v->ready));
+	}
+	return list;
+}
+
 int state_save(int dirfd, const struct state *s, struct err *err)
 {
 	_json_ json_t *tree = NULL;
@@ -201,6 +260,8 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 		json_object_set_new(tree, "devices", devices_json(s));
 	if (tree && s->volumes)
 		json_object_set_new(tree, "volumes", js_new_strv(s->volumes));
+	if (tree && s->n_added)
+		json_object_set_new(tree, "added_volumes", volumes_json(s));
 	if (tree && s->creator.pid)
 		json_object_set_new(tree, "creator", process_json(&s->creator));
 	if (tree && s->annotations)

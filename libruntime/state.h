@@ -35,6 +35,18 @@ struct state_device {
 	bool ready; /* false: on its way in or out, or left there by a command that was killed */
 };
 
+/* A direct volume that was plugged in while the container ran. */
+struct state_volume {
+	char *destination;
+	char *source; /* the path under which it is registered */
+	char *dir; /* of its registration, where the record of who uses it is */
+	char **options; /* of the mount */
+	char *fstype, *kind; /* kind: VM_DEVICE_... of wire/vm_setup.h */
+	bool readonly;
+	uint32_t index; /* its number for the guest, beyond those of config.mounts */
+	bool ready; /* as that of a device */
+};
+
 struct state {
 	uint32_t version;
 	char *id;
@@ -54,7 +66,9 @@ struct state {
 	json_t *given; /* what they were then, libruntime/network_given.h; NULL: none was given, or by a version that did not note it */
 	struct state_device *devices;
 	size_t n_devices;
-	char **volumes; /* directories of the direct volumes that it uses */
+	char **volumes; /* directories of the direct volumes that it uses since its creation */
+	struct state_volume *added; /* and those that came since */
+	size_t n_added;
 	char **cgroups; /* absolute directories in the order of their making */
 	char *unit; /* systemd's, which one of them is; NULL: none */
 	json_t *annotations; /* object of strings or NULL */
@@ -62,6 +76,7 @@ struct state {
 
 void state_done(struct state *s);
 void state_device_done(struct state_device *d);
+void state_volume_done(struct state_volume *v);
 int state_save(int dirfd, const struct state *s, struct err *err);
 /* -ENOENT if there is no file yet, -EINVAL for damage or another version (message names the file). */
 int state_load(int dirfd, struct state *ret, struct err *err);

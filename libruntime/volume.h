@@ -20,6 +20,13 @@ int rt_volume_list(const struct rt *rt, json_t **ret, struct err *err);
  * "volume_condition": {"abnormal", "message"}}. It must be in use: the guest is asked.
  */
 int rt_volume_stats(const struct rt *rt, const char *path, json_t **ret, struct err *err);
+/* Of a container that runs: see moat_container_add_volume() and the functions after it. */
+int rt_volume_attach(const struct rt *rt, const char *id, const char *source,
+		     const char *destination, const char *options, struct err *err);
+int rt_volume_detach(const struct rt *rt, const char *id, const char *destination, bool force,
+		     struct err *err);
+/* A fresh array. */
+int rt_volume_attached(const struct rt *rt, const char *id, json_t **ret, struct err *err);
 /*
  * Lets the volume of a running container grow to size bytes: an image file is made larger, a block device must be already; then the guest's
  * disk and file system follow.

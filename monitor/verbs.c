@@ -440,6 +440,8 @@ static const struct {
 	{ "device.add", do_device_add },
 	{ "device.remove", do_device_remove },
 	{ "resolver", resolver_request },
+	{ "volume.add", volume_add_request },
+	{ "volume.remove", volume_remove_request },
 	{ "volume.stats", volume_stats_request },
 	{ "volume.resize", volume_resize_request },
 	{ "resize", resize_request },

@@ -10,12 +10,29 @@
 #include "monitor/plug.h"
 
 #define RESIZE_MS 60000 /* a file system that grows */
+#define MOUNT_MS 60000 /* one that is mounted, and handed over to a group; or written back */
 
 int volume_stats_request(struct client *c, uint32_t id, json_t *params, struct err *err)
 {
 	struct container *k = need_container(c, params, err);
 
 	return k ? forward(c, id, "volume.stats", k, json_incref(params), FORWARD_MS, NULL, err) :
+		   -ENOENT;
+}
+
+int volume_add_request(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	return k ? forward(c, id, "volume.add", k, json_incref(params), MOUNT_MS, NULL, err) :
+		   -ENOENT;
+}
+
+int volume_remove_request(struct client *c, uint32_t id, json_t *params, struct err *err)
+{
+	struct container *k = need_container(c, params, err);
+
+	return k ? forward(c, id, "volume.remove", k, json_incref(params), MOUNT_MS, NULL, err) :
 		   -ENOENT;
 }
 

@@ -52,6 +52,16 @@ static struct state make(void)
 					      .mode = 0640,
 					      .gid = UINT32_MAX - 1,
 					      .ready = true };
+	s.added = calloc(1, sizeof(*s.added));
+	s.n_added = 1;
+	s.added[0] = (struct state_volume){ .destination = strdup("/data"),
+					    .source = strdup("/volume"),
+					    .dir = strdup("/run/volumes/c"),
+					    .fstype = strdup("ext4"),
+					    .kind = strdup("file"),
+					    .readonly = true,
+					    .index = 7 };
+	strv_add(&s.added[0].options, "ro");
 	return s;
 }
 
@@ -79,6 +89,16 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(t.devices[0].mode, 0640);
 	ck_assert_uint_eq(t.devices[0].gid, UINT32_MAX - 1);
 	ck_assert(t.devices[0].ready && !t.devices[0].readonly);
+	ck_assert_uint_eq(t.n_added, 1);
+	ck_assert_str_eq(t.added[0].destination, "/data");
+	ck_assert_str_eq(t.added[0].source, "/volume");
+	ck_assert_str_eq(t.added[0].dir, "/run/volumes/c");
+	ck_assert_str_eq(t.added[0].options[0], "ro");
+	ck_assert_ptr_null(t.added[0].options[1]);
+	ck_assert_str_eq(t.added[0].fstype, "ext4");
+	ck_assert_str_eq(t.added[0].kind, "file");
+	ck_assert_uint_eq(t.added[0].index, 7);
+	ck_assert(!t.added[0].ready && t.added[0].readonly);
 	ck_assert_str_eq(js_get_str(t.annotations, "k"), "v");
 	state_done(&t);
 	state_done(&s);
