@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/io.h"
+#include "base/json.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/store.h"
 #include "oci/validate.h"
@@ -77,6 +79,18 @@ int container_set_phase(struct container *c, enum status status, struct err *err
 	free(c->state.phase);
 	c->state.phase = phase;
 	return state_save(c->dir, &c->state, err);
+}
+
+int container_config(int dir, json_t **ret, struct err *err)
+{
+	_free_ char *text = NULL;
+	size_t len;
+	int r;
+
+	r = io_read_file(dir, "config.json", OCI_CONFIG_MAX_BYTES + 1, &text, &len, err);
+	if (r >= 0)
+		r = js_parse(text, len, NULL, ret, err);
+	return r < 0 ? err_wrap(err, "container's configuration") : 0;
 }
 
 int container_request(struct container *c, const char *method, json_t *params, int timeout_ms,

@@ -31,6 +31,8 @@ void container_close(struct container *c);
 int container_lock(int root_fd, const char *id, bool *ret_creating, struct err *err);
 /* Records a transition that the monitor has confirmed. */
 int container_set_phase(struct container *c, enum status status, struct err *err);
+/* Its config.json as the state directory has it: that of create, with what update has changed. *ret is the caller's. */
+int container_config(int dir, json_t **ret, struct err *err);
 /* A request about this container; params (taken, may be NULL) gets its id. */
 int container_request(struct container *c, const char *method, json_t *params, int timeout_ms,
 		      json_t **ret, struct err *err);

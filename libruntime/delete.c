@@ -22,6 +22,7 @@
 #include "libruntime/joined.h"
 #include "libruntime/monitor_client.h"
 #include "libruntime/network.h"
+#include "libruntime/resolver_outside.h"
 #include "libruntime/scope.h"
 #include "libruntime/store.h"
 #include "libruntime/volume_use.h"
@@ -97,6 +98,8 @@ static int take_down(int root_fd, int dir, const char *id, struct state *s, bool
 	empty_cgroups(s);
 	/* The taps went with the VM. */
 	network_release(s->netns, s->interfaces);
+	if (s->netns && s->ports)
+		resolver_ports_restore(s->netns, s->ports);
 	if (store_path(root_fd, root, NULL) >= 0)
 		leave_volumes(s, root);
 	r = cgroup_remove(s->cgroups, err);

@@ -37,15 +37,10 @@ static void warn(void *data, const char *msg)
 static int load_container_process(int dir, json_t **ret, struct err *err)
 {
 	_json_ json_t *config = NULL;
-	_free_ char *text = NULL;
-	size_t len;
-	int r;
+	int r = container_config(dir, &config, err);
 
-	r = io_read_file(dir, "config.json", OCI_CONFIG_MAX_BYTES + 1, &text, &len, err);
-	if (r >= 0)
-		r = js_parse(text, len, NULL, &config, err);
 	if (r < 0)
-		return err_wrap(err, "container's configuration");
+		return r;
 	*ret = json_deep_copy(json_object_get(config, "process"));
 	return *ret ? 0 : err_errno(err, ENOMEM, "process");
 }

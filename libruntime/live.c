@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "libruntime/plug.h"
-#include "oci/config.h"
 
 int live_open(const struct rt *rt, const char *id, struct container *ret, struct err *err)
 {
@@ -25,16 +23,11 @@ int live_open(const struct rt *rt, const char *id, struct container *ret, struct
 int live_given(int dir, const char *section, const char *list, json_t **ret, struct err *err)
 {
 	_json_ json_t *config = NULL;
-	_free_ char *text = NULL;
 	json_t *found;
-	size_t len;
-	int r;
+	int r = container_config(dir, &config, err);
 
-	r = io_read_file(dir, "config.json", OCI_CONFIG_MAX_BYTES + 1, &text, &len, err);
-	if (r >= 0)
-		r = js_parse(text, len, NULL, &config, err);
 	if (r < 0)
-		return err_wrap(err, "container's configuration");
+		return r;
 	found = json_object_get(section ? json_object_get(config, section) : config, list);
 	*ret = json_is_array(found) ? json_incref(found) : json_array();
 	return *ret ? 0 : err_errno(err, ENOMEM, "%s", list);

@@ -106,32 +106,45 @@ static int remove_ingress(struct nl_sock *sk, int index)
 	return r;
 }
 
+struct rtnl_cls *network_filter(int index, uint16_t protocol, uint16_t prio)
+{
+	struct rtnl_cls *cls = rtnl_cls_alloc();
+
+	if (!cls)
+		return NULL;
+	rtnl_tc_set_ifindex(TC_CAST(cls), index);
+	rtnl_tc_set_parent(TC_CAST(cls), TC_HANDLE(0xffff, 0));
+	rtnl_cls_set_protocol(cls, protocol);
+	rtnl_cls_set_prio(cls, prio);
+	if (rtnl_tc_set_kind(TC_CAST(cls), "u32") >= 0 && rtnl_u32_set_cls_terminal(cls) >= 0)
+		return cls;
+	rtnl_cls_put(cls);
+	return NULL;
+}
+
+struct rtnl_act *network_send(int index, int action, int policy)
+{
+	struct rtnl_act *act = rtnl_act_alloc();
+
+	if (!act)
+		return NULL;
+	if (rtnl_tc_set_kind(TC_CAST(act), "mirred") >= 0 &&
+	    rtnl_mirred_set_action(act, action) >= 0 && rtnl_mirred_set_policy(act, policy) >= 0 &&
+	    rtnl_mirred_set_ifindex(act, (uint32_t)index) >= 0)
+		return act;
+	rtnl_act_put(act);
+	return NULL;
+}
+
 /* Everything that arrives on one leaves by the other. */
 static int redirect(struct nl_sock *sk, int from, int to)
 {
-	struct rtnl_cls *cls = rtnl_cls_alloc();
-	struct rtnl_act *act = rtnl_act_alloc();
+	struct rtnl_cls *cls = network_filter(from, ETH_P_ALL, NETWORK_PRIO_REST);
+	struct rtnl_act *act = network_send(to, TCA_EGRESS_REDIR, TC_ACT_STOLEN);
 	int r = cls && act ? 0 : -NLE_NOMEM;
 
-	if (r >= 0) {
-		rtnl_tc_set_ifindex(TC_CAST(cls), from);
-		rtnl_tc_set_parent(TC_CAST(cls), TC_HANDLE(0xffff, 0));
-		rtnl_cls_set_protocol(cls, ETH_P_ALL);
-		rtnl_cls_set_prio(cls, NETWORK_PRIO_REST);
-		r = rtnl_tc_set_kind(TC_CAST(cls), "u32");
-	}
-	if (r >= 0)
-		r = rtnl_tc_set_kind(TC_CAST(act), "mirred");
-	if (r >= 0)
-		r = rtnl_mirred_set_action(act, TCA_EGRESS_REDIR);
-	if (r >= 0)
-		r = rtnl_mirred_set_policy(act, TC_ACT_STOLEN);
-	if (r >= 0)
-		r = rtnl_mirred_set_ifindex(act, (uint32_t)to);
 	if (r >= 0)
 		r = rtnl_u32_add_key_uint8(cls, 0, 0, 0, 0);
-	if (r >= 0)
-		r = rtnl_u32_set_cls_terminal(cls);
 	if (r >= 0)
 		r = rtnl_u32_add_action(cls, act);
 	if (r >= 0)

@@ -90,8 +90,28 @@ static bool accepts(const struct sockaddr_in *at)
 	       connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0;
 }
 
+/* What is changed in a namespace of the caller's is noted before, for delete. */
+static int let_out(struct container *c, struct err *err)
+{
+	char ports[RESOLVER_PORTS_SIZE];
+	int r;
+
+	if (c->state.macvtap)
+		return 0;
+	if (c->state.netns && !c->state.ports) {
+		r = resolver_ports(ports, err);
+		if (r >= 0 && *ports && !(c->state.ports = strdup(ports)))
+			r = err_errno(err, ENOMEM, "state");
+		if (r >= 0)
+			r = state_save(c->dir, &c->state, err);
+		if (r < 0)
+			return r;
+	}
+	return resolver_let_out(c->state.interfaces, err);
+}
+
 /* In the stand-in's network namespace, which netns_enter() knows from the host's. */
-static bool is_there(pid_t standin, struct in_addr address, char *const *interfaces)
+static bool is_there(struct container *c, struct in_addr address)
 {
 	const struct sockaddr_in at = { .sin_family = AF_INET,
 					.sin_port = htons(RESOLVER_PORT),
@@ -101,12 +121,12 @@ static bool is_there(pid_t standin, struct in_addr address, char *const *interfa
 	struct err err = {};
 	bool there;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", standin);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", c->state.standin.pid);
 	if (netns_enter(path, &ns, NULL) < 0)
 		return false;
 	there = accepts(&at);
 	/* What the container and its neighbours are called it knows by itself. */
-	if (there && resolver_let_out(interfaces, &err) < 0)
+	if (there && let_out(c, &err) < 0)
 		log_warn("names from outside: %s", err.msg);
 	netns_leave(&ns);
 	return there;
@@ -127,7 +147,7 @@ void resolver_offer(struct container *c)
 	if (!text || !resolver_find(text, &a))
 		return;
 	inet_ntop(AF_INET, &a, address, sizeof(address));
-	if (!is_there(c->state.standin.pid, a, c->state.macvtap ? NULL : c->state.interfaces)) {
+	if (!is_there(c, a)) {
 		log_debug("name server %s: nobody is there on the host", address);
 		return;
 	}

@@ -12,11 +12,14 @@
 #include <netlink/route/cls/u32.h>
 #include <netlink/route/tc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/log.h"
+#include "libruntime/netns.h"
 #include "libruntime/network_tc.h"
 #include "wire/resolver.h"
 
@@ -25,52 +28,52 @@
 /* Offsets in the headers of ARP, and of IP without options and what follows it. */
 enum { ARP_OPERATION = 6, IP_LENGTH = 0, IP_PROTOCOL = 9, SOURCE_PORT = 20, DESTINATION_PORT = 22 };
 
+int resolver_ports(char ret[RESOLVER_PORTS_SIZE], struct err *err)
+{
+	_free_ char *text = NULL;
+	size_t len;
+	int r = io_read_file(AT_FDCWD, PORT_RANGE, RESOLVER_PORTS_SIZE - 1, &text, &len, err);
+
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(ret, RESOLVER_PORTS_SIZE, "%s",
+		 strtol(text, NULL, 10) == RESOLVER_OUTSIDE_PORT ? "" : text);
+	return 0;
+}
+
+void resolver_ports_restore(const char *netns, const char *ports)
+{
+	struct netns in = { .home = -EBADF };
+	char now[RESOLVER_PORTS_SIZE];
+	struct err err = {};
+
+	/* It may have gone. */
+	if (netns_enter(netns, &in, NULL) < 0)
+		return;
+	if (resolver_ports(now, &err) >= 0 && !*now)
+		(void)io_write_string(AT_FDCWD, PORT_RANGE, ports, &err);
+	netns_leave(&in);
+	if (err.code)
+		log_warn("network namespace '%s': %s", netns, err.msg);
+}
+
 /* Ports from there on are what sockets of the host's side get when they ask for none. */
 static int set_ports_apart(struct err *err)
 {
-	char text[32];
-	int r;
+	char text[RESOLVER_PORTS_SIZE];
 
-	_close_ int fd = open(PORT_RANGE, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, errno, "open %s", PORT_RANGE);
 	snprintf(text, sizeof(text), "%d 65535", RESOLVER_OUTSIDE_PORT);
-	r = io_write_all(fd, text, strlen(text));
-	return r < 0 ? err_errno(err, -r, "write %s", PORT_RANGE) : 0;
-}
-
-/* A filter that matches everything so far; the caller adds keys, and puts it. */
-static struct rtnl_cls *filter_of(int index, uint16_t protocol, uint16_t prio)
-{
-	struct rtnl_cls *cls = rtnl_cls_alloc();
-
-	if (!cls)
-		return NULL;
-	rtnl_tc_set_ifindex(TC_CAST(cls), index);
-	rtnl_tc_set_parent(TC_CAST(cls), TC_HANDLE(0xffff, 0));
-	rtnl_cls_set_protocol(cls, protocol);
-	rtnl_cls_set_prio(cls, prio);
-	if (rtnl_tc_set_kind(TC_CAST(cls), "u32") >= 0 && rtnl_u32_set_cls_terminal(cls) >= 0)
-		return cls;
-	rtnl_cls_put(cls);
-	return NULL;
+	return io_write_string(AT_FDCWD, PORT_RANGE, text, err);
 }
 
 /* Answers of ARP go to the tap, and on to the host's side. */
 static int copy_arp(struct nl_sock *sk, int index, int tap)
 {
-	struct rtnl_cls *cls = filter_of(index, ETH_P_ARP, NETWORK_PRIO_ARP);
-	struct rtnl_act *act = rtnl_act_alloc();
+	struct rtnl_cls *cls = network_filter(index, ETH_P_ARP, NETWORK_PRIO_ARP);
+	struct rtnl_act *act = network_send(tap, TCA_EGRESS_MIRROR, TC_ACT_PIPE);
 	int r = cls && act ? 0 : -NLE_NOMEM;
 
-	if (r >= 0)
-		r = rtnl_tc_set_kind(TC_CAST(act), "mirred");
-	if (r >= 0)
-		r = rtnl_mirred_set_action(act, TCA_EGRESS_MIRROR);
-	if (r >= 0)
-		r = rtnl_mirred_set_policy(act, TC_ACT_PIPE);
-	if (r >= 0)
-		r = rtnl_mirred_set_ifindex(act, (uint32_t)tap);
 	if (r >= 0)
 		r = rtnl_u32_add_key_uint16(cls, 2, 0xffff, ARP_OPERATION, 0);
 	if (r >= 0)
@@ -87,7 +90,7 @@ static int copy_arp(struct nl_sock *sk, int index, int tap)
 /* Without an action: it goes where it would go without us. */
 static int keep_answers(struct nl_sock *sk, int index, uint8_t protocol, uint16_t prio)
 {
-	struct rtnl_cls *cls = filter_of(index, ETH_P_IP, prio);
+	struct rtnl_cls *cls = network_filter(index, ETH_P_IP, prio);
 	int r = cls ? 0 : -NLE_NOMEM;
 
 	if (r >= 0)

@@ -12,6 +12,12 @@
 
 #define RESOLVER_OUTSIDE_PORT 0xf800 /* 63488: one bit mask */
 
+#define RESOLVER_PORTS_SIZE 32
+
+/* The range of local ports of the network namespace that we are in, as it can be written back. *ret: "" if it is the one that is set apart. */
+int resolver_ports(char ret[RESOLVER_PORTS_SIZE], struct err *err);
+/* Writes it back into a namespace, unless somebody else has changed it; failures are logged. */
+void resolver_ports_restore(const char *netns, const char *ports);
 /* In the network namespace that we are in, for those interfaces that network_tc.c has redirected. Again: nothing changes. */
 int resolver_let_out(char *const *interfaces, struct err *err);
 

@@ -121,6 +121,7 @@ static const struct js_field fields[] = {
 	  .sub = process_fields },
 	{ .key = "sandbox", .type = JS_STR, .offset = offsetof(struct state, sandbox) },
 	{ .key = "netns", .type = JS_STR, .offset = offsetof(struct state, netns) },
+	{ .key = "ports", .type = JS_STR, .offset = offsetof(struct state, ports) },
 	{ .key = "interfaces", .type = JS_STRV, .offset = offsetof(struct state, interfaces) },
 	{ .key = "given", .type = JS_ANY, .offset = offsetof(struct state, given) },
 	{ .key = "devices",
@@ -254,6 +255,8 @@ int state_save(int dirfd, const struct state *s, struct err *err)
 		json_object_set_new(tree, "macvtap", json_true());
 	if (tree && s->overhead)
 		json_object_set_new(tree, "overhead", json_integer(s->overhead));
+	if (tree && s->ports)
+		json_object_set_new(tree, "ports", json_string(s->ports));
 	if (tree && s->given)
 		json_object_set(tree, "given", s->given);
 	if (tree && s->n_devices)

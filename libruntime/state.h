@@ -62,6 +62,7 @@ struct state {
 	bool network; /* what comes into its network namespace is for the VM, too */
 	bool macvtap; /* by which model */
 	char *netns; /* that namespace, if it is the caller's; NULL: it is the container's own */
+	char *ports; /* its range of local ports before that was changed (libruntime/resolver_outside.h), NULL: it was not */
 	char **interfaces; /* names of those that the VM has been given */
 	json_t *given; /* what they were then, libruntime/network_given.h; NULL: none was given, or by a version that did not note it */
 	struct state_device *devices;

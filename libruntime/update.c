@@ -80,18 +80,6 @@ void update_complete(json_t *given, const json_t *stored)
 
 /* ---- the record ---- */
 
-static int load_config(const struct container *c, json_t **ret, struct err *err)
-{
-	_free_ char *text = NULL;
-	size_t len;
-	int r;
-
-	r = io_read_file(c->dir, "config.json", OCI_CONFIG_MAX_BYTES + 1, &text, &len, err);
-	if (r >= 0)
-		r = js_parse(text, len, NULL, ret, err);
-	return r < 0 ? err_wrap(err, "container's configuration") : 0;
-}
-
 static int save_config(const struct container *c, json_t *config, struct err *err)
 {
 	_free_ char *text = js_dump(config);
@@ -273,7 +261,7 @@ int rt_update(const struct rt *rt, const char *id, const json_t *resources, stru
 		return r;
 	if (c.status == STATUS_STOPPED || c.status == STATUS_CREATING)
 		return err_set(err, ESRCH, "container not running");
-	r = load_config(&c, &config, err);
+	r = container_config(c.dir, &config, err);
 	if (r < 0)
 		return r;
 	stored = resources_of(config);

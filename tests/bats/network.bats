@@ -43,6 +43,26 @@ teardown()
 	is "$(network_state)" "$before"
 }
 
+@test "network: a name server on the namespace's loopback: what that takes there is given back" {
+	veth 1
+	local before ports
+	before=$(network_state)
+	ports=$(ip netns exec "$NS" cat /proc/sys/net/ipv4/ip_local_port_range)
+	background ip netns exec "$NS" busybox nc -ll -p 53 -e cat
+	within 20 ip netns exec "$NS" bash -c "</dev/tcp/127.0.0.53/53"
+	mkdir -p "$B/rootfs/etc"
+	rm -f "$B/rootfs/etc/resolv.conf"
+	echo nameserver 127.0.0.53 >"$B/rootfs/etc/resolv.conf"
+	args sleep 1000
+	ok run --detach --bundle "$B" "$CT"
+	is "$(ip netns exec "$NS" cat /proc/sys/net/ipv4/ip_local_port_range)" $'63488\t65535'
+	has "$(ip netns exec "$NS" tc filter show dev eth0 ingress)" "protocol arp" "protocol ip pref"
+	ok delete --force "$CT"
+	rm "$B/rootfs/etc/resolv.conf"
+	is "$(network_state)" "$before"
+	is "$(ip netns exec "$NS" cat /proc/sys/net/ipv4/ip_local_port_range)" "$ports"
+}
+
 @test "network: two interfaces" {
 	veth 1
 	veth 2
