@@ -152,6 +152,7 @@ int dev_take_mounted(struct oci_config **c, int bundle, struct err *err)
 	r = oci_config_from_json(tree, NULL, NULL, &changed, err);
 	if (r < 0)
 		return r;
+	changed->linux_->n_mounted = n;
 	oci_config_free(*c);
 	*c = changed;
 	return 0;

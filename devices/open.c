@@ -102,8 +102,7 @@ int dev_plan_open(struct dev_plan *p, const struct oci_config *c, struct err *er
 	for (size_t i = 0; i < p->n && r >= 0; i++) {
 		r = dev_open_one(&p->v[i], c, err);
 		if (r < 0)
-			err_wrap(err, "linux.devices[%zu] '%s'", p->v[i].index,
-				 c->linux_->devices[p->v[i].index].path);
+			(void)dev_wrap(c, p->v[i].index, err);
 	}
 	return r;
 }

@@ -214,6 +214,15 @@ static int check_twice(const struct oci_config *c, size_t index, struct err *err
 	return 0;
 }
 
+int dev_wrap(const struct oci_config *c, size_t index, struct err *err)
+{
+	const struct oci_linux *l = c->linux_;
+
+	return index >= l->n_devices - l->n_mounted ?
+		       err_wrap(err, "mounts: the device at '%s'", l->devices[index].path) :
+		       err_wrap(err, "linux.devices[%zu] '%s'", index, l->devices[index].path);
+}
+
 int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev_plan *ret,
 	     struct err *err)
 {
@@ -231,7 +240,7 @@ int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev
 		if (r >= 0)
 			r = check_groups(&p, err);
 		if (r < 0)
-			err_wrap(err, "linux.devices[%zu] '%s'", i, c->linux_->devices[i].path);
+			(void)dev_wrap(c, i, err);
 	}
 	if (r < 0) {
 		dev_plan_done(&p);

@@ -50,6 +50,8 @@ int dev_plan(const struct oci_config *c, const struct dev_options *o, struct dev
 	     struct err *err);
 int dev_plan_open(struct dev_plan *p, const struct oci_config *c, struct err *err);
 void dev_plan_done(struct dev_plan *p);
+/* Puts what an entry is called before the message: linux.devices[index] or the mount that it was, and the path. Returns -err->code. */
+int dev_wrap(const struct oci_config *c, size_t index, struct err *err);
 /* The same for linux.devices[index] alone; errors name only what is wrong. */
 int dev_plan_one(const struct oci_config *c, const struct dev_options *o, size_t index,
 		 struct dev_item *item, struct err *err);

@@ -81,8 +81,7 @@ static int plug_devices(struct creation *c, size_t *n, struct err *err)
 				 &c->plugged[(*n)++], err);
 		}
 		if (r < 0)
-			return err_wrap(err, "linux.devices[%zu] '%s'", d->index,
-					c->config->linux_->devices[d->index].path);
+			return dev_wrap(c->config, d->index, err);
 	}
 	return r;
 }

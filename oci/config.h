@@ -162,6 +162,7 @@ struct oci_linux {
 	size_t n_namespaces;
 	struct oci_device *devices;
 	size_t n_devices;
+	size_t n_mounted; /* how many of them, the last ones, were bind mounts: devices/mounted.h */
 	struct oci_seccomp *seccomp; /* NULL: none */
 	char *rootfs_propagation;
 	char **masked_paths, **readonly_paths;

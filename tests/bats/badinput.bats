@@ -306,12 +306,12 @@ refused_text()
 # bats test_tags=moat
 @test "bad input: mounts" {
 	mkfifo "$T/fifo"
-	mknod "$T/device" c 1 3
+	mknod "$T/device" c 195 0
 	refused_with '.mounts += [{type: "bind", destination: "/x", options: ["bind"]}]' 'mounts[7].source'
 	refused_with '.mounts += [{type: "tmpfs", source: "tmpfs"}]' 'mounts[7].destination'
 	refused_with '.mounts += [{type: "tmpfs", source: "tmpfs", destination: ""}]' 'mounts[7].destination'
 	refused_with ".mounts += [{type: \"bind\", destination: \"/x\", source: \"$T/fifo\", options: [\"bind\"]}]" "$T/fifo" /x
-	refused_with ".mounts += [{type: \"bind\", destination: \"/x\", source: \"$T/device\", options: [\"bind\"]}]" "$T/device" /x
+	refused_with ".mounts += [{type: \"bind\", destination: \"/x\", source: \"$T/device\", options: [\"bind\"]}]" "mounts: the device at '/x'" 195:0
 	ln -s loop "$T/loop"
 	refused_with ".mounts += [{type: \"bind\", destination: \"/x\", source: \"$T/loop\", options: [\"bind\"]}]" "$T/loop"
 }

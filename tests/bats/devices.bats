@@ -118,7 +118,7 @@ sum()
 	mknod "$T/other" c 195 0
 	edit --arg s "$T/other" '.mounts += [{destination: "/mnt/other", type: "bind", source: $s, options: ["bind"]}]'
 	ko 1 run --bundle "$B" "$CT"
-	has "$stderr" "'/mnt/other': a virtual machine cannot have the host's character device 195:0"
+	has "$stderr" "mounts: the device at '/mnt/other': a virtual machine cannot have the host's character device 195:0"
 	rm -r "$B/rootfs/mnt"
 }
 

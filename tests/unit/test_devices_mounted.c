@@ -77,6 +77,7 @@ START_TEST(become_devices)
 	ck_assert_str_eq(c->mounts[1].destination, "/f");
 	ck_assert_uint_eq(json_array_size(json_object_get(c->tree, "mounts")), 2);
 	ck_assert_uint_eq(c->linux_->n_devices, 4);
+	ck_assert_uint_eq(c->linux_->n_mounted, 3);
 	const struct oci_device *d = c->linux_->devices;
 	ck_assert_str_eq(d[0].path, "/dev/fuse");
 	ck_assert_str_eq(d[1].path, "/dev/xvda");
