@@ -77,7 +77,7 @@ static int link_ptmx(int dev, struct err *err)
 
 #define STAGE ".moat-device" /* in /dev, for a moment */
 
-/* 1: something that is not this device has its name. 0: nothing has. A node with another number is what an earlier start of the container has left, since the guest's change. */
+/* 1: something that is not this device has its name. 0: nothing has, or, with *ret_same, it has, or a link. A node with another number is what an earlier start of the container has left, since the guest's change. */
 static int look(int dir, const char *name, mode_t type, dev_t number, bool *ret_same)
 {
 	struct stat st;
@@ -85,6 +85,8 @@ static int look(int dir, const char *name, mode_t type, dev_t number, bool *ret_
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	*ret_same = (st.st_mode & S_IFMT) == type && (type == S_IFIFO || st.st_rdev == number);
+	/* Where a link leads to is the image's affair. */
+	*ret_same |= S_ISLNK(st.st_mode);
 	if (*ret_same || (st.st_mode & S_IFMT) != type)
 		return !*ret_same;
 	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
