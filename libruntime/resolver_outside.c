@@ -26,7 +26,13 @@
 #define PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"
 
 /* Offsets in the headers of ARP, and of IP without options and what follows it. */
-enum { ARP_OPERATION = 6, IP_LENGTH = 0, IP_PROTOCOL = 9, SOURCE_PORT = 20, DESTINATION_PORT = 22 };
+enum {
+	AT_ARP_OPERATION = 6,
+	AT_IP_LENGTH = 0,
+	AT_IP_PROTOCOL = 9,
+	AT_SOURCE_PORT = 20,
+	AT_DESTINATION_PORT = 22,
+};
 
 int resolver_ports(char ret[RESOLVER_PORTS_SIZE], struct err *err)
 {
@@ -75,7 +81,7 @@ static int copy_arp(struct nl_sock *sk, int index, int tap)
 	int r = cls && act ? 0 : -NLE_NOMEM;
 
 	if (r >= 0)
-		r = rtnl_u32_add_key_uint16(cls, 2, 0xffff, ARP_OPERATION, 0);
+		r = rtnl_u32_add_key_uint16(cls, 2, 0xffff, AT_ARP_OPERATION, 0);
 	if (r >= 0)
 		r = rtnl_u32_add_action(cls, act);
 	if (r >= 0)
@@ -94,14 +100,14 @@ static int keep_answers(struct nl_sock *sk, int index, uint8_t protocol, uint16_
 	int r = cls ? 0 : -NLE_NOMEM;
 
 	if (r >= 0)
-		r = rtnl_u32_add_key_uint8(cls, 5, 0x0f, IP_LENGTH, 0);
+		r = rtnl_u32_add_key_uint8(cls, 5, 0x0f, AT_IP_LENGTH, 0);
 	if (r >= 0)
-		r = rtnl_u32_add_key_uint8(cls, protocol, 0xff, IP_PROTOCOL, 0);
+		r = rtnl_u32_add_key_uint8(cls, protocol, 0xff, AT_IP_PROTOCOL, 0);
 	if (r >= 0)
-		r = rtnl_u32_add_key_uint16(cls, RESOLVER_PORT, 0xffff, SOURCE_PORT, 0);
+		r = rtnl_u32_add_key_uint16(cls, RESOLVER_PORT, 0xffff, AT_SOURCE_PORT, 0);
 	if (r >= 0)
 		r = rtnl_u32_add_key_uint16(cls, RESOLVER_OUTSIDE_PORT, RESOLVER_OUTSIDE_PORT,
-					    DESTINATION_PORT, 0);
+					    AT_DESTINATION_PORT, 0);
 	if (r >= 0)
 		r = rtnl_cls_add(sk, cls, NLM_F_CREATE | NLM_F_EXCL);
 	if (cls)
