@@ -26,10 +26,10 @@ apt_group()
 	kernel) echo flex bison bc libelf-dev xz-utils ;;
 	run) echo qemu-system-x86 qemu-system-common 'virtiofsd?' ;;
 	demo) echo busybox-static jq ;;
-	bench) echo busybox-static jq runc 'crun?' podman conmon gnuplot-nox iproute2 ;;
+	bench) echo busybox-static jq runc 'crun?' podman conmon gnuplot-nox iproute2 e2fsprogs qemu-utils ;;
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
-		echo cpio jq busybox-static procps util-linux mount e2fsprogs xfsprogs qemu-system-common iproute2 runc 'crun?' man-db mandoc
+		echo cpio jq busybox-static procps util-linux mount e2fsprogs xfsprogs qemu-utils iproute2 runc 'crun?' man-db mandoc
 		echo podman conmon containerd docker.io containernetworking-plugins iptables protobuf-compiler curl 'dpdk-dev?' dbus-daemon
 		echo systemd dbus dmsetup
 		;;
@@ -48,10 +48,10 @@ dnf_group()
 	kernel) echo flex bison bc elfutils-libelf-devel xz ;;
 	run) echo qemu-kvm-core virtiofsd ;;
 	demo) echo busybox jq ;;
-	bench) echo busybox jq runc 'crun?' podman conmon gnuplot-minimal iproute ;;
+	bench) echo busybox jq runc 'crun?' podman conmon gnuplot-minimal iproute e2fsprogs qemu-img ;;
 	test)
 		echo bats check-devel clang clang-tools-extra compiler-rt cppcheck ShellCheck
-		echo cpio jq busybox procps-ng util-linux e2fsprogs xfsprogs iproute runc 'crun?' man-db mandoc
+		echo cpio jq busybox procps-ng util-linux e2fsprogs xfsprogs qemu-img iproute runc 'crun?' man-db mandoc
 		echo podman conmon 'containerd?' moby-engine containernetworking-plugins iptables-nft protobuf-compiler curl dbus-daemon
 		echo systemd device-mapper
 		;;

@@ -196,7 +196,7 @@ show()
 {
 	local log=$logs/$1.log
 	case $1 in
-	bats | runc | clients | lab) grep -E -A 12 '^not ok' "$log" | head -n 60 ;;
+	bats | runc | clients | lab) awk '/^(not )?ok/ { bad = /^not/ } bad' "$log" | head -n 150 ;;
 	unit | asan) grep -A 8 -E '^  FAIL|error:' "$log" | head -n 60 ;;
 	*) tail -n 25 "$log" ;;
 	esac | sed 's/^/        /'

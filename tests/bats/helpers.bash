@@ -61,6 +61,7 @@ begin()
 finish()
 {
 	local pid bad=0
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || show_logs
 	for pid in "${STARTED[@]}"; do
 		kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
@@ -83,6 +84,15 @@ delete_all()
 	echo "left in the state directory:"
 	ls -lAR "$1"
 	return 1
+}
+
+# show_logs: of a test that has failed, what its programs wrote and what its VMs said
+show_logs()
+{
+	local file
+	for file in "$T"/out "$ROOT"/*/{state.json,monitor.log,console.log}; do
+		[ ! -s "$file" ] || { echo "--- ${file#"$T/"}"; tail -n 40 "$file" | head -c 4000 | tr -d '\0'; echo; }
+	done
 }
 
 # entries ROOT: what is in a state directory, but for templates
