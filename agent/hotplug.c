@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/hotplug.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,75 +13,60 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/num.h"
+#include "base/path.h"
+#include "base/str.h"
 
 #define TIMEOUT_MS 20000
-#define MAX_DEPTH 7 /* port/device/virtio0/host0/target0:0:0/0:0:0:0/block */
 
-/* What is looked for behind a port: the attribute `file` of the first child of a directory `class`. */
+/* What is looked for behind a port: an attribute of the first of a class. */
 struct search {
-	const char *port, *class, *file;
+	const char *port, *class, *attribute;
 	char text[32];
 };
 
-static int open_dir(int dirfd, const char *name)
+int hotplug_find(const char *class, const char *port, char ***ret, struct err *err)
 {
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_free_ char *path = str_printf("/sys/class/%s", class);
+	_strv_ char **all = NULL, **found = NULL;
+	char target[PATH_MAX], part[24];
+	_close_ int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
 
-	return fd < 0 ? -errno : fd;
-}
-
-static int read_attribute(int dirfd, const char *child, struct search *s)
-{
-	_free_ char *text = NULL;
-	char path[300];
-	size_t len = 0;
-	int r;
-
-	snprintf(path, sizeof(path), "%s/%s", child, s->file);
-	r = io_read_file(dirfd, path, sizeof(s->text) - 1, &text, &len, NULL);
-	if (r >= 0) {
-		memcpy(s->text, text, len + 1);
-		s->text[strcspn(s->text, "\n")] = '\0';
-	}
-	return r;
-}
-
-/* Takes fd. inside: it is a directory of the class. -ENOENT: nothing yet. */
-static int search(int fd, int depth, bool inside, struct search *s)
-{
-	DIR *dir = fdopendir(fd);
-	int r = -ENOENT;
-
-	if (!dir) {
-		close(fd);
+	if (fd < 0 || path_list(fd, &all, NULL) < 0)
 		return -ENOENT;
-	}
-	for (struct dirent *d; r == -ENOENT && (d = readdir(dir));) {
-		if (d->d_name[0] == '.' || d->d_type != DT_DIR)
-			continue;
-		if (inside) {
-			r = read_attribute(dirfd(dir), d->d_name, s);
-		} else if (depth < MAX_DEPTH) {
-			int child = open_dir(dirfd(dir), d->d_name);
+	snprintf(part, sizeof(part), "/%s/", port);
+	for (char **name = all; name && *name; name++) {
+		ssize_t n = readlinkat(fd, *name, target, sizeof(target) - 1);
 
-			if (child >= 0)
-				r = search(child, depth + 1, !strcmp(d->d_name, s->class), s);
-		}
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		if (strstr(target, part) && strv_add(&found, *name) < 0)
+			return err_errno(err, ENOMEM, "devices behind port %s", port);
 	}
-	closedir(dir);
-	return r;
+	if (!found)
+		return -ENOENT;
+	*ret = found;
+	found = NULL;
+	return 0;
 }
 
+/* A disk's name comes before those of its partitions. The link is there before the attributes. */
 static int look(void *data, struct err *err)
 {
 	struct search *s = data;
-	char path[64];
-	int fd;
+	_strv_ char **names = NULL;
+	_free_ char *path = NULL, *text = NULL;
+	int r = hotplug_find(s->class, s->port, &names, err);
 
-	/* The port's entry is a symbolic link of the kernel's. */
-	snprintf(path, sizeof(path), HOTPLUG_PCI_DEVICES "/%s/.", s->port);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -ENOENT : search(fd, 0, false, s);
+	if (r < 0)
+		return r;
+	path = str_printf("/sys/class/%s/%s/%s", s->class, names[0], s->attribute);
+	if (!path)
+		return err_errno(err, ENOMEM, "device behind port %s", s->port);
+	if (io_read_file(AT_FDCWD, path, sizeof(s->text) - 1, &text, NULL, NULL) < 0)
+		return -ENOENT;
+	snprintf(s->text, sizeof(s->text), "%.*s", (int)strcspn(text, "\n"), text);
+	return 0;
 }
 
 int hotplug_check_port(const char *port, struct err *err)
@@ -111,7 +96,7 @@ static int wait_for(struct search *s, struct err *err)
 
 int hotplug_wait_net(const char *port, int *ret_index, struct err *err)
 {
-	struct search s = { .port = port, .class = "net", .file = "ifindex" };
+	struct search s = { .port = port, .class = "net", .attribute = "ifindex" };
 	int r;
 
 	modules_load("net");
@@ -137,7 +122,7 @@ int hotplug_parse_dev(const char *text, int *ret_major, int *ret_minor)
 
 int hotplug_wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err)
 {
-	struct search s = { .port = port, .class = "block", .file = "dev" };
+	struct search s = { .port = port, .class = "block", .attribute = "dev" };
 	int r;
 
 	modules_load("blk");

@@ -14,6 +14,11 @@
 int hotplug_wait_disk(const char *port, int *ret_major, int *ret_minor, struct err *err);
 /* Waits until there is a network interface behind the port. */
 int hotplug_wait_net(const char *port, int *ret_index, struct err *err);
+/*
+ * Sorted names in /sys/class/CLASS of what is behind the port now, of a disk also its partitions: every link there leads through the ports
+ * above it. -ENOENT without a message: nothing.
+ */
+int hotplug_find(const char *class, const char *port, char ***ret, struct err *err);
 /* The form of a PCI address. */
 int hotplug_check_port(const char *port, struct err *err);
 /* "major:minor", as sysfs has it. 0 or -EINVAL. */

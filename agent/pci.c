@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,6 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/str.h"
 
 #define DEVICE_MS 20000 /* until the guest has seen it */
@@ -95,30 +93,13 @@ static int look_driver(void *data, struct err *err)
 	return access(path, F_OK) < 0 ? -ENOENT : 0;
 }
 
-/* Every link of /sys/class/block or net leads through the ports above it. */
 static int look_result(void *data, struct err *err)
 {
 	struct device *d = data;
-	_free_ char *class = str_printf("/sys/class/%s", d->kind->result);
-	_strv_ char **names = NULL;
-	char target[PATH_MAX], part[24];
-	_close_ int fd = class ? open(class, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
 	strv_free(d->names);
 	d->names = NULL;
-	snprintf(part, sizeof(part), "/%s/", d->port);
-	if (fd < 0 || path_list(fd, &names, err) < 0)
-		return -ENOENT;
-	for (char **name = names; name && *name; name++) {
-		ssize_t n = readlinkat(fd, *name, target, sizeof(target) - 1);
-
-		if (n < 0)
-			continue;
-		target[n] = '\0';
-		if (strstr(target, part) && strv_add(&d->names, *name) < 0)
-			return err_errno(err, ENOMEM, "PCI device");
-	}
-	return d->names ? 0 : -ENOENT;
+	return hotplug_find(d->kind->result, d->port, &d->names, err);
 }
 
 static void load_driver(struct device *d)
