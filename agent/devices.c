@@ -77,32 +77,40 @@ static int link_ptmx(int dev, struct err *err)
 
 #define STAGE ".moat-device" /* in /dev, for a moment */
 
-/* 1: something that is not this device has its name. 0: nothing has, or, with *ret_same, it has, or a link. A node with another number is what an earlier start of the container has left, since the guest's change. */
+static bool is_node(const struct stat *st, mode_t type, dev_t number)
+{
+	return (st->st_mode & S_IFMT) == type && (type == S_IFIFO || st->st_rdev == number);
+}
+
+/*
+ * 1: something that is not this device has its name. 0: nothing has, or, with *ret_same, it has. A node with another number is what an
+ * earlier start of the container has left, since the guest's change.
+ */
 static int look(int dir, const char *name, mode_t type, dev_t number, bool *ret_same)
 {
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	*ret_same = (st.st_mode & S_IFMT) == type && (type == S_IFIFO || st.st_rdev == number);
-	/* Where a link leads to is the image's affair. */
-	*ret_same |= S_ISLNK(st.st_mode);
+	*ret_same = is_node(&st, type, number);
 	if (*ret_same || (st.st_mode & S_IFMT) != type)
 		return !*ret_same;
 	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* The node is mounted on what is there, which stays as it is. */
-static int cover(int root, int dir, const char *name, const struct oci_device *d, mode_t mode,
-		 dev_t number)
+/* The node is mounted on what is there, which stays as it is; on what a link of the image leads to, as runc does it. */
+static int cover(int root, const struct oci_device *d, mode_t mode, dev_t number)
 {
 	_close_ int dev = path_open_in(root, "/dev", O_PATH | O_DIRECTORY, 0);
-	_close_ int target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	_close_ int target = path_touch_in(root, d->path, 0644, NULL);
 	_close_ int node = -EBADF, mnt = -EBADF;
+	struct stat st;
 	int r;
 
 	if (dev < 0 || target < 0)
-		return dev < 0 ? dev : -errno;
+		return dev < 0 ? dev : target;
+	if (fstat(target, &st) == 0 && is_node(&st, mode & S_IFMT, number))
+		return 0;
 	if (mknodat(dev, STAGE, mode, number) < 0)
 		return -errno;
 	r = node = openat(dev, STAGE, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -126,7 +134,7 @@ static int make_node_in(int root, int dir, const char *name, const struct oci_de
 	int r = exists_ok ? look(dir, name, type, number, &same) : 0;
 
 	if (r != 0 || same)
-		return r > 0 ? cover(root, dir, name, d, mode, number) : r;
+		return r > 0 ? cover(root, d, mode, number) : r;
 	return mknodat(dir, name, mode, number) < 0 ||
 			       fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0 ?
 		       -errno :

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #include "base/proc.h"
 #include "base/sock.h"
 #include "wire/relay.h"
+
+#define START_TIMEOUT_MS 20000 /* it listens before it does anything that may take time */
 
 /* In the child. All that is left of root: to connect to a socket, whoever's it is. */
 static int prepare(void *data)
@@ -72,11 +75,15 @@ int vhost_relay_start(const struct vhost_relay *v, int *ret_socket, struct err *
 
 int vhost_relay_listener(const struct vhost_relay *v, int socket, struct err *err)
 {
-	int fd = -EBADF;
+	struct pollfd p = { .fd = socket, .events = POLLIN };
+	int fd = -EBADF, r;
 	size_t n = 1;
 	char byte;
 
-	if (sock_recv_fds(socket, &byte, 1, &fd, &n) <= 0 || n != 1)
+	do
+		r = poll(&p, 1, START_TIMEOUT_MS);
+	while (r < 0 && errno == EINTR);
+	if (r == 0 || sock_recv_fds(socket, &byte, 1, &fd, &n) <= 0 || n != 1)
 		return err_set(err, EIO, "the relay to vhost-user target '%s' did not start",
 			       v->target);
 	return fd;

@@ -95,14 +95,17 @@ sum()
 	disk
 	edit --arg l "$LOOP" '.root.readonly = false | .mounts += [
 		{destination: "/mnt/disk", type: "bind", source: $l, options: ["rbind", "rprivate"]},
-		{destination: "/mnt/kept", type: "bind", source: "/dev/null", options: ["bind"]}]'
+		{destination: "/mnt/kept", type: "bind", source: "/dev/null", options: ["bind"]},
+		{destination: "/mnt/link", type: "bind", source: "/dev/zero", options: ["bind"]}]'
 	mkdir -p "$B/rootfs/mnt"
+	ln -s ../mnt/led-to "$B/rootfs/mnt/link"
 	echo kept >"$B/rootfs/mnt/kept"
-	script 'ls -ln /mnt/disk; printf "$$.written" | dd of=/mnt/disk conv=notrunc,fsync 2>/dev/null; wc -c </mnt/kept; ls -a /dev'
+	script 'ls -ln /mnt/disk; printf "$$.written" | dd of=/mnt/disk conv=notrunc,fsync 2>/dev/null; wc -c </mnt/kept
+		head -c 7 /mnt/led-to | wc -c; ls -a /dev'
 	for _ in first again; do
 		ok run --bundle "$B" "$CT"
 		[[ ${output%%$'\n'*} =~ ^brw-.*\ 254,\ +0\ .*\ /mnt/disk$ ]]
-		has "$output" $'\n0\n'
+		has "$output" $'\n0\n7\n'
 		lacks "$output" moat-device
 		is "$(head -c 9 "$T/disk.img")" 1.written
 		# In another guest it may have another number.
