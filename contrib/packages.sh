@@ -30,7 +30,7 @@ apt_group()
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
 		echo cpio jq busybox-static procps util-linux mount e2fsprogs xfsprogs qemu-utils iproute2 runc 'crun?' man-db mandoc
-		echo podman conmon containerd docker.io containernetworking-plugins iptables protobuf-compiler curl 'dpdk-dev?' dbus-daemon
+		echo podman conmon containerd docker.io 'docker-cli?' containernetworking-plugins iptables protobuf-compiler curl 'dpdk-dev?' dbus-daemon
 		echo systemd dbus dmsetup
 		;;
 	*) die "no group $1" ;;

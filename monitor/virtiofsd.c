@@ -20,6 +20,7 @@
 #define SOCKET_NAME "/run/virtiofsd.sock" /* in the jail, only until both ends are connected */
 #define SOURCE_OPTION ("source=" MONITOR_SHARE_DIR)
 #define LISTEN_FD 3
+#define FILES 1000000 /* as its own default: virtiofsd(1), --rlimit-nofile */
 
 int virtiofsd_argv(const struct vm_setup *s, enum virtiofsd_kind kind, int listen_fd, char ***ret,
 		   struct err *err)
@@ -86,22 +87,31 @@ static const int kept_caps[] = {
 	CAP_SETUID, CAP_MKNOD,        CAP_SETFCAP, CAP_SYS_ADMIN, CAP_SETPCAP,
 };
 
-static int prepare(void *data)
+/* It holds a descriptor for every file that the guest knows, and the Rust one does not start if it can have only a few. */
+static void raise_files(void)
 {
 	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
+		return;
+	if (rl.rlim_max < FILES &&
+	    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ .rlim_cur = FILES, .rlim_max = FILES }) == 0)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &rl);
+}
+
+static int prepare(void *data)
+{
 	uint64_t keep = 0;
 	int r;
 
+	raise_files();
 	for (size_t i = 0; i < ARRAY_SIZE(kept_caps); i++)
 		keep |= UINT64_C(1) << kept_caps[i];
 	r = confine_keep_caps(keep, NULL);
 	if (r < 0)
 		return r;
-	/* It holds a descriptor for every file the guest knows. */
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
-		rl.rlim_cur = rl.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &rl);
-	}
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 

@@ -200,7 +200,7 @@ quota()
 	is "$(find /sys/fs/cgroup -name "$SUITE-parent")" ""
 }
 
-# Podman reads the cgroup of the stand-in's pid. The limit that it shows is the one that it asked for.
+# Podman reads the cgroup of the stand-in's pid. The limit that it shows is the one that it asked for (4), or the cgroup's with the room for the VM (5).
 @test "host cgroup: podman stats sees the VM's memory, processor time and threads" {
 	requires podman
 	local number='^([1-9][0-9]*) ([0-9.]+)MB / ([0-9.]+)MB ([0-9.]+)%$'
@@ -224,6 +224,6 @@ quota()
 	[ "${BASH_REMATCH[1]}" -gt 5 ]
 	[ "${BASH_REMATCH[2]%.*}" -gt 50 ]
 	[ "${BASH_REMATCH[2]%.*}" -lt 671 ]
-	is "${BASH_REMATCH[3]}" 134.2
+	[[ ${BASH_REMATCH[3]} =~ ^(134.2|671.1)$ ]]
 	[ "${BASH_REMATCH[4]%.*}" -gt 0 ]
 }
