@@ -164,7 +164,7 @@ mapped()
 	fails "not supported: device /dev/kmsg was given to the container at its creation" remove "$CT" /dev/kmsg
 	# Something is there in the guest only: then all is undone.
 	fails "File exists: make device /dev/full" add "$CT" "$LOOP" /dev/full
-	is "$(losetup -nO RO "$LOOP") $(jq -c .devices "$ROOT/$CT/state.json")" " 0 null"
+	is "$(blockdev --getro "$LOOP") $(jq -c .devices "$ROOT/$CT/state.json")" "0 null"
 
 	# It may be used as long as it is there.
 	does add "$CT" "$LOOP" /dev/disk
