@@ -41,7 +41,8 @@ teardown_file()
 {
 	local dir=$BATS_FILE_TMPDIR pid
 	pid=$(cat "$dir/pid")
-	kill "$DAEMON"
+	# Also if setup_file has failed
+	kill $(pgrep -P "$pid")
 	within 30 not kill -0 "$pid"
 	rm -r "$SOCKETS"
 	remove_parent

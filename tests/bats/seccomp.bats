@@ -96,7 +96,7 @@ rmdir: '/tmp': No space left on device"
 @test "seccomp: as few calls as execve, with no_new_privs" {
 	# What follows execve is the program's own: a static one that ends at once
 	profile SCMP_ACT_KILL_PROCESS '{"names": ["execve", "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq",
-		"prlimit64", "readlink", "getrandom", "mprotect", "prctl", "getuid", "getpid", "uname", "exit_group", "newuname"], "action": "SCMP_ACT_ALLOW"}'
+		"prlimit64", "readlink", "readlinkat", "getrandom", "mprotect", "prctl", "getuid", "getpid", "uname", "exit_group", "newuname"], "action": "SCMP_ACT_ALLOW"}'
 	args true
 	edit '.process.noNewPrivileges = true'
 	ok run --bundle "$B" "$CT"

@@ -136,20 +136,21 @@ static void log_line(char *line)
 
 static void read_log(void)
 {
-	char *nl;
 	ssize_t n;
 
 	if (t.log < 0)
 		t.log = openat(t.dir, "monitor.log", O_RDONLY | O_CLOEXEC);
-	while (t.log >= 0 && (n = read(t.log, t.line + t.len, sizeof(t.line) - 1 - t.len)) > 0) {
+	while (t.log >= 0 && t.len < sizeof(t.line) - 1 &&
+	       (n = read(t.log, t.line + t.len, sizeof(t.line) - 1 - t.len)) > 0) {
 		t.len += (size_t)n;
 		t.line[t.len] = '\0';
-		while ((nl = strchr(t.line, '\n'))) {
+		char *line = t.line;
+		for (char *nl; (nl = strchr(line, '\n')); line = nl + 1) {
 			*nl = '\0';
-			log_line(t.line);
-			t.len -= (size_t)(nl + 1 - t.line);
-			memmove(t.line, nl + 1, t.len + 1);
+			log_line(line);
 		}
+		t.len = strlen(line);
+		memmove(t.line, line, t.len + 1);
 		if (t.len == sizeof(t.line) - 1)
 			t.len = 0;
 	}
