@@ -26,11 +26,11 @@ apt_group()
 	kernel) echo flex bison bc libelf-dev xz-utils ;;
 	run) echo qemu-system-x86 qemu-system-common 'virtiofsd?' ;;
 	demo) echo busybox-static jq ;;
-	bench) echo busybox-static jq runc 'crun?' podman conmon gnuplot-nox iproute2 e2fsprogs qemu-utils ;;
+	bench) echo busybox-static jq runc 'crun?' podman conmon 'nftables?' gnuplot-nox iproute2 e2fsprogs qemu-utils ;;
 	test)
 		echo bats check clang clang-format clang-tidy 'libclang-rt-dev?' cppcheck shellcheck
 		echo cpio jq busybox-static procps util-linux mount e2fsprogs xfsprogs qemu-utils iproute2 runc 'crun?' man-db mandoc
-		echo podman conmon containerd docker.io 'docker-cli?' containernetworking-plugins iptables protobuf-compiler curl 'dpdk-dev?' dbus-daemon
+		echo podman conmon containerd docker.io 'docker-cli?' containernetworking-plugins iptables 'nftables?' protobuf-compiler curl 'dpdk-dev?' dbus-daemon
 		echo systemd dbus dmsetup
 		;;
 	*) die "no group $1" ;;

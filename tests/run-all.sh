@@ -74,7 +74,8 @@ our_processes()
 # What a test may leave behind on the host: mounts, named sockets, our processes, state directories.
 host_state()
 {
-	awk '{ print "mount", $5, $9, $10 }' /proc/self/mountinfo
+	# Podman mounts that one for itself, once.
+	awk '$5 != "/run/netns" { print "mount", $5, $9, $10 }' /proc/self/mountinfo
 	awk 'NR > 1 && $8 ~ /moat|qemu|virtiofs/ { print "socket", $8 }' /proc/net/unix
 	our_processes
 	find /run/moat -mindepth 1 -maxdepth 1 -printf 'state %p\n' 2>/dev/null
