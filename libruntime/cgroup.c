@@ -113,6 +113,19 @@ static int own_path(const char *self, const struct cgroup_hierarchy *h, char *ou
 	return -ENOENT;
 }
 
+/*
+ * Where a relative path begins: in version 2 beside the caller's own cgroup, since that has processes and can hand no controllers on. So does runc.
+ */
+static int base_path(const char *self, const struct cgroup_hierarchy *h, char *out, size_t size)
+{
+	int r = own_path(self, h, out, size);
+	char *slash = r >= 0 && h->v2 ? strrchr(out, '/') : NULL;
+
+	if (slash)
+		slash[slash == out] = '\0';
+	return r;
+}
+
 /* Adds the missing directories from the mount point down to the leaf. */
 static int plan_one(const struct cgroup_hierarchy *h, const char *inside, char ***dirs)
 {
@@ -142,7 +155,7 @@ int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err)
 	_free_ char *self = NULL;
 	_strv_ char **dirs = NULL;
 	size_t i, n = 0;
-	char own[1024];
+	char base[1024];
 	int r;
 
 	r = cgroup_hierarchies("/proc/self/mountinfo", &list, &n, err);
@@ -156,9 +169,9 @@ int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err)
 		if (path && *path == '/') {
 			inside = strdup(path);
 		} else {
-			if (own_path(self, &list[i], own, sizeof(own)) < 0)
+			if (base_path(self, &list[i], base, sizeof(base)) < 0)
 				continue;
-			inside = path_join(own, path && *path ? path : id);
+			inside = path_join(base, path && *path ? path : id);
 		}
 		r = inside ? plan_one(&list[i], inside, &dirs) : -ENOMEM;
 		if (r < 0)
@@ -214,14 +227,28 @@ static bool is_type(const char *dir, long type)
 	return statfs(dir, &fs) == 0 && fs.f_type == type;
 }
 
-/* Lets the children of a cgroup have what it has itself. One with processes in it cannot: then they have less. */
+/*
+ * Whether there are processes in it, which keep it from handing controllers on, but for the hierarchy's root. The kernel would take some
+ * controllers nevertheless: those that threads can have; and no process could be in its children any more (cgroup-v2.rst, "Threads").
+ */
+static bool has_own_processes(const char *dir)
+{
+	_free_ char *type = path_join(dir, "cgroup.type"), *procs = path_join(dir, "cgroup.procs"),
+		    *text = NULL;
+
+	return type && procs && access(type, F_OK) == 0 &&
+	       io_read_file(AT_FDCWD, procs, PROC_FILE_MAX, &text, NULL, NULL) >= 0 && *text;
+}
+
+/* Lets the children of a cgroup have what it has itself, where it can; else they have less. */
 static void enable_controllers(const char *dir)
 {
 	_free_ char *have = path_join(dir, "cgroup.controllers"),
 		    *to = path_join(dir, "cgroup.subtree_control"), *text = NULL;
 	char *save = NULL, *word, line[64];
 
-	if (!have || !to || io_read_file(AT_FDCWD, have, 4096, &text, NULL, NULL) < 0)
+	if (has_own_processes(dir) || !have || !to ||
+	    io_read_file(AT_FDCWD, have, 4096, &text, NULL, NULL) < 0)
 		return;
 	for (word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
 		snprintf(line, sizeof(line), "+%s", word);

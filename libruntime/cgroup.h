@@ -16,7 +16,7 @@
 
 /*
  * The directories that cgroup_make() will make, outermost first: path is
- * absolute (from the root of each hierarchy) or relative to the caller's own cgroup; NULL or "": the id.
+ * absolute (from the root of each hierarchy) or relative to the caller's own cgroup, of version 2 to the one above that; NULL or "": the id.
  * Existing parents are left out, the last component never is. Vector owned by the caller.
  */
 int cgroup_plan(const char *path, const char *id, char ***ret, struct err *err);

@@ -29,17 +29,18 @@ teardown_suite()
 	return $bad
 }
 
-# All that the tests start lives below a cgroup of this run's own, where it can be found whatever it does.
+# All that the tests start lives below a cgroup of this run's own, where it can be found whatever it does. They themselves are a level
+# deeper: containers come to be beside their caller.
 enter_cgroup()
 {
 	local mount old
 	mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
 	old=$(sed -n 's/^0:://p' /proc/self/cgroup)
-	[ -n "$mount" ] && [ -n "$old" ] && mkdir "$mount$old/$SUITE" 2>/dev/null || return 0
-	if echo $$ >"$mount$old/$SUITE/cgroup.procs"; then
+	[ -n "$mount" ] && [ -n "$old" ] && mkdir -p "$mount$old/$SUITE/tests" 2>/dev/null || return 0
+	if echo $$ >"$mount$old/$SUITE/tests/cgroup.procs"; then
 		SUITE_CGROUP=$mount$old/$SUITE
 	else
-		rmdir "$mount$old/$SUITE"
+		rmdir "$mount$old/$SUITE/tests" "$mount$old/$SUITE"
 	fi
 }
 
@@ -47,7 +48,7 @@ leave_cgroup()
 {
 	[ -n "$SUITE_CGROUP" ] || return 0
 	echo $$ >"${SUITE_CGROUP%/*}/cgroup.procs"
-	within 10 rmdir "$SUITE_CGROUP" || {
+	within 10 rmdir "$SUITE_CGROUP/tests" "$SUITE_CGROUP" || {
 		find "$SUITE_CGROUP" -name cgroup.procs -exec grep -H . {} +
 		return 1
 	}

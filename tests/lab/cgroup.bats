@@ -24,3 +24,26 @@ export MOAT_TEST_STRICT=1
 	LIMIT=400 ok delete --force "$CT"
 	[ ! -e "/sys/fs/cgroup/$SUITE-parent" ]
 }
+
+@test "cgroup v2: a caller whose own cgroup has controllers, without a path and with one below itself" {
+	local slice=/sys/fs/cgroup/$SUITE.slice
+	# As from a login: systemd's scope in a slice
+	local run=(bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$slice/login.scope" "$BIN" "${OPTIONS[@]}" --root "$ROOT" run --detach)
+	mkdir -p "$slice/login.scope"
+	echo "+memory +pids +cpu +cpuset" >"$slice/cgroup.subtree_control"
+	args sleep 1000
+	edit '.linux.resources = {memory: {limit: 67108864}, pids: {limit: 50}} | del(.linux.cgroupsPath)'
+	LIMIT=400 try "${run[@]}" --bundle "$B" "$CT"
+	is "$status" 0
+	is "$(cat "$slice/$CT/memory.max" "$slice/$CT/pids.max")" $'671088640\n562'
+	is "$(cat "$slice/login.scope/cgroup.type" "$slice/$CT/cgroup.type" | sort -u)" domain
+	LIMIT=400 ok delete --force "$CT"
+	[ ! -e "$slice/$CT" ]
+	# There nobody can have controllers.
+	edit '.linux.cgroupsPath = $ARGS.positional[0]' --args -- "/$SUITE.slice/login.scope/inside"
+	LIMIT=400 try "${run[@]}" --bundle "$B" "$CT"
+	is "$status" 0
+	has "$(cat "$slice/login.scope/inside/cgroup.procs")" "$(pgrep -P "$(jq .monitor.pid "$ROOT/$CT/state.json")" qemu)"
+	LIMIT=400 ok delete --force "$CT"
+	rmdir "$slice/login.scope" "$slice"
+}
