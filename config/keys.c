@@ -127,7 +127,8 @@ const struct config_key config_keys[] = {
 	      "host has /dev/vhost-vsock and the VM does not start from a template, which has a port already.",
 	      WORDS("auto", "virtio-serial", "vsock")),
 	AGENT(boot_timeout, INT, "60",
-	      "Seconds until the agent must have answered. A busy host without kvm takes long.",
+	      "Seconds until the agent must have answered; it may also take as long to make a container. "
+	      "A busy host without kvm takes long.",
 	      RANGE(1, 3600)),
 	AGENT(enable_debug, BOOL, "false", "Let the agent log what it does to the guest's console."),
 

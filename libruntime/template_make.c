@@ -24,7 +24,8 @@
 #include "libruntime/template.h"
 #include "wire/message.h"
 
-#define SAVE_MS 60000 /* beyond the boot: settling, writing */
+#define SAVE_MS \
+	60000 /* beyond the boot, and as long again for settling (monitor/boot.c): writing */
 #define RETRY_SECONDS 600
 
 struct making {
@@ -137,7 +138,7 @@ static int boot_and_save(struct making *m, struct err *err)
 {
 	struct vm_setup *s = &m->vm.setup;
 	_json_ json_t *result = NULL;
-	int timeout = (int)s->boot_timeout * 1000 + SAVE_MS, r;
+	int timeout = 2 * (int)s->boot_timeout * 1000 + SAVE_MS, r;
 	const char *sum;
 
 	free(s->template);

@@ -63,6 +63,13 @@ static void on_deadline(struct loop_source *src, void *data)
 	finish(p, NULL, &err);
 }
 
+int agent_patience(const struct monitor *m, int ms)
+{
+	int64_t boot = (int64_t)m->setup.boot_timeout * 1000;
+
+	return boot > ms && boot < INT32_MAX ? (int)boot : ms;
+}
+
 int agent_call(struct agent *a, const char *method, json_t *params, int timeout_ms,
 	       agent_reply_fn reply, void *data, struct err *err)
 {

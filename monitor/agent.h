@@ -28,6 +28,10 @@ void agent_free(struct agent *a); /* pending requests fail first */
  */
 int agent_call(struct agent *a, const char *method, json_t *params, int timeout_ms,
 	       agent_reply_fn reply, void *data, struct err *err);
+/*
+ * Milliseconds, at least ms: for what takes a guest longer the slower the machine is, as long as the configuration lets it boot.
+ */
+int agent_patience(const struct monitor *m, int ms);
 /* A stream frame to the guest (ids already the agent's). */
 int agent_send(struct agent *a, enum wire_type type, uint32_t id, const void *payload, size_t len);
 

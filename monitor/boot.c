@@ -123,7 +123,7 @@ static void on_boot_timeout(struct loop_source *src, void *data)
 	char what[64];
 
 	(void)src;
-	snprintf(what, sizeof(what), "no answer from the agent in %u s", m->setup.boot_timeout);
+	snprintf(what, sizeof(what), "no answer from the agent in %u s", m->boot_limit);
 	vm_down(m, what, &err);
 	vm_fail(m, &err);
 }
@@ -154,8 +154,8 @@ static void prepare_template(struct monitor *m)
 {
 	struct err err = {};
 
-	if (agent_call(m->agent, "sandbox.prepare", json_object(), PREPARE_TIMEOUT_MS,
-		       on_guest_ready, m, &err) < 0)
+	if (agent_call(m->agent, "sandbox.prepare", json_object(),
+		       agent_patience(m, PREPARE_TIMEOUT_MS), on_guest_ready, m, &err) < 0)
 		vm_fail(m, &err);
 }
 
@@ -183,8 +183,8 @@ static void on_agent_ready(struct monitor *m)
 			   m->setup.hostname ? m->setup.hostname : "moat", "time_ns",
 			   (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "entropy", hex,
 			   "share", is_fake(m) || !*m->setup.virtiofsd ? "" : MONITOR_SHARE_TAG);
-	if (!params || agent_call(m->agent, "sandbox.setup", params, SETUP_TIMEOUT_MS,
-				  on_guest_ready, m, &err) < 0)
+	if (!params || agent_call(m->agent, "sandbox.setup", params,
+				  agent_patience(m, SETUP_TIMEOUT_MS), on_guest_ready, m, &err) < 0)
 		vm_fail(m, &err);
 }
 
@@ -216,9 +216,8 @@ static void on_running(void *data, const struct err *err)
 	log_debug("virtual machine runs");
 	if (e.code) {
 		vm_fail(m, &e);
-	} else if (m->boot_timer && template_restoring(m) &&
-		   m->setup.boot_timeout > RESTORE_TIMEOUT) {
-		m->setup.boot_timeout = RESTORE_TIMEOUT;
+	} else if (m->boot_timer && template_restoring(m) && m->boot_limit > RESTORE_TIMEOUT) {
+		m->boot_limit = RESTORE_TIMEOUT;
 		loop_set_timer(m->boot_timer, (int64_t)RESTORE_TIMEOUT * 1000);
 	}
 }
@@ -394,8 +393,9 @@ void vm_boot(struct monitor *m)
 	int r;
 
 	m->phase = VM_BOOTING;
-	m->boot_timer = loop_add_timer(m->loop, (int64_t)m->setup.boot_timeout * 1000,
-				       on_boot_timeout, m, &err);
+	m->boot_limit = m->setup.boot_timeout;
+	m->boot_timer = loop_add_timer(m->loop, (int64_t)m->boot_limit * 1000, on_boot_timeout, m,
+				       &err);
 	r = m->boot_timer ? devices_new(m->setup.ports, &m->devices, &err) : -ENOMEM;
 	if (r >= 0)
 		r = template_begin(m, &err);

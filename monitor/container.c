@@ -291,7 +291,8 @@ void process_try_start(struct process *p)
 	p->n_passed = json_array_size(json_object_get(params, "passed"));
 	p->phase = PROCESS_STARTING;
 	p->pending++;
-	if (agent_call(m->agent, method, params, START_TIMEOUT_MS, on_started, p, &err) < 0) {
+	if (agent_call(m->agent, method, params, agent_patience(m, START_TIMEOUT_MS), on_started, p,
+		       &err) < 0) {
 		p->pending--;
 		fail(p, &err);
 	}

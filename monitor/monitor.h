@@ -93,6 +93,7 @@ struct monitor {
 	struct relay *relays; /* relay_start.c: to vhost-user targets */
 	struct vsock_listener *vsock;
 	struct err lost; /* how the agent's channel ended, until the hypervisor says more */
+	uint32_t boot_limit; /* seconds until the agent must answer, of which boot_timer tells */
 	struct loop_source *boot_timer, *end_timer, *lost_timer;
 	bool quitting; /* the hypervisor was told to */
 	pid_t virtiofsd_pid;
