@@ -13,6 +13,8 @@
 #define CALL_MS 10000
 /* device_add of a vhost-user device talks to the daemon before it answers. */
 #define ADD_MS 20000
+/* That of one of the host's pins all of the guest's memory: some tenths of a second a GiB, far more where KVM is emulated. */
+#define ADD_PINNED_MS 300000
 /* ACPI unplug takes 40 ms, native PCIe hot-plug 6 s: its attention button waits that long. */
 #define UNPLUG_MS 30000
 
@@ -302,7 +304,10 @@ static const struct qemu_step vhost_net_detach[] = {
 	{ 0 },
 };
 
-static const struct qemu_step vfio_attach[] = { DEVICE_ADD(vfio_args), { 0 } };
+static const struct qemu_step vfio_attach[] = {
+	{ .command = "device_add", .timeout_ms = ADD_PINNED_MS, .args = vfio_args },
+	{ 0 },
+};
 static const struct qemu_step vfio_detach[] = { DEVICE_DEL, { 0 } };
 
 static const struct {

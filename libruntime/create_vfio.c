@@ -6,7 +6,7 @@
 #include "libruntime/creation.h"
 #include "libruntime/vfio_jail.h"
 
-#define PLUG_MS 60000 /* all of the guest's memory is pinned meanwhile */
+#define PLUG_MS 320000 /* all of the guest's memory is pinned meanwhile: hypervisor/qemu_device.c */
 
 int creation_check_vfio_mode(const struct creation *c, struct err *err)
 {
