@@ -36,8 +36,9 @@
 
 #define SETUP_TIMEOUT_MS 20000
 #define PREPARE_TIMEOUT_MS 60000
-#define RESTORE_TIMEOUT \
-	10 /* seconds until the agent of a restored VM must answer, once that runs */
+/* Of the time for a boot, what the agent of a restored VM has for its answer, once that runs; seconds at the least. */
+#define RESTORE_PART 6
+#define RESTORE_MIN 10
 #define ENTROPY_BYTES 64
 #define VSOCK_DEVICE "/dev/vhost-vsock"
 
@@ -212,13 +213,16 @@ static void on_running(void *data, const struct err *err)
 {
 	struct monitor *m = data;
 	struct err e = *err;
+	uint32_t limit = m->setup.boot_timeout / RESTORE_PART;
 
+	if (limit < RESTORE_MIN)
+		limit = RESTORE_MIN;
 	log_debug("virtual machine runs");
 	if (e.code) {
 		vm_fail(m, &e);
-	} else if (m->boot_timer && template_restoring(m) && m->boot_limit > RESTORE_TIMEOUT) {
-		m->boot_limit = RESTORE_TIMEOUT;
-		loop_set_timer(m->boot_timer, (int64_t)RESTORE_TIMEOUT * 1000);
+	} else if (m->boot_timer && template_restoring(m) && m->boot_limit > limit) {
+		m->boot_limit = limit;
+		loop_set_timer(m->boot_timer, (int64_t)limit * 1000);
 	}
 }
 
