@@ -224,6 +224,6 @@ quota()
 	[ "${BASH_REMATCH[1]}" -gt 5 ]
 	[ "${BASH_REMATCH[2]%.*}" -gt 50 ]
 	[ "${BASH_REMATCH[2]%.*}" -lt 671 ]
-	[[ ${BASH_REMATCH[3]} =~ ^(134.2|671.1)$ ]]
+	[[ ${BASH_REMATCH[3]} == 134.2 || ${BASH_REMATCH[3]} == 671.1 ]]
 	[ "${BASH_REMATCH[4]%.*}" -gt 0 ]
 }
