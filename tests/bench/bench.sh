@@ -26,7 +26,7 @@
 # The kernel is the distribution's; where there is one of our own (make guest-kernel), it is measured too.
 #
 # BENCH_CGROUP=/DIR is a parent for the containers' cgroups: on a busy machine one with many cpu shares in which
-# this script runs too. Others: BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_DISK_MB=32 BENCH_NET_MB=100 BENCH_PODS="1 4 16"
+# this script runs too. Others: BENCH_COUNTS="1 10 100" BENCH_STREAM_MB=200 BENCH_DISK_MB=256 BENCH_NET_MB=400 BENCH_PODS="1 4 16"
 # BENCH_SANDBOXES=20 (parallel, scale) BENCH_IDLE=10 (marginal) BENCH_OUT=DIR (instead of $BUILD, for results) BENCH_STRICT=1 (a missed goal fails)
 set -euo pipefail
 export LC_ALL=C
