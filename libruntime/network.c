@@ -66,14 +66,25 @@ static void address_text(struct nl_addr *a, bool prefix, char *ret, size_t size)
 		snprintf(ret, size, "%s", host);
 }
 
+/* What a network card can stand for. */
+static bool is_card(struct rtnl_link *l)
+{
+	struct nl_addr *mac = rtnl_link_get_addr(l);
+
+	return rtnl_link_get_arptype(l) == ARPHRD_ETHER && mac && nl_addr_get_len(mac) == 6;
+}
+
+static bool is_ours(struct rtnl_link *l)
+{
+	return rtnl_link_get_flags(l) & IFF_LOOPBACK || watch_is_own(rtnl_link_get_name(l));
+}
+
 static int add_link(struct network *n, struct nl_object *o, struct err *err)
 {
 	struct rtnl_link *l = (struct rtnl_link *)o;
-	struct nl_addr *mac = rtnl_link_get_addr(l);
 	struct network_interface *i;
 
-	if ((rtnl_link_get_flags(l) & IFF_LOOPBACK) || rtnl_link_get_arptype(l) != ARPHRD_ETHER ||
-	    !mac || nl_addr_get_len(mac) != 6 || watch_is_own(rtnl_link_get_name(l)))
+	if (!is_card(l) || is_ours(l))
 		return 0;
 	if (n->n == NETWORK_MAX)
 		return err_set(err, E2BIG, "more than %d network interfaces", NETWORK_MAX);
@@ -84,8 +95,35 @@ static int add_link(struct network *n, struct nl_object *o, struct err *err)
 					 .neighbours = json_array(),
 					 .tap = -EBADF };
 	snprintf(i->name, sizeof(i->name), "%s", rtnl_link_get_name(l));
-	nl_addr2str(mac, i->mac, sizeof(i->mac));
+	nl_addr2str(rtnl_link_get_addr(l), i->mac, sizeof(i->mac));
 	return i->addresses && i->neighbours ? 0 : err_errno(err, ENOMEM, "network");
+}
+
+/* The guest makes its own link-local address, from the same MAC. */
+static bool is_link_local(struct rtnl_addr *a)
+{
+	return rtnl_addr_get_family(a) == AF_INET6 && rtnl_addr_get_scope(a) == RT_SCOPE_LINK;
+}
+
+/* One that has a part in the network, and that the guest would be without: a tunnel, for example. Those that the kernel puts there by itself are down. */
+static int check_kinds(struct nl_cache *links, struct nl_cache *addrs, struct err *err)
+{
+	int r = 0;
+
+	for (struct nl_object *o = nl_cache_get_first(addrs); o && r >= 0; o = nl_cache_get_next(o)) {
+		struct rtnl_addr *a = (struct rtnl_addr *)o;
+		struct rtnl_link *l = rtnl_link_get(links, rtnl_addr_get_ifindex(a));
+
+		if (l && !is_card(l) && !is_ours(l) && !is_link_local(a) &&
+		    rtnl_link_get_flags(l) & IFF_UP)
+			r = err_set(
+				err, ENOTSUP,
+				"interface '%s' is of a kind (%s) that a virtual machine cannot have: it is no Ethernet",
+				rtnl_link_get_name(l), rtnl_link_get_type(l) ?: "unknown");
+		if (l)
+			rtnl_link_put(l);
+	}
+	return r;
 }
 
 static int add_address(struct network *n, struct nl_object *o, struct err *err)
@@ -95,9 +133,7 @@ static int add_address(struct network *n, struct nl_object *o, struct err *err)
 	struct nl_addr *local = rtnl_addr_get_local(a);
 	char text[64];
 
-	/* The guest makes its own link-local address, from the same MAC. */
-	if (!i || !local ||
-	    (rtnl_addr_get_family(a) == AF_INET6 && rtnl_addr_get_scope(a) == RT_SCOPE_LINK))
+	if (!i || !local || is_link_local(a))
 		return 0;
 	if (rtnl_addr_get_family(a) != AF_INET && rtnl_addr_get_family(a) != AF_INET6)
 		return 0;
@@ -179,6 +215,8 @@ static int read_all(struct nl_sock *sk, struct network *n, struct err *err)
 		r = each(links, add_link, n, err);
 	if (r >= 0)
 		r = each(addrs, add_address, n, err);
+	if (r >= 0)
+		r = check_kinds(links, addrs, err);
 	if (r >= 0)
 		r = each(routes, add_route, n, err);
 	if (r >= 0)

@@ -43,7 +43,7 @@ struct network {
 
 /*
  * Looks at a network namespace. Without interfaces but loopback, or with netns NULL: an empty network. The host's own is
- * refused.
+ * refused, and so is an interface that is up, with an address, and no Ethernet (-ENOTSUP).
  */
 int network_scan(const char *netns, struct network *ret, struct err *err);
 /* The same, and interfaces without an address, too. */

@@ -71,6 +71,23 @@ teardown()
 	is "$output" "eth0 eth1 lo "
 }
 
+@test "network: a macvlan interface, and a tap, as plugins of CNI make them" {
+	parent
+	child macvlan mode bridge
+	reaches_parent
+	# A tap has its other end in a program.
+	ip -n "$NS" link del eth0
+	ip -n "$NS" tuntap add dev eth0 mode tap
+	ip -n "$NS" link set eth0 mtu 1300 up
+	ip -n "$NS" addr add 10.99.1.2/24 dev eth0
+	local before
+	before=$(network_state)
+	script 'cat /sys/class/net/eth0/address /sys/class/net/eth0/mtu; ip -o -4 addr show eth0'
+	ok run --bundle "$B" "$CT"
+	has "$output" "$(ip -n "$NS" -j link show eth0 | jq -r '.[0].address')"$'\n1300' "inet 10.99.1.2/24"
+	is "$(network_state)" "$before"
+}
+
 @test "network: one without a name by the kernel's pattern, and a neighbour" {
 	veth 1
 	ip -n "$NS" link set eth0 down
@@ -120,6 +137,51 @@ teardown()
 	edit '(.linux.namespaces[] | select(.type == "network")).path = "/run/netns/no-such"'
 	refused "/run/netns/no-such"
 	[ ! -e "$ROOT/$CT" ]
+}
+
+# path_of_netns PATH: in config.json
+path_of_netns()
+{
+	edit '(.linux.namespaces[] | select(.type == "network")).path = $ARGS.positional[0]' --args -- "$1"
+}
+
+@test "network: what is no network, or none that can be had, is said, and the namespace is as it was" {
+	local path before
+	for path in /etc/passwd "$T"; do
+		path_of_netns "$path"
+		refused "'$path' is not a network namespace"
+	done
+	path_of_netns /proc/self/ns/uts
+	refused "network namespace '/proc/self/ns/uts'"
+	path_of_netns "/run/netns/$NS"
+
+	# A tunnel that is down is the kernel's own.
+	ip -n "$NS" tuntap add dev tun0 mode tun
+	args true
+	ok run --bundle "$B" "$CT"
+	ip -n "$NS" link set tun0 up
+	ip -n "$NS" addr add 10.99.9.2/24 dev tun0
+	before=$(network_state)
+	refused "network namespace '/run/netns/$NS': interface 'tun0' is of a kind (tun) that a virtual machine cannot have: it is no Ethernet"
+	is "$(network_state)" "$before"
+	ip -n "$NS" link del tun0
+
+	veth 1
+	before=$(network_state)
+	try unshare --mount sh -c 'mount -t tmpfs tmpfs /dev/net; exec "$@"' sh "$BIN" "${OPTIONS[@]}" --root "$ROOT" run --bundle "$B" "$CT"
+	is "$status" 1
+	has "$stderr" "network namespace '/run/netns/$NS': open /dev/net/tun: no such file or directory"
+	is "$(network_state)" "$before"
+	# A name like ours is somebody else's.
+	ip -n "$NS" tuntap add dev moat-tap0 mode tap
+	before=$(network_state)
+	ok run --bundle "$B" "$CT"
+	is "$(network_state)" "$before"
+	ip -n "$NS" link del moat-tap0
+
+	printf 'addr add 10.98.%d.%d/32 dev eth0\n' $(for i in {1..17}; do for j in {1..250}; do echo "$i $j"; done; done) >"$T/batch"
+	ip -n "$NS" -batch "$T/batch"
+	refused "network namespace '/run/netns/$NS': the network namespace has more than 4096 entries of a kind"
 }
 
 @test "network: internetworking_model none" {

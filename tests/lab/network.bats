@@ -1,0 +1,31 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Interfaces that the kernel at hand may lack.
+# bats file_tags=moat
+
+load ../bats/helpers
+load ../bats/netns
+
+# In the lab everything is there: a test that would be skipped has failed.
+export MOAT_TEST_STRICT=1
+
+setup()
+{
+	begin
+	make_bundle
+	HOST=mt$BATS_TEST_NUMBER
+	make_netns
+}
+
+teardown()
+{
+	finish_netns
+}
+
+# It has its parent's MAC address, and tells packets by their IP addresses.
+@test "network: an ipvlan interface, as that plugin of CNI makes it" {
+	parent
+	child ipvlan mode l2
+	LIMIT=400 reaches_parent
+}
