@@ -6,7 +6,7 @@
 # whole tree is there to read, with a layer in memory on top for what is written. COMMAND, a word of a shell each, runs
 # there as root in the directory of the caller; without one it is a shell. Exit status: the command's, 124 if
 # it took too long, 125 if the machine did not come up. With --systemd (or LAB_SYSTEMD=1) it is booted by systemd, with the
-# system bus and COMMAND as a service.
+# system bus and COMMAND as a service. LAB_APPEND has more parameters for its kernel.
 #
 # Devices for VFIO, each group behind a root port of its own:
 #	0000:01:00.0              NVMe disk, 64 MiB; its image is /run/lab/nvme.img in the lab
@@ -91,7 +91,7 @@ timeout --foreground -k 5 "$limit" qemu-system-x86_64 -M q35,kernel-irqchip=spli
 	-device virtio-serial-pci -chardev stdio,id=terminal,signal=off -device virtconsole,chardev=terminal \
 	"${arguments[@]}" -kernel "$LAB/vmlinux" -initrd "$LAB/initramfs.cpio" \
 	-append "console=ttyS0 loglevel=4 reboot=t panic=-1 tsc=reliable no_timer_check mitigations=off cryptomgr.notests \
-random.trust_cpu=on intel_iommu=on iommu=pt $systemd lab.top=$top"
+random.trust_cpu=on intel_iommu=on iommu=pt $systemd ${LAB_APPEND:-} lab.top=$top"
 status=$?
 [ -z "${LAB_CONSOLE:-}" ] || cp "$work/console" "$LAB_CONSOLE"
 [ "$status" != 124 ] || { echo "lab: not done after $limit s" >&2; exit 124; }

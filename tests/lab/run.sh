@@ -17,10 +17,11 @@ for file; do
 	files+=("$here/$file.bats")
 done
 ((${#files[@]})) || files=("$here"/*.bats)
-# Where systemd is PID 1 there is a machine of its own for it.
-with=() without=()
+# Where systemd is PID 1 there is a machine of its own for it, and another for controllers of version 1.
+with=() without=() hybrid=()
 for file in "${files[@]}"; do
 	case ${file##*/} in
+	systemd-hybrid*) hybrid+=("$file") ;;
 	systemd*) with+=("$file") ;;
 	*) without+=("$file") ;;
 	esac
@@ -39,4 +40,5 @@ run()
 status=0
 ((${#without[@]} == 0)) || run "${without[@]}" || status=$?
 ((${#with[@]} == 0)) || LAB_SYSTEMD=1 run "${with[@]}" || status=$?
+((${#hybrid[@]} == 0)) || LAB_SYSTEMD=1 LAB_APPEND=systemd.unified_cgroup_hierarchy=0 run "${hybrid[@]}" || status=$?
 exit "$status"

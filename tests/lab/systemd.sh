@@ -48,4 +48,9 @@ ExecReload=/usr/bin/dbus-send --print-reply --system --type=method_call --dest=o
 StandardOutput=null
 StandardError=null
 END
-exec /lib/systemd/systemd --system --unit=lab.target --log-target=kmsg --log-level=notice --show-status=no
+# Where the host's root is that of a container it takes itself for one in it, and its options from there.
+options=()
+for word in $(</proc/cmdline); do
+	[[ $word != systemd.* ]] || options+=("$word")
+done
+exec /lib/systemd/systemd --system --unit=lab.target --log-target=kmsg --log-level=notice --show-status=no "${options[@]}"
