@@ -3,12 +3,13 @@
 #include "agent/container.h"
 
 #include <errno.h>
-
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/cgroup.h"
 #include "agent/memory.h"
@@ -22,6 +23,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/str.h"
 
 struct container *container_find(const struct agent *a, const char *id)
 {
@@ -51,6 +53,7 @@ void container_free(struct container *c)
 	fd_close(c->netns);
 	volumes_free(c->volumes);
 	container_forget_devices(c);
+	strv_free(c->binds);
 	free(c->cgroup_name);
 	free(c->uid_map);
 	free(c->error);
@@ -317,6 +320,23 @@ struct container *container_param(const struct agent *a, const json_t *params, s
 	return c;
 }
 
+/*
+ * What the caller has written since create (podman 5: /etc/hosts and resolv.conf) is seen: for a second after a look at a file the kernel takes
+ * its size for known, and reads no more of it. The files are the same as in the container.
+ */
+static void refresh_binds(const struct container *c)
+{
+	for (char **path = c->agent->share_dir ? c->binds : NULL; path && *path; path++) {
+		_free_ char *file = path_join(c->agent->share_dir, *path);
+		struct statx st;
+
+		if (file)
+			(void)statx(AT_FDCWD, file,
+				    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_FORCE_SYNC,
+				    STATX_SIZE | STATX_MTIME, &st);
+	}
+}
+
 CONTAINER_REQUEST(container_start)
 {
 	struct container *c = container_param(a, params, err);
@@ -330,6 +350,7 @@ CONTAINER_REQUEST(container_start)
 		return err_set(err, EBUSY, "cannot start an already running container");
 	if (c->paused)
 		return err_set(err, EBUSY, "cannot start a paused container");
+	refresh_binds(c);
 	r = process_start(c->init, err);
 	if (r < 0)
 		return r;

@@ -33,6 +33,7 @@ struct container {
 	struct process *init,
 		*processes; /* init is in the list too; NULL once its end was reported */
 	char **memory; /* memory.h: names of those it uses */
+	char **binds; /* paths of its bind mounts in the share */
 	struct volume *volumes;
 	json_t *resources; /* linux.resources, with the devices that came while it runs */
 	struct added_device *added; /* those: container_device.c */

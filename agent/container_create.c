@@ -196,6 +196,14 @@ static int limit_resources(const struct container *c, const struct oci_config *c
 	return r < 0 ? err_wrap(err, "unable to apply cgroup configuration") : 0;
 }
 
+static int keep_binds(struct container *c, const struct mount_plan *plan, struct err *err)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->ops[i].share_path && strv_add(&c->binds, plan->ops[i].share_path) < 0)
+			return err_errno(err, ENOMEM, "new container");
+	return 0;
+}
+
 /* Kept for the pipes of later processes. */
 static int keep_uid_map(struct container *c, const struct oci_linux *l, struct err *err)
 {
@@ -237,6 +245,8 @@ CONTAINER_REQUEST(container_create)
 		r = limit_devices(c, cr.config, err);
 	if (r >= 0)
 		r = limit_resources(c, cr.config, err);
+	if (r >= 0)
+		r = keep_binds(c, &cr.plan, err);
 	if (r >= 0)
 		r = spawn_init(c, &cr, err);
 	if (r < 0) {

@@ -405,3 +405,15 @@ work()
 	ko 1 restore --detach --bundle "$B" "$CT"
 	message "checkpoint and restore are not supported: the processes are in a virtual machine"
 }
+
+# As podman 5 does it with /etc/hosts
+@test "lifecycle: what is written to a bind mount between create and start is there" {
+	: >"$T/hosts"
+	bind "$T/hosts" /etc/container
+	args cat /etc/container
+	cli create --bundle "$B" "$CT" >"$T/out" 2>&1
+	echo written >"$T/hosts"
+	ok start "$CT"
+	within 20 grep -qx written "$T/out"
+	ok delete --force "$CT"
+}
