@@ -74,7 +74,7 @@ static bool is_card(struct rtnl_link *l)
 	return rtnl_link_get_arptype(l) == ARPHRD_ETHER && mac && nl_addr_get_len(mac) == 6;
 }
 
-static bool is_ours(struct rtnl_link *l)
+static bool is_internal(struct rtnl_link *l)
 {
 	return rtnl_link_get_flags(l) & IFF_LOOPBACK || watch_is_own(rtnl_link_get_name(l));
 }
@@ -84,7 +84,7 @@ static int add_link(struct network *n, struct nl_object *o, struct err *err)
 	struct rtnl_link *l = (struct rtnl_link *)o;
 	struct network_interface *i;
 
-	if (!is_card(l) || is_ours(l))
+	if (!is_card(l) || is_internal(l))
 		return 0;
 	if (n->n == NETWORK_MAX)
 		return err_set(err, E2BIG, "more than %d network interfaces", NETWORK_MAX);
@@ -114,7 +114,7 @@ static int check_kinds(struct nl_cache *links, struct nl_cache *addrs, struct er
 		struct rtnl_addr *a = (struct rtnl_addr *)o;
 		struct rtnl_link *l = rtnl_link_get(links, rtnl_addr_get_ifindex(a));
 
-		if (l && !is_card(l) && !is_ours(l) && !is_link_local(a) &&
+		if (l && !is_card(l) && !is_internal(l) && !is_link_local(a) &&
 		    rtnl_link_get_flags(l) & IFF_UP)
 			r = err_set(
 				err, ENOTSUP,
@@ -201,7 +201,7 @@ static int add_neighbour(struct network *n, struct nl_object *o, struct err *err
 	return 0;
 }
 
-static int read_all(struct nl_sock *sk, struct network *n, struct err *err)
+static int read_all(struct nl_sock *sk, struct network *n, bool strict, struct err *err)
 {
 	struct nl_cache *links = NULL, *addrs = NULL, *routes = NULL, *neighbours = NULL;
 	int r;
@@ -215,7 +215,7 @@ static int read_all(struct nl_sock *sk, struct network *n, struct err *err)
 		r = each(links, add_link, n, err);
 	if (r >= 0)
 		r = each(addrs, add_address, n, err);
-	if (r >= 0)
+	if (r >= 0 && strict)
 		r = check_kinds(links, addrs, err);
 	if (r >= 0)
 		r = each(routes, add_route, n, err);
@@ -284,7 +284,8 @@ void network_leave_out(struct network *n, char *const *names)
 			json_array_remove(n->routes, i);
 }
 
-int network_scan_all(const char *netns, struct network *ret, struct err *err)
+/* strict: what no VM can have is an error. */
+static int scan(const char *netns, bool strict, struct network *ret, struct err *err)
 {
 	struct netns in = { .home = -EBADF };
 	struct network n = { 0 };
@@ -301,7 +302,7 @@ int network_scan_all(const char *netns, struct network *ret, struct err *err)
 	n.routes = json_array();
 	sk = nl_socket_alloc();
 	r = n.netns && n.routes && sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
-	r = r < 0 ? nl_failed(r, "read the network", err) : read_all(sk, &n, err);
+	r = r < 0 ? nl_failed(r, "read the network", err) : read_all(sk, &n, strict, err);
 	nl_socket_free(sk);
 	netns_leave(&in);
 	if (r < 0) {
@@ -312,9 +313,14 @@ int network_scan_all(const char *netns, struct network *ret, struct err *err)
 	return 0;
 }
 
+int network_scan_all(const char *netns, struct network *ret, struct err *err)
+{
+	return scan(netns, false, ret, err);
+}
+
 int network_scan(const char *netns, struct network *ret, struct err *err)
 {
-	int r = network_scan_all(netns, ret, err);
+	int r = scan(netns, true, ret, err);
 
 	if (r >= 0)
 		network_leave_out_idle(ret);

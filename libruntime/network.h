@@ -46,7 +46,7 @@ struct network {
  * refused, and so is an interface that is up, with an address, and no Ethernet (-ENOTSUP).
  */
 int network_scan(const char *netns, struct network *ret, struct err *err);
-/* The same, and interfaces without an address, too. */
+/* The same, with interfaces that have no address; one that is no Ethernet is left out: of a container that runs, the rest is to be followed. */
 int network_scan_all(const char *netns, struct network *ret, struct err *err);
 /* Leaves out those that nobody gave an address: they take no part in the network. */
 void network_leave_out_idle(struct network *n);

@@ -9,10 +9,7 @@ load netns
 
 setup()
 {
-	begin
-	make_bundle
-	HOST=mv$BATS_TEST_NUMBER
-	make_netns
+	begin_netns
 	{
 		cat "$CONFIG"
 		printf '[runtime]\ninternetworking_model = "macvtap"\n'

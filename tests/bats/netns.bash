@@ -14,6 +14,15 @@ make_netns()
 		.process.capabilities |= map_values(. + ["CAP_NET_RAW", "CAP_NET_ADMIN"])' --args "/run/netns/$NS"
 }
 
+# begin(), with a bundle and the namespace
+begin_netns()
+{
+	begin
+	make_bundle
+	HOST=mt$BATS_TEST_NUMBER
+	make_netns
+}
+
 # finish(), and the namespace goes
 finish_netns()
 {

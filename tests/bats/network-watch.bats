@@ -9,10 +9,7 @@ load netns
 
 setup()
 {
-	begin
-	make_bundle
-	HOST=nw$BATS_TEST_NUMBER
-	make_netns
+	begin_netns
 	args sleep 1000
 }
 
@@ -144,6 +141,16 @@ mac()
 	edit '.process.args = ["true"]'
 	ok run --bundle "$B" "$CT"
 	is "$(watchers)" ""
+}
+
+@test "network watch: an interface that no card can stand for does not keep the others from being followed" {
+	ok run --detach --bundle "$B" "$CT"
+	ip -n "$NS" tuntap add dev tun0 mode tun
+	ip -n "$NS" link set tun0 up
+	ip -n "$NS" addr add 10.99.9.2/24 dev tun0
+	veth 1
+	within 40 guest_links "eth0 lo "
+	ok delete --force "$CT"
 }
 
 @test "network watch: what fails is logged, and tried again when there is room" {

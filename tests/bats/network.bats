@@ -9,10 +9,7 @@ load netns
 
 setup()
 {
-	begin
-	make_bundle
-	HOST=mt$BATS_TEST_NUMBER
-	make_netns
+	begin_netns
 }
 
 teardown()
