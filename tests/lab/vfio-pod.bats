@@ -8,8 +8,6 @@ load ../bats/helpers
 load ../bats/pod
 load vfio
 
-export MOAT_TEST_STRICT=1
-
 # The names of VFIO's nodes, and of devices, that the sandbox's QEMU can see
 nodes()
 {

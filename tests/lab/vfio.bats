@@ -7,8 +7,6 @@
 load ../bats/helpers
 load vfio
 
-export MOAT_TEST_STRICT=1
-
 setup()
 {
 	begin
