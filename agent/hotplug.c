@@ -29,8 +29,11 @@ int hotplug_find(const char *class, const char *port, char ***ret, struct err *e
 	_free_ char *path = str_printf("/sys/class/%s", class);
 	_strv_ char **all = NULL, **found = NULL;
 	char target[PATH_MAX], part[24];
-	_close_ int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+	_close_ int fd = -EBADF;
 
+	if (!path)
+		return err_errno(err, ENOMEM, "devices behind port %s", port);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || path_list(fd, &all, NULL) < 0)
 		return -ENOENT;
 	snprintf(part, sizeof(part), "/%s/", port);
@@ -45,8 +48,7 @@ int hotplug_find(const char *class, const char *port, char ***ret, struct err *e
 	}
 	if (!found)
 		return -ENOENT;
-	*ret = found;
-	found = NULL;
+	*ret = take_ptr(found);
 	return 0;
 }
 
