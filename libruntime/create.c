@@ -30,7 +30,7 @@
 #include "oci/validate.h"
 #include "wire/message.h"
 
-#define CREATE_MS 60000 /* beyond the VM's own boot timeout */
+#define CREATE_MS 60000 /* beyond the VM's own boot timeout, which the container has again */
 
 void creation_stop(struct creation *c)
 {
@@ -338,7 +338,7 @@ static int run_hooks(struct creation *c, struct err *err)
 static int create_in_guest(struct creation *c, struct err *err)
 {
 	_json_ json_t *params = creation_params(c);
-	int timeout = (int)c->vm.setup.boot_timeout * 1000 + CREATE_MS;
+	int timeout = 2 * (int)c->vm.setup.boot_timeout * 1000 + CREATE_MS;
 
 	if (!params)
 		return err_errno(err, ENOMEM, "create");

@@ -24,8 +24,8 @@
 #include "libruntime/template.h"
 #include "wire/message.h"
 
-#define SAVE_MS \
-	60000 /* beyond the boot, and as long again for settling (monitor/boot.c): writing */
+/* Beyond the boot, and as long again for settling: what that has at the least, and the writing. */
+#define SAVE_MS 90000
 #define RETRY_SECONDS 600
 
 struct making {

@@ -65,9 +65,10 @@ static void on_deadline(struct loop_source *src, void *data)
 
 int agent_patience(const struct monitor *m, int ms)
 {
-	int64_t boot = (int64_t)m->setup.boot_timeout * 1000;
+	/* At most an hour: config/keys.c */
+	int boot = (int)m->setup.boot_timeout * 1000;
 
-	return boot > ms && boot < INT32_MAX ? (int)boot : ms;
+	return boot > ms ? boot : ms;
 }
 
 int agent_call(struct agent *a, const char *method, json_t *params, int timeout_ms,
