@@ -5,7 +5,7 @@
 # debootstrap makes a system of RELEASE (bookworm, trixie...) with nothing but its base, and make; in it, with a clean clone
 # of the last commit, `make quickstart`, and the stages of run-all.sh that are given ("all" for all of them).
 #
-# It has namespaces of its own for mounts and processes, so nothing of it stays, and the host's kernel, devices and network.
+# MIRROR is where packages come from. It has namespaces of its own for mounts and processes, so nothing of it stays, and the host's kernel, devices and network.
 # Some 4 GB in DIR (default: a directory below /var/tmp that goes afterwards; one that is given stays, and is used again).
 set -euo pipefail
 export LC_ALL=C
@@ -54,6 +54,6 @@ unshare --mount --pid --fork --kill-child --propagation private bash -euc '
 	echo "== Debian $(cat /etc/debian_version): make quickstart"
 	make quickstart
 	[ $# != 0 ] || exit 0
-	[ "$*" != all ] || shift
-	tests/run-all.sh "$@"
+	[ "$*" = all ] && exec tests/run-all.sh
+	tests/run-all.sh packages "$@"
 ' release "$root" "$@" </dev/null
